@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""Ansible module: a systemd unit that is enabled, runs, and runs with what is on disk now."""
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: systemd_unit
+short_description: Have a unit enabled and running with the files that it reads
+description:
+  - Restarts the unit when one of O(restart_on) is newer than its process, reloads it when one of O(reload_on) is newer
+    than its last start or reload, starts it when it does not run, and otherwise leaves it alone.
+  - What is to be done follows from what is there, not from what an earlier task of this run changed. So a run that was
+    interrupted between writing a file and restarting its reader is made good by the next one.
+  - A unit that does not come up fails the task with the end of its journal.
+options:
+  name: {description: The unit, with its suffix., type: str, required: true}
+  enabled: {description: Whether it starts at boot., type: bool, default: true}
+  restart_on:
+    description: Files and directories that the process reads when it starts. Those that are missing are left out.
+    type: list
+    elements: path
+    default: []
+  reload_on:
+    description: Files that C(systemctl reload) makes the unit read again.
+    type: list
+    elements: path
+    default: []
+  journal_lines: {description: How much of the journal a failure shows., type: int, default: 30}
+"""
+
+EXAMPLES = r"""
+- name: Run the broker with its definitions
+  systemd_unit:
+    name: rabbitmq-server.service
+    restart_on: [/etc/rabbitmq/rabbitmq.conf]
+    reload_on: [/etc/rabbitmq/definitions.json]
+"""
+
+RETURN = r"""
+actions:
+  description: What was (or, in check mode, would be) asked of systemd, in order.
+  type: list
+  returned: always
+"""
+
+PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ExecMainStartTimestamp", "StateChangeTimestamp")
+
+
+class Unit:
+    """What systemd says of one unit."""
+
+    def __init__(self, module: AnsibleModule, name: str) -> None:
+        self.module = module
+        self.name = name
+        self.shown: dict[str, str] = {}
+
+    def systemctl(self, *arguments: str) -> tuple[int, str]:
+        """Run systemctl; its exit code and everything it said."""
+        code, out, err = self.module.run_command(["systemctl", *arguments])
+        return code, out + err
+
+    def look(self) -> None:
+        """Ask for the properties that decide."""
+        _, out = self.systemctl("show", self.name, "--timestamp=us+utc", "--property=" + ",".join(PROPERTIES))
+        self.shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+
+    @property
+    def active(self) -> bool:
+        """Whether it runs; a unit that is just starting or restarting itself is not taken for running."""
+        return self.shown.get("ActiveState") in ("active", "reloading")
+
+    def time(self, name: str) -> float:
+        """A timestamp in seconds since the epoch; 0 where there is none."""
+        import datetime
+
+        text = self.shown.get(name, "")
+        if not text:
+            return 0.0
+        stamp = datetime.datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S.%f UTC")
+        return stamp.replace(tzinfo=datetime.timezone.utc).timestamp()
+
+
+def newest(paths: list[str]) -> float:
+    """The time of the latest change among the paths that exist."""
+    return max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0.0)
+
+
+def plan(unit: Unit, wanted: dict[str, Any]) -> list[str]:
+    """The systemctl verbs that bring the unit from what it is to what is wanted."""
+    verbs = []
+    started = unit.time("ExecMainStartTimestamp")
+    # A unit file that is newer than the process shows as NeedDaemonReload only until someone reloads.
+    unit_files = [f"/etc/systemd/system/{unit.name}", f"/etc/systemd/system/{unit.name}.d"]
+    if unit.shown.get("NeedDaemonReload") == "yes" or unit.shown.get("LoadState") == "not-found":
+        verbs.append("daemon-reload")
+    if wanted["enabled"] != (unit.shown.get("UnitFileState") in ("enabled", "static", "indirect")):
+        verbs.append("enable" if wanted["enabled"] else "disable")
+    if not unit.active:
+        verbs.append("start")
+    elif newest([*wanted["restart_on"], *unit_files]) > started:
+        verbs.append("restart")
+    elif newest(wanted["reload_on"]) > max(started, unit.time("StateChangeTimestamp")):
+        verbs.append("reload")
+    return verbs
+
+
+def main() -> None:
+    """Look, plan, act, and show the journal where that does not help."""
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "enabled": {"type": "bool", "default": True},
+            "restart_on": {"type": "list", "elements": "path", "default": []},
+            "reload_on": {"type": "list", "elements": "path", "default": []},
+            "journal_lines": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    unit = Unit(module, module.params["name"])
+    unit.look()
+    verbs = plan(unit, module.params)
+    if module.check_mode:
+        module.exit_json(changed=bool(verbs), actions=verbs)
+    for verb in verbs:
+        if verb == "start" and unit.shown.get("ActiveState") == "failed":
+            unit.systemctl("reset-failed", unit.name)
+        code, said = unit.systemctl(verb, *([] if verb == "daemon-reload" else [unit.name]))
+        if code:
+            lines = str(module.params["journal_lines"])
+            _, journal, _ = module.run_command(["journalctl", "--no-pager", "--output=short-precise", f"--lines={lines}", f"--unit={unit.name}"])
+            module.fail_json(msg=f"{unit.name}: systemctl {verb} failed. {said.strip()}\nThe end of its journal:\n{journal}", actions=verbs)
+    module.exit_json(changed=bool(verbs), actions=verbs)
+
+
+if __name__ == "__main__":
+    main()

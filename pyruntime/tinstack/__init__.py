@@ -1,0 +1,1 @@
+"""tinstack: an OpenStack-API-compatible cloud for labs and bare metal."""

@@ -1,0 +1,1 @@
+"""The compute database, for api and conductor only."""

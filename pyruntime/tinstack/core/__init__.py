@@ -1,0 +1,1 @@
+"""What every service stands on: HTTP, tokens, policy, bus, database, traces and operations."""

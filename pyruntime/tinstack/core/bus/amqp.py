@@ -1,0 +1,165 @@
+"""The bus on RabbitMQ by aio-pika: robust connection, publisher confirms, durable queues declared by ``topology``."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import aio_pika
+import msgspec
+from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection, AbstractRobustQueue
+
+from tinstack.core.bus import topology
+from tinstack.core.bus.interface import (
+    ANSWER,
+    CALL_SECONDS,
+    Answers,
+    Dispatcher,
+    Envelope,
+    Handler,
+    Message,
+    decode,
+    encode,
+    envelope_of,
+)
+from tinstack.core.config import BusConfig
+from tinstack.core.errors import Unavailable
+
+log = logging.getLogger(__name__)
+M = TypeVar("M", bound=Message)
+
+PREFETCH = 64
+CONFIRM_SECONDS = 10.0
+
+
+class BusUnavailable(Unavailable):
+    """503: RabbitMQ did not take the message in time."""
+
+    code, message = "bus", "The message bus can't be reached; try again."
+
+
+class AmqpBus:
+    """One process's connection to RabbitMQ."""
+
+    def __init__(self, config: BusConfig) -> None:
+        url = urlsplit(config.url)
+        self.user = url.username or ""
+        self.side = config.side
+        self._url = f"amqp://{quote(self.user)}:{quote(config.password, safe='')}@{url.hostname}:{url.port or 5672}{url.path}"
+        self._exchange_name = topology.UP if config.side == "host" else topology.DOWN
+        self.private = topology.private_name(self.user, self.side, uuid4().hex)
+        self._answers = Answers()
+        self._dispatchers: dict[str, Dispatcher] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connection: AbstractRobustConnection | None = None
+        self._publishing: AbstractRobustChannel | None = None
+        self._consuming: AbstractRobustChannel | None = None
+        self._private_queue: AbstractRobustQueue | None = None
+        self._exchange: aio_pika.abc.AbstractExchange | None = None
+
+    async def open(self) -> None:
+        self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=1, timeout=10, heartbeat=15)
+        self._publishing = await self._connection.channel(publisher_confirms=True)  # type: ignore[assignment]
+        self._consuming = await self._connection.channel(publisher_confirms=False)  # type: ignore[assignment]
+        assert self._publishing and self._consuming
+        await self._consuming.set_qos(PREFETCH)
+        self._exchange = await self._publishing.get_exchange(self._exchange_name, ensure=False)
+        if self.side == "host":
+            self._private_queue = await self._consuming.get_queue(self.private)
+        else:
+            self._private_queue = await self._consuming.declare_queue(self.private, exclusive=True, auto_delete=True)
+            await self._private_queue.bind(topology.DOWN, self.private)
+            await self._private_queue.bind(topology.UP, self.private)
+        await self._private_queue.consume(self._take_private, no_ack=True)
+
+    async def close(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=5)
+        if self._connection:
+            await self._connection.close()
+
+    async def call(self, topic: str, message: Message, answer: type[M], seconds: float = CALL_SECONDS) -> M:
+        envelope = envelope_of(message, self.user, seconds, self.private)
+        return await self._answers.wait(topic, envelope, answer, seconds, self._publish(topic, envelope, lasting=False))
+
+    async def cast(self, topic: str, message: Message) -> None:
+        await self._publish(topic, envelope_of(message, self.user), lasting=True)
+
+    async def broadcast(self, key: str, message: Message) -> None:
+        await self._publish(topology.BROADCAST + key, envelope_of(message, self.user), lasting=False)
+
+    async def serve(self, topic: str, handlers: Mapping[type[Message], Handler]) -> None:
+        assert self._consuming, "the bus is not open"
+        dispatcher = Dispatcher(handlers)
+        queue = await self._consuming.get_queue(topic)
+
+        async def take(incoming: AbstractIncomingMessage) -> None:
+            self._spawn(self._handle(dispatcher, incoming))
+
+        await queue.consume(take)
+
+    async def listen(self, key: str, handlers: Mapping[type[Message], Handler]) -> None:
+        assert self._private_queue, "the bus is not open"
+        self._dispatchers[topology.BROADCAST + key] = Dispatcher(handlers)
+        await self._private_queue.bind(topology.DOWN, topology.BROADCAST + key)
+
+    async def _take_private(self, incoming: AbstractIncomingMessage) -> None:
+        envelope = _read(incoming)
+        if envelope is None:
+            return
+        if envelope.name == ANSWER:
+            self._answers.take(envelope)
+        elif dispatcher := self._dispatchers.get(incoming.routing_key or ""):
+            self._spawn(self._answer(dispatcher, envelope))
+
+    async def _handle(self, dispatcher: Dispatcher, incoming: AbstractIncomingMessage) -> None:
+        envelope = _read(incoming)
+        try:
+            if envelope is not None:
+                await self._answer(dispatcher, envelope)
+        finally:
+            await _quietly(incoming.ack)
+
+    async def _answer(self, dispatcher: Dispatcher, envelope: Envelope) -> None:
+        answer = await dispatcher.handle(envelope, self.user)
+        if answer:
+            try:
+                await self._publish(envelope.reply_to, answer, lasting=False)
+            except BusUnavailable:
+                log.warning("the answer to %s of %s was lost", envelope.name, envelope.sender)
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _publish(self, key: str, envelope: Envelope, *, lasting: bool) -> None:
+        assert self._exchange, "the bus is not open"
+        mode = aio_pika.DeliveryMode.PERSISTENT if lasting else aio_pika.DeliveryMode.NOT_PERSISTENT
+        message = aio_pika.Message(encode(envelope), user_id=self.user, delivery_mode=mode, content_type="application/json")
+        try:
+            await self._exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)
+        except (aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError, RuntimeError) as error:
+            log.error("%s could not be published to %s: %s", envelope.name, key, error or type(error).__name__)
+            raise BusUnavailable from error
+
+
+def _read(incoming: AbstractIncomingMessage) -> Envelope | None:
+    """The envelope, its sender as the broker vouches for it; None (and a line in the log) where it is not readable."""
+    try:
+        envelope = decode(incoming.body)
+    except msgspec.DecodeError as error:
+        log.warning("an unreadable message of '%s' was dropped: %s", incoming.user_id, error)
+        return None
+    envelope.sender = incoming.user_id or ""
+    return envelope
+
+
+async def _quietly(action: Callable[[], Awaitable[object]]) -> None:
+    """Acknowledge; a connection lost meanwhile brings the message again, which does no harm."""
+    try:
+        await action()
+    except (aio_pika.exceptions.AMQPError, ConnectionError, RuntimeError) as error:
+        log.debug("could not acknowledge: %s", error)

@@ -1,0 +1,114 @@
+"""Configuration: one TOML file per service, read into a typed Struct and passed in; there is no global configuration.
+
+A string ``"credential:NAME"`` stands for the content of ``$CREDENTIALS_DIRECTORY/NAME`` (systemd's LoadCredential):
+no secret stands in a configuration file.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from tinstack.core.errors import ApiError
+
+CREDENTIAL = "credential:"
+
+
+class ConfigError(ApiError):
+    """The file can't be read, has an unknown key or a value of the wrong type; the message names file and place."""
+
+    code = "config"
+
+
+class HttpConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where a service listens. ``max_body`` in bytes holds for JSON bodies, not for streamed images."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    max_body: int = 1024 * 1024
+
+
+class DatabaseConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``mysql://USER@HOST:PORT/NAME`` or ``sqlite:///PATH``; ``pool``: connections at the most."""
+
+    url: str
+    password: str = ""
+    pool: int = 10
+
+
+class BusConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``amqp://USER@HOST:PORT/VHOST`` or ``memory:``. ``side`` is the exchange that this process may write."""
+
+    url: str = "memory:"
+    password: str = ""
+    side: str = "controller"
+
+
+class AuthConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """How this service signs in at identity: its own user in the project ``service``."""
+
+    auth_url: str
+    username: str = ""
+    password: str = ""
+    project: str = "service"
+
+
+class LogConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """``file``: also write there, beside the journal (standard error)."""
+
+    level: str = "INFO"
+    file: str | None = None
+
+
+class ServiceConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What all services have in common; each derives its own ``Config`` in its ``config.py``.
+
+    ``host``: this host's name. ``policy_file``: overrides of the policy defaults (``policy.yaml``), if it exists.
+    """
+
+    auth: AuthConfig
+    bus: BusConfig = msgspec.field(default_factory=BusConfig)
+    http: HttpConfig = msgspec.field(default_factory=HttpConfig)
+    log: LogConfig = msgspec.field(default_factory=LogConfig)
+    database: DatabaseConfig | None = None
+    host: str = "localhost"
+    region: str = "RegionOne"
+    policy_file: str | None = None
+    state_dir: str = "/var/lib/tinstack"
+
+
+C = TypeVar("C", bound=ServiceConfig)
+
+
+def load(kind: type[C], path: Path, credentials: Path | None = None) -> C:
+    """Read ``path`` into ``kind``. ``credentials`` defaults to ``$CREDENTIALS_DIRECTORY``. Raises ConfigError."""
+    if credentials is None and "CREDENTIALS_DIRECTORY" in os.environ:
+        credentials = Path(os.environ["CREDENTIALS_DIRECTORY"])
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    try:
+        return msgspec.convert(_with_credentials(document, credentials, path), kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {error}.") from error
+
+
+def _with_credentials(value: Any, credentials: Path | None, path: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_credentials(item, credentials, path) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_credentials(item, credentials, path) for item in value]
+    if isinstance(value, str) and value.startswith(CREDENTIAL):
+        name = value.removeprefix(CREDENTIAL)
+        if credentials is None:
+            raise ConfigError(f"{path} names the credential '{name}', but CREDENTIALS_DIRECTORY is not set.")
+        try:
+            return (credentials / name).read_text().strip()
+        except OSError as error:
+            raise ConfigError(f"The credential '{name}' named in {path} can't be read: {error.strerror}.") from error
+    return value

@@ -1,0 +1,63 @@
+"""Who asks, for which project, with which roles; and the request ids that follow a request through all services."""
+
+from contextvars import ContextVar
+from uuid import uuid4
+
+import msgspec
+
+request_id_of_task: ContextVar[str] = ContextVar("request_id", default="-")
+"""The *global* request id of what this task works for; log lines, bus messages and REST calls carry it."""
+
+
+def new_request_id() -> str:
+    """A request id in OpenStack's form, ``req-<uuid4>``."""
+    return f"req-{uuid4()}"
+
+
+class LaunchClaims(msgspec.Struct, frozen=True, kw_only=True):
+    """What a launch token allows: this server on this host, this image, these ports and volumes, nothing else."""
+
+    host: str
+    server: str
+    image: str | None = None
+    ports: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+
+class Context(msgspec.Struct, frozen=True, kw_only=True):
+    """A validated token. Role names are lower-case with implied roles included. ``expires_at`` in microseconds."""
+
+    user_id: str
+    user_name: str = ""
+    user_domain_id: str = "default"
+    user_domain_name: str = "Default"
+    project_id: str | None = None
+    project_name: str | None = None
+    project_domain_id: str | None = None
+    project_domain_name: str | None = None
+    domain_id: str | None = None
+    domain_name: str | None = None
+    system: bool = False
+    roles: frozenset[str] = frozenset()
+    token: str = ""
+    audit_id: str = ""
+    expires_at: int = 0
+    launch: LaunchClaims | None = None
+
+    def __repr__(self) -> str:
+        """Without the token: contexts end up in logs and tracebacks."""
+        return f"Context(user={self.user_id}, project={self.project_id}, roles={sorted(self.roles)})"
+
+    @property
+    def is_admin(self) -> bool:
+        """Has the role admin (in whatever scope)."""
+        return "admin" in self.roles
+
+    @property
+    def is_service(self) -> bool:
+        """One of our own services (not a host with a launch token)."""
+        return "service" in self.roles and self.launch is None
+
+    def own(self) -> dict[str, str | None]:
+        """The policy target that stands for 'my own things'."""
+        return {"user_id": self.user_id, "project_id": self.project_id, "domain_id": self.domain_id}

@@ -1,0 +1,231 @@
+"""MariaDB by asyncmy on raw cursors, with a small pool of its own.
+
+READ COMMITTED; FOUND_ROWS, so that an update reports the rows it matched; a transaction that meets a deadlock (1213),
+a lock wait (1205) or a connection lost before COMMIT is run again; a cancelled statement closes its connection.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import asyncmy
+from asyncmy.constants import CLIENT
+from asyncmy.errors import IntegrityError, InterfaceError, MySQLError, OperationalError
+from sqlalchemy import text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Dialect
+
+from tinstack.core.config import DatabaseConfig
+from tinstack.core.db.interface import Duplicate, Statement, Work, compile_for, prepared, rows_into
+from tinstack.core.errors import Unavailable
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+AGAIN = {1213, 1205, 1020}
+LOST = {2003, 2006, 2013, 2014, 2055, 1927, 1053}
+DUPLICATE = {1062, 1586}
+TRIES = 8
+NOW = prepared(text("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"))
+
+
+class DatabaseUnavailable(Unavailable):
+    """503: MariaDB can't be reached, or stays deadlocked after several tries."""
+
+    code = "database"
+    message = "The database can't be reached; nothing was changed, try again."
+
+
+class CommitUnknown(Unavailable):
+    """503: the connection was lost while COMMIT was under way; look the operation up by its id."""
+
+    code = "database.commit_unknown"
+    message = "The database's answer to COMMIT was lost; whether the change was made must be looked up."
+
+
+class _Connection:
+    """The statements of one connection; also the transaction object that ``work`` is given."""
+
+    def __init__(self, raw: Any, dialect: Dialect) -> None:
+        self.raw, self.dialect, self.usable = raw, dialect, True
+
+    async def execute(self, sql: str, arguments: Sequence[Any] = ()) -> tuple[int, tuple[str, ...], Sequence[Sequence[Any]]]:
+        cursor = self.raw.cursor()
+        try:
+            await cursor.execute(sql, arguments or None)
+            names = tuple(column[0] for column in cursor.description or ())
+            return cursor.rowcount, names, (await cursor.fetchall()) if names else ()
+        except IntegrityError as error:
+            if error.args and error.args[0] in DUPLICATE:
+                raise Duplicate(str(error.args[-1])) from error
+            raise
+        except MySQLError as error:
+            self.usable = not _lost(error)
+            raise
+        except BaseException:
+            self.usable = False
+            raise
+
+    async def _statement(self, statement: Statement, parameters: dict[str, Any]) -> Any:
+        compiled = compile_for(statement, self.dialect)
+        return await self.execute(compiled.text, compiled.bind(parameters))
+
+    async def all(self, statement: Statement, into: type[S], **parameters: Any) -> list[S]:
+        _, names, rows = await self._statement(statement, parameters)
+        return rows_into(into, names, rows)
+
+    async def one(self, statement: Statement, into: type[S], **parameters: Any) -> S | None:
+        found = await self.all(statement, into, **parameters)
+        return found[0] if found else None
+
+    async def scalar(self, statement: Statement, **parameters: Any) -> Any:
+        _, _, rows = await self._statement(statement, parameters)
+        return rows[0][0] if rows else None
+
+    async def run(self, statement: Statement, **parameters: Any) -> int:
+        count, _, _ = await self._statement(statement, parameters)
+        return int(count)
+
+    async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
+        for row in rows:
+            await self._statement(statement, row)
+
+    async def now(self) -> int:
+        return int(await self.scalar(NOW))
+
+
+class MariaDatabase:
+    """``pool`` connections at the most, opened when needed and kept."""
+
+    def __init__(self, config: DatabaseConfig) -> None:
+        url = urlsplit(config.url)
+        self._options: dict[str, Any] = {
+            "host": url.hostname or "127.0.0.1",
+            "port": url.port or 3306,
+            "user": unquote(url.username or ""),
+            "password": config.password or unquote(url.password or ""),
+            "db": url.path.lstrip("/"),
+            "charset": "utf8mb4",
+            "autocommit": True,
+            "connect_timeout": 5,
+            "client_flag": CLIENT.FOUND_ROWS,
+            "init_command": "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00'",
+        }
+        self.dialect: Dialect = mysql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        self._idle: list[_Connection] = []
+        self._slots = asyncio.Semaphore(config.pool)
+
+    async def open(self) -> None:
+        async with self._connection():
+            pass
+
+    async def close(self) -> None:
+        while self._idle:
+            self._idle.pop().raw.close()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[_Connection]:
+        async with self._slots:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.usable = False
+                raise
+            finally:
+                if connection.usable:
+                    self._idle.append(connection)
+                else:
+                    connection.raw.close()
+
+    async def _connect(self) -> _Connection:
+        try:
+            return _Connection(await asyncmy.connect(**self._options), self.dialect)
+        except (OSError, MySQLError, TimeoutError) as error:
+            log.error("the database at %s:%s can't be reached: %s", self._options["host"], self._options["port"], error)
+            raise DatabaseUnavailable from error
+
+    async def transact(self, work: Work[T]) -> T:
+        for attempt in range(TRIES):
+            try:
+                async with self._connection() as connection:
+                    return await self._attempt(connection, work)
+            except (OperationalError, InterfaceError) as error:
+                if not (_again(error) or _lost(error)):
+                    raise
+                if _lost(error):
+                    self._forget_idle()
+                log.debug("transaction is run again after: %s", error)
+                await asyncio.sleep(random.uniform(0, 0.005 * 2**attempt))
+        raise DatabaseUnavailable
+
+    async def _attempt(self, connection: _Connection, work: Work[T]) -> T:
+        await connection.execute("BEGIN")
+        try:
+            result = await work(connection)
+        except BaseException:
+            if connection.usable:
+                await self._rollback(connection)
+            raise
+        try:
+            await connection.execute("COMMIT")
+        except MySQLError as error:
+            if _again(error):
+                raise
+            connection.usable = False
+            raise CommitUnknown from error
+        return result
+
+    @staticmethod
+    async def _rollback(connection: _Connection) -> None:
+        try:
+            await connection.execute("ROLLBACK")
+        except MySQLError:
+            connection.usable = False
+
+    def _forget_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().raw.close()
+
+    async def _read(self, statement: Statement, parameters: dict[str, Any]) -> Any:
+        compiled = compile_for(statement, self.dialect)
+        arguments = compiled.bind(parameters)
+        for _ in range(TRIES):
+            try:
+                async with self._connection() as connection:
+                    return await connection.execute(compiled.text, arguments)
+            except (OperationalError, InterfaceError) as error:
+                if not (_again(error) or _lost(error)):
+                    raise
+                self._forget_idle()
+        raise DatabaseUnavailable
+
+    async def all(self, statement: Statement, into: type[S], **parameters: Any) -> list[S]:
+        _, names, rows = await self._read(statement, parameters)
+        return rows_into(into, names, rows)
+
+    async def one(self, statement: Statement, into: type[S], **parameters: Any) -> S | None:
+        found = await self.all(statement, into, **parameters)
+        return found[0] if found else None
+
+    async def scalar(self, statement: Statement, **parameters: Any) -> Any:
+        _, _, rows = await self._read(statement, parameters)
+        return rows[0][0] if rows else None
+
+
+def _number(error: BaseException) -> int:
+    return error.args[0] if error.args and isinstance(error.args[0], int) else 0
+
+
+def _again(error: BaseException) -> bool:
+    return _number(error) in AGAIN
+
+
+def _lost(error: BaseException) -> bool:
+    return _number(error) in LOST or isinstance(error, InterfaceError)

@@ -1,0 +1,332 @@
+"""From a table of routes to an ASGI application.
+
+What happens to a request, in order: request ids, microversion, token, body and its schema, policy, handler, answer.
+"""
+
+import logging
+import re
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, Protocol
+from uuid import uuid4
+
+import falcon.asgi
+import msgspec
+
+from tinstack.core.clock import now_us
+from tinstack.core.context import Context, request_id_of_task
+from tinstack.core.errors import (
+    ApiError,
+    BadRequest,
+    MethodNotAllowed,
+    NotAcceptable,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+    UnsupportedMediaType,
+)
+from tinstack.core.http.request import Request, Response
+from tinstack.core.http.routes import Microversions, Route, Schema, Version, parse_version
+from tinstack.core.policy import Policy
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Authenticator(Protocol):
+    """From a token to its context."""
+
+    async def authenticate(self, token: str) -> Context:
+        """Raises Unauthorized; Unavailable when identity can't be asked."""
+
+
+class Rendered(NamedTuple):
+    """An error as bytes with its content type."""
+
+    content_type: str
+    data: bytes
+
+
+ErrorRenderer = Callable[[ApiError, Request | None], Rendered]
+Violation = Callable[[str, str, Any], ApiError]
+
+
+def plain_violation(path: str, message: str, value: Any) -> ApiError:
+    """The 400 for a body that its schema refuses, as most services word it."""
+    return BadRequest(f"Invalid input for field/attribute {path or 'body'}. Value: {_short(value)}. {message}")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else text[:200] + "…"
+
+
+class Api:
+    """What the table needs to become an application.
+
+    ``root``: path prefixes under which the routes are served (the first is canonical), e.g. ``("/v2.1",)``; a prefix may
+    hold placeholders such as ``/v3/{project_id}``. ``service``: passed to handlers. ``error``: how errors are written.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: Iterable[Route],
+        service: Any,
+        policy: Policy,
+        authenticator: Authenticator,
+        error: ErrorRenderer,
+        root: tuple[str, ...] = ("",),
+        microversions: Microversions | None = None,
+        max_body: int = 1024 * 1024,
+        violation: Violation = plain_violation,
+        request_id_header: str = "x-openstack-request-id",
+        extra_id_header: str | None = None,
+    ) -> None:
+        self.routes, self.service, self.policy, self.authenticator = list(routes), service, policy, authenticator
+        self.error, self.root, self.microversions, self.max_body = error, root, microversions, max_body
+        self.violation, self.request_id_header, self.extra_id_header = violation, request_id_header, extra_id_header
+
+    def negotiate(self, asgi: falcon.asgi.Request) -> Version | None:
+        """The microversion asked for; raises NotAcceptable (406) outside of what is served, BadRequest for nonsense."""
+        if not (micro := self.microversions):
+            return None
+        text = None
+        modern = asgi.get_header("OpenStack-API-Version")
+        for part in (modern or "").split(","):
+            name, _, value = part.strip().partition(" ")
+            if name.lower() == micro.service:
+                text = value.strip()
+        if text is None and micro.legacy:
+            text = asgi.get_header(micro.legacy)
+        if text is None:
+            return micro.default or micro.minimum
+        if text == "latest":
+            return micro.maximum
+        try:
+            version = parse_version(text)
+        except ValueError as error:
+            raise BadRequest(f"API Version String {_short(text)} is of invalid format. Must be of format MajorNum.MinorNum.") from error
+        if not micro.minimum <= version <= micro.maximum:
+            raise NotAcceptable(
+                f"Version {version} is not supported by the API. Minimum is {micro.minimum} and maximum is {micro.maximum}."
+            )
+        return version
+
+    def version_headers(self, version: Version | None) -> dict[str, str]:
+        """The headers that echo the version."""
+        if not (micro := self.microversions) or version is None:
+            return {}
+        headers = {"OpenStack-API-Version": f"{micro.service} {version}", "Vary": "OpenStack-API-Version"}
+        if micro.legacy:
+            headers[micro.legacy] = str(version)
+            headers["Vary"] = f"OpenStack-API-Version, {micro.legacy}"
+        return headers
+
+
+class _Resource:
+    """All routes of one path."""
+
+    def __init__(self, api: Api, routes: list[Route]) -> None:
+        self.api = api
+        self.by_method: dict[str, list[Route]] = defaultdict(list)
+        for route in routes:
+            self.by_method[route.method].append(route)
+        for method in self.by_method:
+            setattr(self, f"on_{method.lower()}", self._responder(method))
+
+    def _responder(self, method: str) -> Callable[..., Any]:
+        routes = self.by_method[method]
+
+        async def respond(asgi: falcon.asgi.Request, answer: falcon.asgi.Response, **path: str) -> None:
+            await answer_request(self.api, routes, asgi, answer, path)
+
+        return respond
+
+
+async def answer_request(
+    api: Api, routes: list[Route], asgi: falcon.asgi.Request, answer: falcon.asgi.Response, path: dict[str, str]
+) -> None:
+    """Everything from the first header to the last byte."""
+    request = Request(asgi, api.policy, path, f"req-{uuid4()}", now_us())
+    given = asgi.get_header("X-OpenStack-Request-Id")
+    request_id_of_task.set(given if given and REQUEST_ID.fullmatch(given) else request.request_id)
+    answer.set_header(api.request_id_header, request.request_id)
+    if api.extra_id_header:
+        answer.set_header(api.extra_id_header, request.request_id)
+    try:
+        request.version = api.negotiate(asgi)
+        answer.set_headers(api.version_headers(request.version))
+        route, result = await _run(api, routes, request)
+        _write(answer, route.status_at(request.version), result)
+    except ApiError as error:
+        _write_error(api, answer, error, request)
+    except falcon.HTTPError:
+        raise
+    except Exception:
+        log.exception("%s %s failed", asgi.method, asgi.path)
+        _write_error(api, answer, ApiError(), request)
+
+
+async def _run(api: Api, routes: list[Route], request: Request) -> tuple[Route, Any]:
+    there = [route for route in routes if route.holds_at(request.version)]
+    if not there:
+        raise NotFound
+    public = all(route.public for route in there)
+    token = request.asgi.get_header("X-Auth-Token")
+    if token:
+        try:
+            request.context_or_none = await api.authenticator.authenticate(token)
+        except Unauthorized:
+            if not public:
+                raise
+    elif not public:
+        raise Unauthorized
+    if not there[0].stream:
+        request.body = await _body(api, there, request)
+    route = _choose(there, request.body)
+    if route.query is not None:
+        _check(api, route.query.at(request.version), request.query.flat())
+    if route.policy is not None and not route.checked:
+        request.authorize(route.policy)
+    if route.body is not None and not route.stream:
+        _check(api, route.body.at(request.version), request.body)
+    result = await route.handler(request, api.service)
+    if route.checked and not request.authorized:
+        log.error("the handler of %s %s asked no policy", route.method, route.path)
+        raise ApiError
+    return route, result
+
+
+async def _body(api: Api, routes: list[Route], request: Request) -> Any:
+    asgi = request.asgi
+    length = asgi.content_length
+    wants = any(route.body is not None or route.action for route in routes)
+    if not length and asgi.get_header("Transfer-Encoding") is None:
+        if wants:
+            raise BadRequest("The request has no body; a JSON object is expected.")
+        return None
+    if (length or 0) > api.max_body:
+        raise TooLarge(f"The request body is larger than {api.max_body} bytes.")
+    content_type = (asgi.content_type or JSON).split(";")[0].strip().lower()
+    media = {kind for route in routes for kind in route.media}
+    data = bytearray()
+    async for chunk in asgi.stream:
+        data += chunk
+        if len(data) > api.max_body:
+            raise TooLarge(f"The request body is larger than {api.max_body} bytes.")
+    if not data and not wants:
+        return None
+    if content_type != JSON and content_type not in media:
+        if not wants:
+            return None
+        raise UnsupportedMediaType(f"The content type {_short(content_type)} is not supported; send {JSON}.")
+    try:
+        return _decode(bytes(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if not wants:
+            return None
+        raise BadRequest("The request body is not valid JSON.") from error
+
+
+def _choose(routes: list[Route], body: Any) -> Route:
+    if routes[0].action is None:
+        return routes[0]
+    if not isinstance(body, dict) or len(body) != 1:
+        raise BadRequest("An action is a JSON object with exactly one key, the action's name.")
+    name = next(iter(body))
+    for route in routes:
+        if route.action == name:
+            return route
+    raise BadRequest(f"There is no such action: {_short(name)}.")
+
+
+def _check(api: Api, schema: Schema, value: Any) -> None:
+    problem = schema.check(value)
+    if problem:
+        raise api.violation(*problem)
+
+
+def _write(answer: falcon.asgi.Response, status: int, result: Any) -> None:
+    if isinstance(result, Response):
+        status = result.status or status
+        for name, value in result.headers.items():
+            answer.set_header(name, value)
+        if result.stream is not None:
+            answer.status = status
+            answer.content_type = result.content_type or "application/octet-stream"
+            if result.length is not None:
+                answer.content_length = result.length
+            answer.stream = result.stream
+            return
+        content_type, body = result.content_type, result.body
+    else:
+        content_type, body = None, result
+    answer.status = status
+    if body is None:
+        if status not in (204, 205, 304):
+            answer.content_length = 0
+        return
+    answer.content_type = content_type or JSON
+    answer.data = body if isinstance(body, bytes) else _encode(body)
+
+
+def _write_error(api: Api, answer: falcon.asgi.Response, error: ApiError, request: Request | None) -> None:
+    rendered = api.error(error, request)
+    answer.status = error.status
+    answer.content_type = rendered.content_type
+    answer.data = rendered.data
+    for name, value in error.headers.items():
+        answer.set_header(name, value)
+
+
+def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
+    """One application of several APIs (a versions document and the API itself, say); their paths must differ."""
+    app = falcon.asgi.App()
+    app.req_options.auto_parse_form_urlencoded = False
+    app.req_options.strip_url_path_trailing_slash = True
+    everything = list(apis)
+    by_path: dict[str, tuple[Api, list[Route]]] = {}
+    for api in everything:
+        for root in api.root:
+            for route in api.routes:
+                by_path.setdefault(root + route.path or "/", (api, []))[1].append(route)
+    for path, (api, routes) in by_path.items():
+        app.add_route(path, _Resource(api, routes))
+
+    async def on_http_error(asgi: Any, answer: Any, error: falcon.HTTPError, params: Any, **_: Any) -> None:
+        api = next((a for a in everything if any(_under(asgi.path, r) for r in a.root)), everything[-1])
+        _write_error(api, answer, _translated(error), None)
+        if "Allow" in (error.headers or {}):
+            answer.set_header("Allow", dict(error.headers or {})["Allow"])
+
+    async def on_crash(asgi: Any, answer: Any, error: Exception, params: Any, **_: Any) -> None:
+        log.error("%s %s failed\n%s", asgi.method, asgi.path, "".join(traceback.format_exception(error)))
+        _write_error(everything[-1], answer, ApiError(), None)
+
+    app.add_error_handler(Exception, on_crash)
+    app.add_error_handler(falcon.HTTPError, on_http_error)
+    return app
+
+
+def _under(path: str, root: str) -> bool:
+    return bool(root) and path.startswith(root.split("{")[0].rstrip("/"))
+
+
+def _translated(error: falcon.HTTPError) -> ApiError:
+    status = int(str(error.status)[:3])
+    if status == 404:
+        return NotFound()
+    if status == 405:
+        return MethodNotAllowed()
+    if status == 413:
+        return TooLarge()
+    if status < 500:
+        return BadRequest(error.description or error.title or "The request is not valid.")
+    return ApiError()

@@ -1,0 +1,46 @@
+"""A running service: the parts that ``service.py`` of each package puts together, started and stopped in order."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from tinstack.core.config import HttpConfig
+from tinstack.core.http.serve import HttpServer
+
+log = logging.getLogger(__name__)
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class Service:
+    """``apps``: where each ASGI application listens. ``on_start`` runs before it listens, ``on_ready`` after, ``on_stop``
+    last (in reverse order); all are lists of coroutine functions."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.apps: list[tuple[HttpConfig, Any]] = []
+        self.on_start: list[Hook] = []
+        self.on_ready: list[Hook] = []
+        self.on_stop: list[Hook] = []
+        self._servers: list[HttpServer] = []
+
+    async def start(self) -> None:
+        """Parts, then sockets, then what needs other services."""
+        for hook in self.on_start:
+            await hook()
+        for config, app in self.apps:
+            server = HttpServer(app, config)
+            await server.start()
+            self._servers.append(server)
+        for hook in self.on_ready:
+            await hook()
+
+    async def stop(self) -> None:
+        """Sockets first, then the parts in reverse order; an error in one does not keep the others up."""
+        for server in self._servers:
+            await server.stop()
+        for hook in reversed(self.on_stop):
+            try:
+                await hook()
+            except Exception:
+                log.exception("stopping %s: a part failed", self.name)

@@ -1,0 +1,1 @@
+"""Users, projects, domains, roles, tokens and the catalog (Identity API v3)."""

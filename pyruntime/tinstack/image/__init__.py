@@ -1,0 +1,1 @@
+"""Images, members and stores (Image API v2)."""

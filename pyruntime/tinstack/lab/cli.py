@@ -1,0 +1,192 @@
+"""The verbs of `./lab`, their options and their help. Each is a few lines; what it does is in the module it names.
+
+Modules are imported by the verb that needs them: `status` should not wait for what `up` loads.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tinstack.lab import labs
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+EXAMPLES = """\b
+First steps:
+  ./lab up                      three hosts on this machine, a cloud on them, a server in it (root; Debian 12)
+  ./lab dev                     the whole API in one process, guests pretended (any Linux; no root)
+  eval "$(./lab env)"           then any OpenStack client works: openstack server list
+  ./lab trace hello             the 29 steps that made the server hello, with their times
+\b
+Where things are:
+  .lab/NAME/clouds.yaml         credentials: clouds tinstack (a project's member), tinstack-admin
+  .lab/NAME/ready.json          there while the lab is usable: URLs for programs
+  .lab/NAME/logs/               what the plays said
+\b
+Exit codes: 0 fine, 1 it failed (the reason is on stderr), 2 wrong usage.
+`./lab VERB --help` says more about a verb."""
+
+STATE = click.option(
+    "--state", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The folder of the lab's state."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def which_lab(verb: Verb) -> Verb:
+    """`-i` and `--state` of verbs that look at a lab."""
+    inventory = click.option(
+        "-i", "--inventory", metavar="NAME", help="The lab of this inventory. Default: the one made last."
+    )
+    return inventory(STATE(verb))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXAMPLES)
+def lab() -> None:
+    """A cloud that speaks OpenStack's APIs, on this machine or on yours, from one command."""
+
+
+@lab.command()
+@click.option(
+    "-i",
+    "--inventory",
+    default=labs.SANDBOX,
+    show_default=True,
+    metavar="NAME",
+    help="Deploy onto the hosts of inventories/NAME.",
+)
+@STATE
+def up(inventory: str, state: Path | None) -> None:
+    """Make a lab with a running server, or repair it.
+
+    Without options: checks this machine, makes three Debian hosts on it (systemd-nspawn), deploys the cloud onto them, uploads a
+    guest image, makes a demo network, boots the server hello and proves that it answers SSH. Run again it changes only what is
+    not as it should be. With -i it deploys onto the hosts of that inventory instead.
+    """
+    from tinstack.lab.up import up
+
+    up(labs.to_make(inventory, state))
+
+
+@lab.command()
+@click.option(
+    "-i", "--inventory", metavar="NAME", default=labs.SANDBOX, show_default=True, help="The lab of inventories/NAME."
+)
+@STATE
+@click.option("--cache", is_flag=True, help="Also remove what makes the next `up` quick: environments, wheels, images.")
+def destroy(inventory: str, state: Path | None, cache: bool) -> None:
+    """Take away what `up` made: hosts, networks, state.
+
+    Packages that were installed on this machine stay. Another lab than the sandbox must be named by -i.
+    """
+    from tinstack.lab.up import destroy
+
+    destroy(labs.to_make(inventory, state), cache=cache)
+
+
+@lab.command()
+@STATE
+@click.option(
+    "--port-base",
+    type=click.IntRange(1, 65528),
+    metavar="N",
+    help="Ports N to N+7 instead of OpenStack's standard ones.",
+)
+@click.option(
+    "--hosts",
+    type=click.IntRange(0, 10_000),
+    default=2,
+    show_default=True,
+    metavar="N",
+    help="Simulated compute hosts.",
+)
+@click.option("--empty", is_flag=True, help="Only the admin and the roles; no flavors, images, networks, demo project.")
+def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> None:
+    """Run the whole cloud in one process on 127.0.0.1.
+
+    SQLite, an in-process bus and simulated guests: for API tests, SDKs, Terraform. Prints `ready` when it is usable and runs until
+    Ctrl-C or SIGTERM. The same --state continues where it ended.
+    """
+    from tinstack.dev.main import DevOptions, run
+    from tinstack.lab.prechecks import against_dev
+    from tinstack.lab.words import LabError
+
+    if found := against_dev(port_base):
+        raise LabError(" ".join(found))
+    made = labs.Lab((state or labs.states() / "dev").resolve())
+    made.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    labs.choose(made)
+    run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty))
+
+
+@lab.command()
+@which_lab
+@JSON
+def status(inventory: str | None, state: Path | None, as_json: bool) -> None:
+    """Show what is up and how full it is.
+
+    Services and agents with their state, hosts with what is sold of them, servers by status; asked from the APIs. Exit code 1 when
+    a service that should be up is not.
+    """
+    from tinstack.lab import clouds, status, words
+    from tinstack.lab.client import Client
+
+    found = status.fetch(Client(clouds.read(labs.to_look_at(inventory, state).clouds, clouds.ADMIN)))
+    words.show_json(found) if as_json else status.show(found)
+    if not found.healthy:
+        raise words.LabError("Not everything that should be up is: see the services that are DOWN.")
+
+
+@lab.command()
+@click.argument("server")
+@which_lab
+@JSON
+def trace(server: str, inventory: str | None, state: Path | None, as_json: bool) -> None:
+    """Show the 29 steps of the creation of SERVER (id or name).
+
+    Each with its service, host, start, duration and outcome, the slowest marked; and why a step failed, if one did.
+    """
+    from tinstack.lab import clouds, trace, words
+    from tinstack.lab.client import Client
+
+    path = labs.to_look_at(inventory, state).clouds
+    found = trace.fetch([Client(clouds.read(path, name)) for name in (clouds.MEMBER, clouds.ADMIN)], server)
+    words.show_json(found.raw) if as_json else trace.show(found)
+
+
+@lab.command()
+@which_lab
+def env(inventory: str | None, state: Path | None) -> None:
+    """Print what a shell evaluates to use the lab: eval "$(./lab env)"."""
+    from tinstack.lab import shell
+
+    for line in shell.lines(labs.to_look_at(inventory, state)):
+        click.echo(line)
+
+
+@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@which_lab
+@click.argument("host")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh(inventory: str | None, state: Path | None, host: str, command: tuple[str, ...]) -> None:
+    """Log in to HOST of the lab, or run COMMAND there."""
+    from tinstack.lab.hosts import log_in
+
+    log_in(labs.to_look_at(inventory, state), host, command)
+
+
+@lab.command()
+@click.argument("ring", nargs=-1, type=click.Choice(["unit", "api", "lint", "molecule"]))
+def test(ring: tuple[str, ...]) -> None:
+    """Run the tests, or the RINGs that are named.
+
+    \b
+    unit      rules and pieces, no network, no processes
+    api       the services through their APIs: on SQLite and the in-process bus, then on MariaDB and RabbitMQ
+    lint      ruff, types, imports, YAML, Ansible
+    molecule  a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
+    """
+    from tinstack.lab.rings import test
+
+    test(ring)

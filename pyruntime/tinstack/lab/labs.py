@@ -1,0 +1,135 @@
+"""Where a lab's state is, and which lab a verb means.
+
+A lab's state lives in `.lab/<inventory name>/` of the repository, or where `--state` says; `.lab/current` names the one made last.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tinstack.lab.words import LabError
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The repository."""
+
+SANDBOX = "sandbox"
+"""The inventory of the hosts that `up` makes on this machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One lab: its state on this machine, and its inventory unless it is a `dev` one."""
+
+    state: Path
+    inventory: Path | None = None
+
+    @property
+    def name(self) -> str:
+        return self.state.name
+
+    @property
+    def clouds(self) -> Path:
+        return self.state / "clouds.yaml"
+
+    @property
+    def ready(self) -> Path:
+        return self.state / "ready.json"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.state / "ssh_config"
+
+    @property
+    def logs(self) -> Path:
+        return self.state / "logs"
+
+    @property
+    def runner(self) -> Path:
+        return self.state / "runner"
+
+
+def cache() -> Path:
+    """Where what can be made again is kept: environments, wheels, the hosts' base, the guest image."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/root")) / ".cache"
+    return Path(home) / "tinstack"
+
+
+def states(root: Path = ROOT) -> Path:
+    """The folder of all labs' states."""
+    return root / ".lab"
+
+
+def to_make(inventory: str, state: Path | None, root: Path = ROOT) -> Lab:
+    """The lab of an inventory given by name or path. Wrong usage where there is no such inventory."""
+    for candidate in (root / "inventories" / inventory, Path(inventory)):
+        if candidate.exists():
+            path = candidate.resolve()
+            return Lab((state or states(root) / path.stem).resolve(), path)
+    known = sorted(entry.name for entry in (root / "inventories").glob("*") if not entry.name.startswith("."))
+    raise click.UsageError(f"There is no inventory '{inventory}'. Known are: {', '.join(known) or 'none'}.")
+
+
+def to_look_at(inventory: str | None, state: Path | None, root: Path = ROOT) -> Lab:
+    """The lab that was asked for, or else the one made last. An error where none was made."""
+    if state is None and inventory is not None:
+        state = states(root) / Path(inventory).stem
+    if state is None:
+        pointer = states(root) / "current"
+        if not pointer.exists():
+            raise LabError("There is no lab yet: make one with `./lab up` or `./lab dev`.")
+        state = Path(pointer.read_text().strip())
+    if not state.is_dir():
+        raise LabError(f"There is no lab in {state}: make one with `./lab up` or `./lab dev`.")
+    return Lab(state.resolve())
+
+
+def choose(lab: Lab, root: Path = ROOT) -> None:
+    """Make a lab the one that verbs mean when they name none."""
+    states(root).mkdir(mode=0o700, exist_ok=True)
+    replace(states(root) / "current", f"{lab.state}\n", mode=0o644)
+
+
+def forget(lab: Lab, root: Path = ROOT) -> None:
+    """Remove a lab's state, and the pointer where it points there."""
+    shutil.rmtree(lab.state, ignore_errors=True)
+    pointer = states(root) / "current"
+    if pointer.exists() and Path(pointer.read_text().strip()) == lab.state:
+        pointer.unlink()
+
+
+def replace(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file whole or not at all: beside, flushed, then renamed."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.rename(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(lab: Lab, root: Path = ROOT) -> Iterator[None]:
+    """Hold a lab for oneself while hosts are changed. An error where another process holds it; the lock ends with its holder."""
+    states(root).mkdir(mode=0o700, exist_ok=True)
+    with open(states(root) / f"{lab.name}.lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise LabError(
+                f"Another ./lab (process {holder}) is working on the lab '{lab.name}': wait for it or end it."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,125 @@
+"""`test`: the rings of tests, each a few commands, with their times and one closing line that counts."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import click
+
+from tinstack.lab import children, plays
+from tinstack.lab.labs import ROOT
+from tinstack.lab.progress import seconds
+from tinstack.lab.words import LabError
+
+REAL_BACKENDS = {"TINSTACK_TEST_BACKENDS": "real"}
+"""Makes tests/api run on private MariaDB and RabbitMQ instances instead of SQLite and the in-process bus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One command of a ring. Where it is pytest, its tests are counted; anything else counts as one."""
+
+    title: str
+    command: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_pytest(self) -> bool:
+        return self.command[0] == "pytest"
+
+
+RINGS: dict[str, tuple[Check, ...]] = {
+    "unit": (Check("unit", ("pytest", "-q", "tests/unit")),),
+    "api": (
+        Check("api on SQLite and the in-process bus", ("pytest", "-q", "tests/api")),
+        Check("api on MariaDB and RabbitMQ", ("pytest", "-q", "tests/api"), tuple(REAL_BACKENDS.items())),
+    ),
+    "lint": (
+        Check("shell", ("sh", "-n", "lab")),
+        Check("ruff", ("ruff", "check", ".")),
+        Check("formatting", ("ruff", "format", "--check", ".")),
+        Check("types", ("mypy",)),
+        Check("imports", ("lint-imports",)),
+        Check("yamllint", ("yamllint", "--strict", ".")),
+        Check("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
+    ),
+    "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one command ended."""
+
+    title: str
+    passed: int
+    failed: int
+    seconds: float
+
+
+def test(names: Sequence[str]) -> None:
+    """Run rings, all of them where none is named. Raises LabError where anything failed."""
+    results = []
+    with children.passing_signals_on() as interruption:
+        for name in dict.fromkeys(names or RINGS):
+            for check in RINGS[name]:
+                results.append(run(check))
+                if interruption:
+                    raise LabError("Interrupted.")
+    click.echo()
+    for line in report(results):
+        click.echo(line)
+    if failed := [result.title for result in results if result.failed]:
+        raise LabError(f"These failed: {', '.join(failed)}.")
+
+
+def run(check: Check) -> Result:
+    """Run one command, its output on ours."""
+    click.echo(f"\n== {check.title}: {' '.join(check.command)}")
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="tinstack-test-") as scratch:
+        counted = Path(scratch) / "junit.xml"
+        command = [*program(check.command), *([f"--junitxml={counted}"] if check.is_pytest else [])]
+        code = children.run(command, ROOT, {**plays.environment(), **dict(check.env)})
+        passed, failed = counts(counted) if check.is_pytest else (int(code == 0), int(code != 0))
+    # pytest's code also tells of what no test reports: nothing collected, a conftest that does not load.
+    result = Result(check.title, passed, failed or int(code != 0), time.monotonic() - began)
+    click.echo(f"== {check.title}: {'FAILED' if result.failed else 'passed'} in {seconds(result.seconds)}")
+    return result
+
+
+def program(command: Sequence[str]) -> list[str]:
+    """The command with its program as this environment has it, or the machine's."""
+    ours = Path(sys.executable).parent / command[0]
+    return [str(ours) if os.access(ours, os.X_OK) else command[0], *command[1:]]
+
+
+def counts(junit: Path) -> tuple[int, int]:
+    """Numbers of passed and failed tests in a JUnit report; a test that was skipped is neither."""
+    if not junit.exists():
+        return 0, 0
+    suites = list(ElementTree.parse(junit).getroot().iter("testsuite"))
+    total, failures, errors, skipped = (
+        sum(int(suite.get(key, 0)) for suite in suites) for key in ("tests", "failures", "errors", "skipped")
+    )
+    return total - failures - errors - skipped, failures + errors
+
+
+def report(results: Iterable[Result]) -> list[str]:
+    """A line per command, then the closing line."""
+    kept = list(results)
+    width = max(len(result.title) for result in kept)
+    lines = [
+        f"{result.title:<{width}}  {result.passed:>5} passed {result.failed:>4} failed  {seconds(result.seconds)}"
+        for result in kept
+    ]
+    return [
+        *lines,
+        "",
+        f"{sum(result.passed for result in kept)} passed, {sum(result.failed for result in kept)} failed",
+    ]

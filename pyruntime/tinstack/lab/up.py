@@ -1,0 +1,128 @@
+"""`up` and `destroy`: a lab on hosts, from the plays that make it to the words that say what to type next."""
+
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from tinstack.lab import clouds, hosts, labs, plays, prechecks, ready
+from tinstack.lab.client import ApiError, Client
+from tinstack.lab.labs import SANDBOX, Lab
+from tinstack.lab.progress import PlayProgress, seconds
+from tinstack.lab.words import LabError
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One playbook of a verb, and what it is called on the terminal."""
+
+    playbook: str
+    title: str
+
+
+MAKE_HOSTS = Stage("sandbox", "Hosts on this machine")
+DEPLOY = Stage("site", "The cloud on its hosts")
+DESTROY = Stage("destroy", "Taking the lab away")
+
+
+def up(lab: Lab) -> None:
+    """Make the lab, or bring it back to what it should be. Raises LabError with the reason where it can't."""
+    on_this_machine = lab.name == SANDBOX
+    if on_this_machine and (found := prechecks.against_sandbox(prechecks.this_machine())):
+        raise LabError(" ".join(found))
+    with labs.alone(lab):
+        lab.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lab.state.chmod(0o700)
+        ready.remove(lab.ready)
+        labs.choose(lab)
+        took = changed = 0.0
+        for stage in (MAKE_HOSTS, DEPLOY) if on_this_machine else (DEPLOY,):
+            stage_took, stage_changed = run(lab, stage)
+            took, changed = took + stage_took, changed + stage_changed
+            if stage is MAKE_HOSTS:
+                hosts.write_ssh_config(lab, hosts.inquire(lab))
+        inventory = hosts.inquire(lab)
+        hosts.write_ssh_config(lab, inventory)
+        member = Client(clouds.read(lab.clouds, clouds.MEMBER))
+        ready.write(lab.ready, usable(member, inventory))
+    click.echo(f"\nReady after {seconds(took)}, changed={changed:.0f}.\n")
+    click.echo(what_next(lab, inventory, demo_server(member)))
+
+
+def run(lab: Lab, stage: Stage) -> tuple[float, int]:
+    """One stage: its seconds and its number of changes. Raises LabError with the tasks that failed."""
+    log = lab.logs / f"{stage.playbook}.log"
+    with PlayProgress(stage.title) as progress:
+        outcome = plays.run(lab, stage.playbook, log, progress, {"lab_state": str(lab.state)})
+    took = progress.elapsed()
+    if outcome.interrupted:
+        raise LabError("Interrupted. The same command continues from here.")
+    if not outcome.succeeded:
+        raise LabError(explained(outcome, str(log)))
+    click.echo(f"  done in {seconds(took)}, changed={outcome.changed}")
+    return took, outcome.changed
+
+
+def explained(outcome: plays.Outcome, log: str) -> str:
+    """Which task failed where and why, and where the rest is."""
+    lines = []
+    for failure in outcome.failures:
+        reason = failure.reason.replace("\n", "\n  ")
+        lines.append(f'Task "{failure.task}" failed on {failure.host}:\n  {reason}')
+    if not lines:
+        lines.append(
+            "Ansible ended before its first task was done:\n  " + plays.tail(last_lines(log), 15).replace("\n", "\n  ")
+        )
+    return "\n".join([*lines, f"The whole log is in {log}. The same command continues from here."])
+
+
+def last_lines(log: str) -> str:
+    with open(log) as file:
+        return file.read()
+
+
+def usable(member: Client, inventory: dict[str, dict[str, Any]]) -> ready.Ready:
+    """What programs are told of a lab on hosts. Asks identity for a token, so a lab that cannot give one is not ready."""
+    services = member.endpoints()
+    cloud = member.cloud
+    compute_hosts = sorted(name for name, host in inventory.items() if "compute" in host["groups"])
+    return ready.Ready(cloud.auth.auth_url, cloud.region_name or "RegionOne", [], services, compute_hosts)
+
+
+def demo_server(member: Client) -> dict[str, Any] | None:
+    """The server `hello` as the compute API shows it, if it is there."""
+    try:
+        rows = member.get("compute", "/servers/detail", {"name": "^hello$"})["servers"]
+    except ApiError:
+        return None
+    return rows[0] if rows else None
+
+
+def what_next(lab: Lab, inventory: dict[str, dict[str, Any]], hello: dict[str, Any] | None) -> str:
+    """The closing lines: commands that work now."""
+    option = "" if lab.name == SANDBOX else f" -i {lab.inventory}"
+    rows = [('eval "$(./lab env)"', "then: openstack server list"), ("./lab status", "what is up, and how full")]
+    if hello:
+        rows.append(("./lab trace hello", "the 29 steps of its creation"))
+    if inventory:
+        rows.append((f"./lab ssh {next(iter(inventory))}", "a shell on a host"))
+    rows.append((f"./lab destroy{option}", "take it all away"))
+    width = max(len(command) for command, _ in rows)
+    lines = [f"  {command:<{width}}  {meaning}" for command, meaning in rows]
+    if hello:
+        addresses = [address["addr"] for network in hello["addresses"].values() for address in network]
+        lines.insert(0, f"The server hello is {hello['status']} at {', '.join(addresses)}. Next:")
+    return "\n".join([*lines, f"  Credentials are in {lab.clouds}."])
+
+
+def destroy(lab: Lab, *, cache: bool) -> None:
+    """Take away what `up` made, then the lab's state; with `cache` also what would be quick to have next time."""
+    with labs.alone(lab):
+        lab.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ready.remove(lab.ready)
+        run(lab, DESTROY)
+        labs.forget(lab)
+    if cache:
+        shutil.rmtree(labs.cache(), ignore_errors=True)
+    click.echo(f"The lab '{lab.name}' is gone{', and so are the caches' if cache else ''}.")

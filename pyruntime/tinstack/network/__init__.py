@@ -1,0 +1,1 @@
+"""Networks: the server (API, IPAM) and the agents on hosts."""

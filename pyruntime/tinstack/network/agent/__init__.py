@@ -1,0 +1,1 @@
+"""Bridges, VXLAN, DHCP, routers, NAT, metadata on one host."""

@@ -1,0 +1,149 @@
+"""Topics ``network`` (asked by hosts' network agents) and ``network.<host>`` (told to them).
+
+Level-triggered: ``LookHost`` names a generation; the agent asks for its host's wanted state, makes the difference, reports.
+"""
+
+import msgspec
+
+from tinstack.core.bus import Message
+
+TOPIC = "network"
+
+
+def topic(host: str) -> str:
+    """The topic of a host's network agent."""
+    return f"network.{host}"
+
+
+class LookHost(Message):
+    """Something of that host's wanted state changed."""
+
+    generation: int
+
+
+class AgentReport(Message):
+    """The heartbeat. ``physical_networks``: name → interface; ``roles``: l2, and dhcp, l3, metadata on network hosts."""
+
+    host: str
+    tunnel_ip: str
+    roles: list[str]
+    physical_networks: dict[str, str]
+    generation: int
+    started_at: int
+
+
+class AskHostState(Message):
+    """Answer: ``HostNetworkState``. The sender must be ``network.<host>``."""
+
+    host: str
+
+
+class WantedSubnet(msgspec.Struct, frozen=True, kw_only=True):
+    """A subnet with what DHCP says. ``host_routes``: (destination, next hop)."""
+
+    id: str
+    cidr: str
+    ip_version: int
+    gateway_ip: str | None
+    enable_dhcp: bool
+    dns_nameservers: list[str] = []
+    host_routes: list[tuple[str, str]] = []
+
+
+class WantedNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """A network that this host needs: it has ports here. ``peers``: tunnel addresses of the other hosts that need it.
+
+    ``kind``: vxlan, vlan, flat, gre or local; ``segment``: VNI or VLAN id. ``dhcp_port``: the port whose addresses DHCP uses
+    where this host serves DHCP for it, else None.
+    """
+
+    id: str
+    kind: str
+    segment: int | None
+    physical_network: str | None
+    mtu: int
+    peers: list[str]
+    subnets: list[WantedSubnet]
+    dhcp_port: str | None = None
+    dns_domain: str = ""
+
+
+class WantedAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """A fixed address of a port."""
+
+    subnet_id: str
+    ip: str
+    prefix: int
+
+
+class WantedPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A port bound to this host: ``device`` is the tap (or veth) name, 15 characters at most.
+
+    ``owner``: device_owner (``compute:nova``, ``network:dhcp``, ``network:router_interface``, ``network:router_gateway``).
+    """
+
+    id: str
+    network_id: str
+    device: str
+    mac: str
+    owner: str
+    device_id: str
+    addresses: list[WantedAddress]
+    admin_up: bool = True
+    port_security: bool = True
+    name: str = ""
+    project_id: str = ""
+
+
+class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
+    """A lease that DHCP hands out for a network served here, whichever host the port is on."""
+
+    network_id: str
+    mac: str
+    ip: str
+    hostname: str
+    port_id: str
+    device_id: str
+
+
+class WantedFloating(msgspec.Struct, frozen=True, kw_only=True):
+    """1:1 NAT in a router."""
+
+    floating_ip: str
+    fixed_ip: str
+
+
+class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
+    """A router on this host. ``interfaces``: ids of its ports among ``ports``; ``gateway_port`` likewise.
+
+    ``gateway_next_hop``: the external subnet's gateway. ``routes``: (destination, next hop).
+    """
+
+    id: str
+    interfaces: list[str]
+    gateway_port: str | None
+    gateway_next_hop: str | None
+    enable_snat: bool
+    floating: list[WantedFloating]
+    routes: list[tuple[str, str]] = []
+
+
+class HostNetworkState(Message):
+    """All that this host's networking should be; what is ours and not in it is removed."""
+
+    generation: int
+    networks: list[WantedNetwork]
+    ports: list[WantedPort]
+    routers: list[WantedRouter]
+    dhcp_hosts: list[DhcpHost]
+    metadata_url: str
+    metadata_key: str
+
+
+class Applied(Message):
+    """The state of that generation is made. ``up``: ports that are wired; ``errors``: port (or router, network) id → sentence."""
+
+    host: str
+    generation: int
+    up: list[str]
+    errors: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Resource providers, inventories and allocations (Placement API)."""

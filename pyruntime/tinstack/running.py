@@ -1,0 +1,117 @@
+"""From a service's name and configuration to a running service: the same for a unit on a host and for ``./lab dev``."""
+
+import asyncio
+import importlib
+import logging
+import signal
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from tinstack.core import bus as buses
+from tinstack.core import config as configs
+from tinstack.core import db as databases
+from tinstack.core import log as logs
+from tinstack.core import systemd
+from tinstack.core.bus.memory import Hub
+from tinstack.core.config import ServiceConfig
+from tinstack.core.errors import ApiError
+from tinstack.core.service import Service
+
+log = logging.getLogger(__name__)
+
+PACKAGES = {
+    "identity": "tinstack.identity",
+    "placement": "tinstack.placement",
+    "image": "tinstack.image",
+    "volume": "tinstack.volume",
+    "network": "tinstack.network.server",
+    "conductor": "tinstack.conductor",
+    "scheduler": "tinstack.scheduler",
+    "api": "tinstack.api",
+    "compute": "tinstack.compute",
+    "network-agent": "tinstack.network.agent",
+}
+"""Where each service's ``config.Config`` and ``service.create`` live, in the order in which they start in one process."""
+
+ON_HOSTS = {"compute": "compute", "network-agent": "network"}
+"""Services that run on hosts, and the first part of their bus user (``compute.<host>``)."""
+
+
+def config_class(name: str) -> type[ServiceConfig]:
+    """The type of a service's configuration file."""
+    kind: type[ServiceConfig] = importlib.import_module(f"{PACKAGES[name]}.config").Config
+    return kind
+
+
+def read_config(name: str, directory: Path, credentials: Path | None = None) -> ServiceConfig:
+    """``<directory>/<name>.toml``. Raises ConfigError."""
+    return configs.load(config_class(name), directory / f"{name}.toml", credentials)
+
+
+class Running:
+    """One service with its database and bus."""
+
+    def __init__(self, name: str, config: ServiceConfig, hub: Hub | None = None) -> None:
+        self.name = name
+        user = f"{ON_HOSTS[name]}.{config.host}" if name in ON_HOSTS else name
+        self.database = databases.connect(config.database) if config.database else None
+        self.bus = buses.connect(config.bus, user, hub)
+        create: Any = importlib.import_module(f"{PACKAGES[name]}.service").create
+        self.service: Service = create(config, self.bus, self.database)
+
+    async def start(self) -> None:
+        """Database, bus, then the service."""
+        if self.database:
+            await self.database.open()
+        await self.bus.open()
+        await self.service.start()
+
+    async def stop(self) -> None:
+        """In reverse."""
+        await self.service.stop()
+        await self.bus.close()
+        if self.database:
+            await self.database.close()
+
+
+async def _feed_watchdog(seconds: float) -> None:
+    while True:
+        systemd.notify("WATCHDOG=1")
+        await asyncio.sleep(seconds)
+
+
+async def _serve(names: list[str], directory: Path) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    running = [Running(name, read_config(name, directory)) for name in names]
+    started: list[Running] = []
+    try:
+        for one in running:
+            started.append(one)
+            await one.start()
+            log.info("%s serves", one.name)
+        systemd.notify("READY=1")
+        period = systemd.watchdog_seconds()
+        feeding = asyncio.create_task(_feed_watchdog(period)) if period else None
+        await stopping.wait()
+        if feeding:
+            feeding.cancel()
+        systemd.notify("STOPPING=1")
+    finally:
+        for one in reversed(started):
+            await one.stop()
+
+
+def serve(names: list[str], directory: Path) -> int:
+    """Run services in this process until SIGTERM; the exit code."""
+    logs.setup("+".join(names), read_config(names[0], directory).log)
+    try:
+        uvloop.run(_serve(names, directory))
+    except ApiError as error:
+        log.error("%s", error.text)
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""Filters, weighers and claims."""

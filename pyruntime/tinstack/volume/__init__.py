@@ -1,0 +1,1 @@
+"""Volumes, attachments and backends (Block Storage API v3)."""

@@ -1,0 +1,27 @@
+#!/bin/sh
+# A minimal Debian root in FOLDER, unpacked from TARBALL, which is made first where it is not there.
+#   base.sh TARBALL FOLDER SUITE PACKAGE,PACKAGE... SOURCES
+set -eu
+tarball=$1 folder=$2 suite=$3 packages=$4 sources=$5
+
+mkdir -p "$(dirname "$tarball")" "$(dirname "$folder")"
+exec 9>"$(dirname "$tarball")/base.lock"
+flock 9
+
+if [ ! -e "$tarball" ]; then
+  # The machine's own sources, trust and proxies are what works here. Translations and manuals are most of what a minimal Debian need not have.
+  half=$(dirname "$tarball")/half-$(basename "$tarball")
+  rm -f "$half"
+  mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    "$suite" "$half" "$sources" 9>&-
+  mv "$half" "$tarball"
+fi
+
+# Roots that no host is an overlay of any more
+for old in "$(dirname "$folder")"/base-*; do
+  [ ! -d "$old" ] || grep -qF "lowerdir=$old," /proc/mounts || rm -rf "$old"
+done
+
+mkdir -p "$folder"
+tar --directory "$folder" --numeric-owner --extract --file "$tarball"
