@@ -14,8 +14,10 @@ from tinstack.core import config as configs
 from tinstack.core import db as databases
 from tinstack.core import log as logs
 from tinstack.core import systemd
+from tinstack.core.bus import Bus
 from tinstack.core.bus.memory import Hub
 from tinstack.core.config import ServiceConfig
+from tinstack.core.db import Database
 from tinstack.core.errors import ApiError
 from tinstack.core.service import Service
 
@@ -53,13 +55,17 @@ def read_config(name: str, directory: Path, credentials: Path | None = None) -> 
 class Running:
     """One service with its database and bus."""
 
-    def __init__(self, name: str, config: ServiceConfig, hub: Hub | None = None) -> None:
-        self.name = name
+    def __init__(self, name: str, bus: Bus, database: Database | None, service: Service) -> None:
+        self.name, self.bus, self.database, self.service = name, bus, database, service
+
+    @classmethod
+    def of(cls, name: str, config: ServiceConfig, hub: Hub | None = None) -> "Running":
+        """Put a service together from its configuration."""
         user = f"{ON_HOSTS[name]}.{config.host}" if name in ON_HOSTS else name
-        self.database = databases.connect(config.database) if config.database else None
-        self.bus = buses.connect(config.bus, user, hub)
+        database = databases.connect(config.database) if config.database else None
+        bus = buses.connect(config.bus, user, hub)
         create: Any = importlib.import_module(f"{PACKAGES[name]}.service").create
-        self.service: Service = create(config, self.bus, self.database)
+        return cls(name, bus, database, create(config, bus, database))
 
     async def start(self) -> None:
         """Database, bus, then the service."""
@@ -87,7 +93,7 @@ async def _serve(names: list[str], directory: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    running = [Running(name, read_config(name, directory)) for name in names]
+    running = [Running.of(name, read_config(name, directory)) for name in names]
     started: list[Running] = []
     try:
         for one in running:

@@ -127,7 +127,7 @@ class Http:
                     raise RemoteError(service, response.status, sentence_of(await response.read()))
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ServiceUnreachable(service=service, url=url.split("?")[0], reason=error or type(error).__name__) from error
+            raise ServiceUnreachable(service=service, url=url.split("?")[0], reason=str(error) or type(error).__name__) from error
 
 
 class Session(Http):

@@ -70,7 +70,7 @@ def load(defaults: Mapping[str, str], file: str | None) -> Policy:
     for number, line in enumerate(Path(file).read_text().splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        match = re.fullmatch(r"""\s*(["']?)([^"'\s]+?)\1\s*:\s*(?:"(.*)"|'(.*)'|([^"'].*)|)\s*""", line)
+        match = re.fullmatch(r"""\s*(["']?)([^"'\s]+?)\1\s*:(?:\s+(?:"(.*)"|'(.*)'|([^"'].*)))?\s*""", line)
         if not match:
             raise ConfigError(f"{file}, line {number}: expected \"rule\": \"text\".")
         overrides[match[2]] = next((group for group in match.groups()[2:] if group is not None), "").strip()

@@ -29,23 +29,25 @@ class Interruption:
 
 
 @contextmanager
-def passing_signals_on() -> Iterator[Interruption]:
-    """While this holds, signals that end us go to our children's process groups first; stragglers are killed after GRACE."""
+def passing_signals_on(as_signal: signal.Signals = signal.SIGTERM) -> Iterator[Interruption]:
+    """While this holds, signals that end us reach our children's process groups first, as that one; stragglers are killed after GRACE."""
     interruption = Interruption()
+    timer = threading.Timer(GRACE, tell_children, (signal.SIGKILL,))
+    timer.daemon = True
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        repeated = bool(interruption)
-        interruption.signal = signal.Signals(number)
-        tell_children(signal.SIGKILL if repeated else signal.SIGTERM)
-        if not repeated:
-            timer = threading.Timer(GRACE, tell_children, (signal.SIGKILL,))
-            timer.daemon = True
+        if interruption:
+            tell_children(signal.SIGKILL)
+        else:
+            interruption.signal = signal.Signals(number)
+            tell_children(as_signal)
             timer.start()
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
         yield interruption
     finally:
+        timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -3,6 +3,7 @@
 Modules are imported by the verb that needs them: `status` should not wait for what `up` loads.
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,7 +79,7 @@ def up(inventory: str, state: Path | None) -> None:
 def destroy(inventory: str, state: Path | None, cache: bool) -> None:
     """Take away what `up` made: hosts, networks, state.
 
-    Packages that were installed on this machine stay. Another lab than the sandbox must be named by -i.
+    Packages that were installed on this machine stay. Hosts that `up -i` was given are never touched.
     """
     from tinstack.lab.up import destroy
 
@@ -117,7 +118,7 @@ def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> N
     made = labs.Lab((state or labs.states() / "dev").resolve())
     made.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     labs.choose(made)
-    run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty))
+    sys.exit(run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty)))
 
 
 @lab.command()

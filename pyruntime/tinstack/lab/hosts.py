@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from tinstack.lab import plays
@@ -46,7 +47,7 @@ def quoted(value: str) -> str:
 def options(arguments: str) -> list[tuple[str, str]]:
     """The `-o Key=Value` among ssh's arguments."""
     words = shlex.split(arguments)
-    given = [following for word, following in zip(words, words[1:], strict=False) if word == "-o"]
+    given = [following for word, following in pairwise(words) if word == "-o"]
     given += [word[2:] for word in words if word.startswith("-o") and word != "-o"]
     return [(key, value) for key, _, value in (option.partition("=") for option in given) if value]
 

@@ -34,6 +34,11 @@ class Lab:
         return self.state.name
 
     @property
+    def is_sandbox(self) -> bool:
+        """Whether its hosts are on this machine, made and removed by ./lab."""
+        return self.inventory == ROOT / "inventories" / SANDBOX
+
+    @property
     def clouds(self) -> Path:
         return self.state / "clouds.yaml"
 
@@ -60,27 +65,27 @@ def cache() -> Path:
     return Path(home) / "tinstack"
 
 
-def states(root: Path = ROOT) -> Path:
+def states() -> Path:
     """The folder of all labs' states."""
-    return root / ".lab"
+    return ROOT / ".lab"
 
 
-def to_make(inventory: str, state: Path | None, root: Path = ROOT) -> Lab:
+def to_make(inventory: str, state: Path | None) -> Lab:
     """The lab of an inventory given by name or path. Wrong usage where there is no such inventory."""
-    for candidate in (root / "inventories" / inventory, Path(inventory)):
+    for candidate in (ROOT / "inventories" / inventory, Path(inventory)):
         if candidate.exists():
             path = candidate.resolve()
-            return Lab((state or states(root) / path.stem).resolve(), path)
-    known = sorted(entry.name for entry in (root / "inventories").glob("*") if not entry.name.startswith("."))
+            return Lab((state or states() / path.stem).resolve(), path)
+    known = sorted(entry.name for entry in (ROOT / "inventories").glob("*") if not entry.name.startswith("."))
     raise click.UsageError(f"There is no inventory '{inventory}'. Known are: {', '.join(known) or 'none'}.")
 
 
-def to_look_at(inventory: str | None, state: Path | None, root: Path = ROOT) -> Lab:
+def to_look_at(inventory: str | None, state: Path | None) -> Lab:
     """The lab that was asked for, or else the one made last. An error where none was made."""
     if state is None and inventory is not None:
-        state = states(root) / Path(inventory).stem
+        state = states() / Path(inventory).stem
     if state is None:
-        pointer = states(root) / "current"
+        pointer = states() / "current"
         if not pointer.exists():
             raise LabError("There is no lab yet: make one with `./lab up` or `./lab dev`.")
         state = Path(pointer.read_text().strip())
@@ -89,16 +94,16 @@ def to_look_at(inventory: str | None, state: Path | None, root: Path = ROOT) -> 
     return Lab(state.resolve())
 
 
-def choose(lab: Lab, root: Path = ROOT) -> None:
+def choose(lab: Lab) -> None:
     """Make a lab the one that verbs mean when they name none."""
-    states(root).mkdir(mode=0o700, exist_ok=True)
-    replace(states(root) / "current", f"{lab.state}\n", mode=0o644)
+    states().mkdir(mode=0o700, exist_ok=True)
+    replace(states() / "current", f"{lab.state}\n", mode=0o644)
 
 
-def forget(lab: Lab, root: Path = ROOT) -> None:
+def forget(lab: Lab) -> None:
     """Remove a lab's state, and the pointer where it points there."""
     shutil.rmtree(lab.state, ignore_errors=True)
-    pointer = states(root) / "current"
+    pointer = states() / "current"
     if pointer.exists() and Path(pointer.read_text().strip()) == lab.state:
         pointer.unlink()
 
@@ -117,10 +122,10 @@ def replace(path: Path, text: str, mode: int = 0o600) -> None:
 
 
 @contextmanager
-def alone(lab: Lab, root: Path = ROOT) -> Iterator[None]:
+def alone(lab: Lab) -> Iterator[None]:
     """Hold a lab for oneself while hosts are changed. An error where another process holds it; the lock ends with its holder."""
-    states(root).mkdir(mode=0o700, exist_ok=True)
-    with open(states(root) / f"{lab.name}.lock", "a+") as lock:
+    states().mkdir(mode=0o700, exist_ok=True)
+    with open(states() / f"{lab.name}.lock", "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -103,7 +103,7 @@ def environment(root: Path = ROOT) -> dict[str, str]:
     }
 
 
-def run(lab: Lab, playbook: str, log: Path, listener: Listener, variables: dict[str, str]) -> Outcome:
+def run(lab: Lab, playbook: str, log: Path, listener: Listener, variables: dict[str, object]) -> Outcome:
     """Run `playbooks/PLAYBOOK.yml` over the lab's hosts."""
     record = Record()
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:

@@ -42,7 +42,7 @@ class Machine:
 
 def this_machine() -> Machine:
     return Machine(
-        root=os.geteuid() == 0,
+        root=is_root(),
         architecture=os.uname().machine,
         distribution=assignments(Path("/etc/os-release")),
         memory_gib=available_memory(Path("/proc/meminfo").read_text()),
@@ -50,6 +50,10 @@ def this_machine() -> Machine:
         routes=tuple(routes(Path("/proc/net/route").read_text())),
         interfaces=frozenset(name for _, name in socket.if_nameindex()),
     )
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
 
 
 def against_sandbox(machine: Machine) -> list[str]:

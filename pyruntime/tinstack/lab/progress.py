@@ -1,4 +1,7 @@
-"""What one sees while plays run: the play and task at work and the time, a line per finished play; plain lines where nothing can be redrawn."""
+"""What one sees while plays run: the play and task at work, the time, and a line for each play that is done.
+
+Where nothing can be redrawn there are plain lines only.
+"""
 
 import time
 from collections.abc import Callable

@@ -1,6 +1,7 @@
 """`test`: the rings of tests, each a few commands, with their times and one closing line that counts."""
 
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -65,7 +66,7 @@ class Result:
 def test(names: Sequence[str]) -> None:
     """Run rings, all of them where none is named. Raises LabError where anything failed."""
     results = []
-    with children.passing_signals_on() as interruption:
+    with children.passing_signals_on(signal.SIGINT) as interruption:
         for name in dict.fromkeys(names or RINGS):
             for check in RINGS[name]:
                 results.append(run(check))

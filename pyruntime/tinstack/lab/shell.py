@@ -12,7 +12,7 @@ COMMANDS = ("ansible", "ansible-inventory", "ansible-playbook", "ansible-vault",
 """Programs of the tools' environment that are put on the path, and no others: its Python stays out of the way."""
 
 
-def lines(lab: Lab, root: Path = labs.ROOT) -> list[str]:
+def lines(lab: Lab) -> list[str]:
     """Assignments for a POSIX shell. Credentials in other variables would win over the file, so they are unset."""
     if not lab.clouds.exists():
         raise LabError(f"The lab in {lab.state} is not ready: there is no clouds.yaml yet.")
@@ -22,18 +22,16 @@ def lines(lab: Lab, root: Path = labs.ROOT) -> list[str]:
     found.append(f"export OS_CLOUD={clouds.MEMBER}")
     tools = os.environ.get("TINSTACK_TOOLS")
     if tools and Path(tools).is_dir():
-        folder = write_commands(Path(tools) / "bin", labs.states(root) / "bin", root)
+        folder = write_commands(Path(tools) / "bin", labs.states() / "bin")
         if str(folder) not in os.environ.get("PATH", "").split(":"):
             found.append(f"export PATH={shlex.quote(str(folder))}:$PATH")
     return found
 
 
-def write_commands(tools: Path, folder: Path, root: Path) -> Path:
+def write_commands(tools: Path, folder: Path) -> Path:
     """Make the programs callable from anywhere: each a line that finds the repository's plugins and configuration."""
     folder.mkdir(exist_ok=True)
-    settings = (
-        f"PYTHONPATH={shlex.quote(str(root / 'pyruntime'))} ANSIBLE_CONFIG={shlex.quote(str(root / 'ansible.cfg'))}"
-    )
+    settings = f"PYTHONPATH={shlex.quote(str(labs.ROOT / 'pyruntime'))} ANSIBLE_CONFIG={shlex.quote(str(labs.ROOT / 'ansible.cfg'))}"
     for name in COMMANDS:
         script = f'#!/bin/sh\n{settings} exec {shlex.quote(str(tools / name))} "$@"\n'
         labs.replace(folder / name, script, mode=0o755)

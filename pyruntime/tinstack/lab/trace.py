@@ -9,7 +9,7 @@ from itertools import groupby
 from uuid import UUID
 
 import msgspec
-from rich.console import RenderableType
+from rich.table import Table
 
 from tinstack.lab import words
 from tinstack.lab.client import ApiError, Client
@@ -74,7 +74,7 @@ def slowest(events: Sequence[Event]) -> Event | None:
     return max(events, key=lambda event: event.duration_ms, default=None)
 
 
-def render(events: Sequence[Event]) -> RenderableType:
+def render(events: Sequence[Event]) -> Table:
     """The table: when each step began after the first one, how long it took, how it ended, the slowest marked."""
     made = words.table(
         "step", "name", "service", "host", "start", "duration", "outcome", "", right=("step", "start", "duration")

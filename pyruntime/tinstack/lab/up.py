@@ -8,7 +8,7 @@ import click
 
 from tinstack.lab import clouds, hosts, labs, plays, prechecks, ready
 from tinstack.lab.client import ApiError, Client
-from tinstack.lab.labs import SANDBOX, Lab
+from tinstack.lab.labs import Lab
 from tinstack.lab.progress import PlayProgress, seconds
 from tinstack.lab.words import LabError
 
@@ -28,8 +28,7 @@ DESTROY = Stage("destroy", "Taking the lab away")
 
 def up(lab: Lab) -> None:
     """Make the lab, or bring it back to what it should be. Raises LabError with the reason where it can't."""
-    on_this_machine = lab.name == SANDBOX
-    if on_this_machine and (found := prechecks.against_sandbox(prechecks.this_machine())):
+    if lab.is_sandbox and (found := prechecks.against_sandbox(prechecks.this_machine())):
         raise LabError(" ".join(found))
     with labs.alone(lab):
         lab.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,7 +36,7 @@ def up(lab: Lab) -> None:
         ready.remove(lab.ready)
         labs.choose(lab)
         took = changed = 0.0
-        for stage in (MAKE_HOSTS, DEPLOY) if on_this_machine else (DEPLOY,):
+        for stage in (MAKE_HOSTS, DEPLOY) if lab.is_sandbox else (DEPLOY,):
             stage_took, stage_changed = run(lab, stage)
             took, changed = took + stage_took, changed + stage_changed
             if stage is MAKE_HOSTS:
@@ -50,11 +49,11 @@ def up(lab: Lab) -> None:
     click.echo(what_next(lab, inventory, demo_server(member)))
 
 
-def run(lab: Lab, stage: Stage) -> tuple[float, int]:
+def run(lab: Lab, stage: Stage, **variables: object) -> tuple[float, int]:
     """One stage: its seconds and its number of changes. Raises LabError with the tasks that failed."""
     log = lab.logs / f"{stage.playbook}.log"
     with PlayProgress(stage.title) as progress:
-        outcome = plays.run(lab, stage.playbook, log, progress, {"lab_state": str(lab.state)})
+        outcome = plays.run(lab, stage.playbook, log, progress, {"tinstack_state_dir": str(lab.state), **variables})
     took = progress.elapsed()
     if outcome.interrupted:
         raise LabError("Interrupted. The same command continues from here.")
@@ -101,13 +100,13 @@ def demo_server(member: Client) -> dict[str, Any] | None:
 
 def what_next(lab: Lab, inventory: dict[str, dict[str, Any]], hello: dict[str, Any] | None) -> str:
     """The closing lines: commands that work now."""
-    option = "" if lab.name == SANDBOX else f" -i {lab.inventory}"
     rows = [('eval "$(./lab env)"', "then: openstack server list"), ("./lab status", "what is up, and how full")]
     if hello:
         rows.append(("./lab trace hello", "the 29 steps of its creation"))
     if inventory:
         rows.append((f"./lab ssh {next(iter(inventory))}", "a shell on a host"))
-    rows.append((f"./lab destroy{option}", "take it all away"))
+    if lab.is_sandbox:
+        rows.append(("./lab destroy", "take it all away"))
     width = max(len(command) for command, _ in rows)
     lines = [f"  {command:<{width}}  {meaning}" for command, meaning in rows]
     if hello:
@@ -117,11 +116,15 @@ def what_next(lab: Lab, inventory: dict[str, dict[str, Any]], hello: dict[str, A
 
 
 def destroy(lab: Lab, *, cache: bool) -> None:
-    """Take away what `up` made, then the lab's state; with `cache` also what would be quick to have next time."""
+    """Take away what `up` made on this machine, then the lab's state; with `cache` also what makes the next `up` quick."""
+    if not lab.is_sandbox:
+        raise LabError(f"The hosts of '{lab.name}' were not made by ./lab, so they are not its to destroy.")
+    if not prechecks.is_root():
+        raise LabError("Removing hosts from this machine needs root: run `sudo ./lab destroy`.")
     with labs.alone(lab):
         lab.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         ready.remove(lab.ready)
-        run(lab, DESTROY)
+        run(lab, DESTROY, sandbox_host_remove_cache=cache)
         labs.forget(lab)
     if cache:
         shutil.rmtree(labs.cache(), ignore_errors=True)

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import aio_pika
 import msgspec
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustChannel, AbstractRobustConnection, AbstractRobustQueue
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
 
 from tinstack.core.bus import topology
 from tinstack.core.bus.interface import (
@@ -54,16 +54,15 @@ class AmqpBus:
         self._dispatchers: dict[str, Dispatcher] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._connection: AbstractRobustConnection | None = None
-        self._publishing: AbstractRobustChannel | None = None
-        self._consuming: AbstractRobustChannel | None = None
-        self._private_queue: AbstractRobustQueue | None = None
+        self._publishing: AbstractChannel | None = None
+        self._consuming: AbstractChannel | None = None
+        self._private_queue: AbstractQueue | None = None
         self._exchange: aio_pika.abc.AbstractExchange | None = None
 
     async def open(self) -> None:
         self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=1, timeout=10, heartbeat=15)
-        self._publishing = await self._connection.channel(publisher_confirms=True)  # type: ignore[assignment]
-        self._consuming = await self._connection.channel(publisher_confirms=False)  # type: ignore[assignment]
-        assert self._publishing and self._consuming
+        self._publishing = await self._connection.channel(publisher_confirms=True)
+        self._consuming = await self._connection.channel(publisher_confirms=False)
         await self._consuming.set_qos(PREFETCH)
         self._exchange = await self._publishing.get_exchange(self._exchange_name, ensure=False)
         if self.side == "host":
@@ -142,7 +141,7 @@ class AmqpBus:
         try:
             await self._exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)
         except (aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError, RuntimeError) as error:
-            log.error("%s could not be published to %s: %s", envelope.name, key, error or type(error).__name__)
+            log.error("%s could not be published to %s: %s", envelope.name, key, str(error) or type(error).__name__)
             raise BusUnavailable from error
 
 

@@ -18,7 +18,7 @@ CALL_SECONDS = 10.0
 ANSWER = "Answer"
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, kw_only=True):
     """A message or an answer; the class's name is its name on the wire."""
 
 

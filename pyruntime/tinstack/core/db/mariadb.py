@@ -117,7 +117,7 @@ class MariaDatabase:
             "client_flag": CLIENT.FOUND_ROWS,
             "init_command": "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00'",
         }
-        self.dialect: Dialect = mysql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        self.dialect: Dialect = mysql.dialect(paramstyle="format")
         self._idle: list[_Connection] = []
         self._slots = asyncio.Semaphore(config.pool)
 

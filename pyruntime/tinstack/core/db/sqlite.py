@@ -68,7 +68,7 @@ class SqliteDatabase:
 
     def __init__(self, config: DatabaseConfig) -> None:
         self.path = config.url.removeprefix("sqlite:///")
-        self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")  # type: ignore[no-untyped-call]
+        self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")
         self._writer: _Connection | None = None
         self._reader: _Connection | None = None
         self._lock = _locks.setdefault(self.path, asyncio.Lock())

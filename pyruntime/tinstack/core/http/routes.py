@@ -65,9 +65,7 @@ class Schema:
     def check(self, value: Any) -> tuple[str, str, Any] | None:
         """(path, message, offending value) of the first error."""
         if self._validator is None:
-            self._validator = jsonschema_rs.validator_for(
-                self.document, draft=jsonschema_rs.Draft4, validate_formats=True, formats=FORMATS
-            )
+            self._validator = jsonschema_rs.Draft4Validator(self.document, validate_formats=True, formats=FORMATS)
         if self._validator.is_valid(value):
             return None
         error = next(iter(self._validator.iter_errors(value)))
@@ -75,7 +73,7 @@ class Schema:
 
 
 FORMATS: dict[str, Callable[[str], bool]] = {}
-"""Formats beyond JSON schema's own; filled by ``schema_words``."""
+"""Formats beyond JSON schema's own, by name; services may add theirs."""
 
 
 class SchemaVersions:

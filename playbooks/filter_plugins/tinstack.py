@@ -1,0 +1,43 @@
+"""Ansible filters: addresses of hosts, and the two documents that carry hashed passwords."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "pyruntime"))
+
+from tinstack.core.bus import topology
+
+
+def management_address(variables: Mapping[str, Any]) -> str:
+    """Where other hosts reach the host with these variables: ``tinstack_address``, else what Ansible connects to."""
+    for name in ("tinstack_address", "ansible_host"):
+        if name in variables:
+            return str(variables[name])
+    return str(variables["inventory_hostname"])
+
+
+def native_password(password: str) -> str:
+    """The hash that MariaDB's plugin mysql_native_password keeps of a password."""
+    return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
+
+
+def bus_definitions(passwords: Mapping[str, str], hosts: list[str]) -> str:
+    """RabbitMQ's definitions document: ``passwords`` by bus user, ``hosts`` those that run an agent."""
+    plain = {str(user): str(password) for user, password in passwords.items()}
+    return json.dumps(topology.definitions(plain, [str(host) for host in hosts]), indent=1, sort_keys=True) + "\n"
+
+
+class FilterModule:
+    """What Ansible asks for."""
+
+    def filters(self) -> dict[str, Any]:
+        """The filters by name."""
+        return {
+            "management_address": management_address,
+            "native_password": native_password,
+            "bus_definitions": bus_definitions,
+        }

@@ -1,0 +1,40 @@
+"""Actions on servers. Source: compute API reference, "Servers - run an action"."""
+
+from tinstack.api.schemas.words import NAME, NULL, STRING, UUID, Json, integer, keyed, object_of, wrapped
+from tinstack.core.http import versions
+
+
+def bare(name: str) -> Json:
+    """``{name: null}``: actions whose value does not count."""
+    return wrapped(name, {})
+
+
+_REBOOT_TYPE: Json = {"type": "string", "enum": ["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]}
+REBOOT = wrapped("reboot", object_of(("type",), type=_REBOOT_TYPE))
+LOCK = versions(
+    ("2.1", bare("lock")),
+    (
+        "2.73",
+        wrapped(
+            "lock",
+            {
+                "type": ["object", "null"],
+                "properties": {"locked_reason": {"type": "string", "minLength": 1, "maxLength": 255}},
+                "additionalProperties": False,
+            },
+        ),
+    ),
+)
+CONSOLE_OUTPUT = wrapped(
+    "os-getConsoleOutput",
+    keyed({"length": {"anyOf": [integer(-1), NULL]}}),
+)
+RESET_STATE = wrapped("os-resetState", object_of(("state",), state={"type": "string", "enum": ["active", "error"]}))
+_GROUP = object_of(("name",), name=NAME)
+ADD_GROUP = wrapped("addSecurityGroup", _GROUP)
+REMOVE_GROUP = wrapped("removeSecurityGroup", _GROUP)
+FIXED: Json = {"type": "array", "minItems": 1, "maxItems": 1, "items": object_of(("ip_address",), ip_address=STRING)}
+ATTACH_INTERFACE = versions(
+    ("2.1", wrapped("interfaceAttachment", object_of(net_id=UUID, port_id=UUID, fixed_ips=FIXED))),
+    ("2.49", wrapped("interfaceAttachment", object_of(net_id=UUID, port_id=UUID, fixed_ips=FIXED, tag=STRING))),
+)

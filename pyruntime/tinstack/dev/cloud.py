@@ -1,0 +1,150 @@
+"""A whole cloud in one process: every service as on hosts, with SQLite, the bus in memory and simulated hosts.
+
+With a real MariaDB and RabbitMQ (``Places``) it is the same cloud on those.
+"""
+
+import importlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from tinstack.core import bus as buses
+from tinstack.core import config as configs_core
+from tinstack.core.bus.memory import Hub
+from tinstack.core.migrate_paths import head_revision, metadata_of
+from tinstack.dev import configs
+from tinstack.dev.configs import Places
+from tinstack.dev.secrets import Secrets, of_state
+from tinstack.running import Running
+
+log = logging.getLogger(__name__)
+
+DATABASES = ("identity", "placement", "image", "network", "volume", "compute")
+CONTROLLERS = ("identity", "placement", "image", "volume", "network", "conductor", "scheduler", "api")
+"""In the order in which they start."""
+
+
+class Cloud:
+    """``state``: where databases, images and secrets live. Ports as ``configs.ports``; ``hosts``: simulated ones."""
+
+    def __init__(self, state: Path, ports: dict[str, int], hosts: int = 2, places: Places | None = None) -> None:
+        self.state, self.ports, self.places = state, ports, places or Places()
+        self.hosts = configs.hosts(hosts)
+        state.mkdir(parents=True, exist_ok=True)
+        self.secrets: Secrets = of_state(state)
+        self.hub = Hub()
+        self._running: list[Running] = []
+
+    @property
+    def auth_url(self) -> str:
+        """Where to sign in."""
+        return configs.public_urls(self.ports)["identity"]
+
+    async def start(self) -> None:
+        """Databases, identity with its users and catalog, then everything else; returns when all serve."""
+        for name in DATABASES:
+            self._prepare_database(name)
+        await self._run("identity")
+        await self._bootstrap()
+        for name in CONTROLLERS[1:]:
+            await self._run(name)
+        for host in self.hosts:
+            await self._run("compute", host)
+            await self._run_network_agent(host)
+        await self._run_network_agent(configs.CONTROLLER)
+
+    async def stop(self) -> None:
+        """All of it, newest first."""
+        while self._running:
+            await self._running.pop().stop()
+
+    async def _run(self, name: str, host: str = configs.CONTROLLER) -> None:
+        config = configs.build(name, self.state, self.ports, self.secrets, self.places, host, self.hosts)
+        Path(config.state_dir).mkdir(parents=True, exist_ok=True)
+        one = Running.of(name, config, self.hub)
+        self._running.append(one)
+        await one.start()
+
+    async def _run_network_agent(self, host: str) -> None:
+        """A simulated one: it says that everything it is told to wire is wired."""
+        fake: Any = importlib.import_module("tinstack.network.agent.fake")
+        roles = ["l2", "dhcp", "l3", "metadata"] if host == configs.CONTROLLER else ["l2"]
+        user = f"network.{host}"
+        bus = buses.connect(self.places.of_bus(user, "host", self.secrets.bus), user, self.hub)
+        one = Running(user, bus, None, fake.create(host, roles, bus))
+        self._running.append(one)
+        await one.start()
+
+    def _prepare_database(self, name: str) -> None:
+        config = self.places.of_database(name, "api" if name == "compute" else name, self.state, self.secrets.databases)
+        if not config.url.startswith("sqlite:"):
+            from tinstack.core.migrate import upgrade_database
+
+            upgrade_database(name, config)
+            return
+        path = Path(config.url.removeprefix("sqlite:///"))
+        if path.exists() and _revision(config) == head_revision(name):
+            return
+        if path.exists():
+            from tinstack.core.migrate import upgrade_database
+
+            upgrade_database(name, config)
+            return
+        _create(name, config)
+
+    async def _bootstrap(self) -> None:
+        bootstrap: Any = importlib.import_module("tinstack.identity.bootstrap").bootstrap
+        identity = next(one for one in self._running if one.name == "identity")
+        await bootstrap(identity.database, self.first_identity())
+
+    def first_identity(self) -> Any:
+        """The document of ``tinstack identity bootstrap``."""
+        urls = configs.public_urls(self.ports)
+        names = {"identity": "keystone", "compute": "nova", "image": "glance", "network": "neutron", "placement": "placement"}
+        return {
+            "admin": {"name": "admin", "password": self.secrets.admin},
+            "region": configs.REGION,
+            "service_users": self.secrets.services,
+            "services": [
+                {"type": kind, "name": names.get(kind, "cinder"), "urls": {"public": url, "internal": url, "admin": url}}
+                for kind, url in urls.items()
+            ],
+        }
+
+
+def _revision(config: configs_core.DatabaseConfig) -> str | None:
+    engine = sa.create_engine(config.url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        try:
+            revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        except sa.exc.OperationalError:
+            return None
+    return revision
+
+
+def _create(name: str, config: configs_core.DatabaseConfig) -> None:
+    """A new SQLite file straight from the tables, stamped with the newest revision: Alembic need not be loaded."""
+    engine = sa.create_engine(config.url, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        metadata_of(name).create_all(connection)
+        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": head_revision(name)})
+
+
+def clouds_yaml(auth_url: str, admin: str, demo: str | None) -> bytes:
+    """The clouds ``tinstack`` (demo), ``tinstack-admin`` and ``tinstack-system-admin``; JSON, which is YAML too."""
+    domain = {"user_domain_name": "Default", "project_domain_name": "Default"}
+    base = {"region_name": configs.REGION, "interface": "public", "identity_api_version": 3}
+    as_admin = {"auth_url": auth_url, "username": "admin", "password": admin}
+    system = {"auth_url": auth_url, "username": "admin", "password": admin, "user_domain_name": "Default", "system_scope": "all"}
+    clouds: dict[str, Any] = {
+        "tinstack-admin": {**base, "auth": {**as_admin, "project_name": "admin", **domain}},
+        "tinstack-system-admin": {**base, "auth": system},
+    }
+    if demo is not None:
+        auth = {"auth_url": auth_url, "username": "demo", "password": demo, "project_name": "demo", **domain}
+        clouds = {"tinstack": {**base, "auth": auth}, **clouds}
+    return msgspec.json.format(msgspec.json.encode({"clouds": clouds}), indent=2) + b"\n"

@@ -1,0 +1,90 @@
+"""``./lab dev``: a whole cloud in this process, in the foreground, until SIGTERM."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from tinstack.core import log as logs
+from tinstack.core.config import LogConfig
+from tinstack.core.errors import ApiError
+from tinstack.dev import configs, content
+from tinstack.dev.cloud import Cloud, clouds_yaml
+from tinstack.dev.secrets import write_private
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DevOptions:
+    """``state``: its folder; ``port_base``: None for the standard ports; ``hosts``: simulated compute hosts; ``empty``: only
+    the admin and the roles."""
+
+    state: Path
+    port_base: int | None = None
+    hosts: int = 2
+    empty: bool = False
+
+
+def run(options: DevOptions) -> int:
+    """Run until SIGTERM or SIGINT; the exit code. Prints ``ready`` with the time it took."""
+    options.state.mkdir(parents=True, exist_ok=True)
+    logs.setup("dev", LogConfig(level="WARNING", file=None))
+    _log_to_file(options.state)
+    try:
+        uvloop.run(_run(options, time.monotonic()))
+    except ApiError as error:
+        print(f"dev: {error.text}", flush=True)
+        return 1
+    return 0
+
+
+def _log_to_file(state: Path) -> None:
+    folder = state / "logs"
+    folder.mkdir(exist_ok=True)
+    handler = logging.FileHandler(folder / "dev.log")
+    handler.setFormatter(logs.JsonFormatter("dev"))
+    root = logging.getLogger()
+    for noisy in root.handlers:
+        noisy.setLevel(logging.ERROR)
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+
+
+async def _run(options: DevOptions, began: float) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    ready = options.state / "ready.json"
+    ready.unlink(missing_ok=True)
+    cloud = Cloud(options.state, configs.ports(options.port_base), options.hosts)
+    try:
+        await cloud.start()
+        if not options.empty:
+            await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
+        demo = None if options.empty else cloud.secrets.demo
+        write_private(options.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))
+        write_private(ready, ready_document(cloud))
+        print(f"ready in {time.monotonic() - began:.1f} s", flush=True)
+        await stopping.wait()
+    finally:
+        ready.unlink(missing_ok=True)
+        await cloud.stop()
+
+
+def ready_document(cloud: Cloud) -> bytes:
+    """``ready.json``: what outside programs need; all else is in the catalog."""
+    document = {
+        "auth_url": cloud.auth_url,
+        "region": configs.REGION,
+        "pids": [os.getpid()],
+        "services": configs.public_urls(cloud.ports),
+        "hosts": cloud.hosts,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -1,0 +1,143 @@
+"""Rows of the identity database as they are held in memory. Times in microseconds; ``extra``: what clients keep with a row."""
+
+from typing import Any
+
+import msgspec
+
+DEFAULT_DOMAIN = "default"
+ROOT = ""
+"""The ``domain_id`` of what belongs to no domain."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A row."""
+
+
+class Project(Row):
+    """A project, or a domain (``is_domain``; then ``domain_id`` and ``parent_id`` are '')."""
+
+    id: str
+    name: str
+    domain_id: str
+    parent_id: str = ""
+    is_domain: bool = False
+    enabled: bool = True
+    description: str = ""
+    tags: list[str] = []
+    extra: dict[str, Any] = {}
+
+
+class User(Row):
+    """``machine``: one of our services, signing in with a generated secret; it is never locked out."""
+
+    id: str
+    name: str
+    domain_id: str
+    enabled: bool = True
+    machine: bool = False
+    default_project_id: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class Group(Row):
+    """Users who get the same roles."""
+
+    id: str
+    name: str
+    domain_id: str
+    description: str = ""
+    extra: dict[str, Any] = {}
+
+
+class Member(Row):
+    """A user in a group."""
+
+    group_id: str
+    user_id: str
+
+
+class Role(Row):
+    """A role; of one domain only where ``domain_id`` is not '' (such a role never stands in a token)."""
+
+    id: str
+    name: str
+    domain_id: str = ROOT
+    description: str = ""
+    extra: dict[str, Any] = {}
+
+
+class Implication(Row):
+    """Who has the prior role has the implied one too."""
+
+    prior_id: str
+    implied_id: str
+
+
+class Grant(Row):
+    """A role of an actor (``user``, ``group``) on a target (``project``, ``domain``, ``system`` with id ``all``).
+
+    ``inherited``: it holds on all projects below the target, not on the target.
+    """
+
+    actor: str
+    actor_id: str
+    target: str
+    target_id: str
+    role_id: str
+    inherited: bool = False
+
+
+class Region(Row):
+    """A region."""
+
+    id: str
+    description: str = ""
+    parent_region_id: str | None = None
+    extra: dict[str, Any] = {}
+
+
+class CatalogService(Row):
+    """A service of the catalog."""
+
+    id: str
+    type: str
+    name: str = ""
+    description: str = ""
+    enabled: bool = True
+    extra: dict[str, Any] = {}
+
+
+class Endpoint(Row):
+    """Where a service is: ``interface`` is public, internal or admin."""
+
+    id: str
+    service_id: str
+    region_id: str | None
+    interface: str
+    url: str
+    enabled: bool = True
+    extra: dict[str, Any] = {}
+
+
+class ApplicationCredential(Row):
+    """A secret that stands for some roles of its user on one project; ``expires_at`` 0: never."""
+
+    id: str
+    user_id: str
+    project_id: str
+    name: str
+    description: str = ""
+    secret_hash: str
+    expires_at: int = 0
+    unrestricted: bool = False
+    roles: list[str] = []
+
+
+class Revocation(Row):
+    """Tokens of ``subject`` issued until ``issued_before`` are void. ``kind``: audit, chain, user, project, domain, credential."""
+
+    id: str
+    kind: str
+    subject: str
+    issued_before: int
+    kept_until: int

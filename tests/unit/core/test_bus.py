@@ -1,0 +1,104 @@
+"""The bus in memory keeps the rules of the real one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tinstack.core.bus import Envelope, Message, Refused, RemoteFailure, RemoteTimeout
+from tinstack.core.bus.memory import Hub, MemoryBus
+from tinstack.core.bus.topology import definitions, hash_password
+from tinstack.core.errors import Conflict
+
+
+class Ask(Message):
+    number: int
+
+
+class Told(Message):
+    number: int
+    sender: str
+
+
+class Lab:
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.conductor = MemoryBus(self.hub, "conductor", "controller")
+        self.api = MemoryBus(self.hub, "api", "controller")
+        self.host = MemoryBus(self.hub, "compute.h1", "host")
+        self.seen: list[int] = []
+
+    async def answer(self, message: Ask, envelope: Envelope) -> Told:
+        self.seen.append(message.number)
+        if message.number < 0:
+            raise Conflict("Negative.")
+        return Told(number=message.number + 1, sender=envelope.sender)
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[Lab]:
+    made = Lab()
+    for bus in (made.conductor, made.api, made.host):
+        await bus.open()
+    yield made
+    for bus in (made.conductor, made.api, made.host):
+        await bus.close()
+
+
+async def test_a_call_is_answered_and_the_sender_is_known(lab: Lab) -> None:
+    await lab.conductor.serve("conductor", {Ask: lab.answer})
+    assert await lab.host.call("conductor", Ask(number=1), Told) == Told(number=2, sender="compute.h1")
+
+
+async def test_a_call_that_fails_there_fails_here_with_its_status(lab: Lab) -> None:
+    await lab.conductor.serve("conductor", {Ask: lab.answer})
+    with pytest.raises(RemoteFailure, match="Negative") as failure:
+        await lab.api.call("conductor", Ask(number=-1), Told)
+    assert failure.value.remote_status == 409
+
+
+async def test_a_call_to_nobody_times_out(lab: Lab) -> None:
+    with pytest.raises(RemoteTimeout, match="scheduler"):
+        await lab.api.call("scheduler", Ask(number=1), Told, seconds=0.01)
+
+
+async def test_a_cast_waits_for_whoever_serves_later(lab: Lab) -> None:
+    await lab.api.cast("conductor", Ask(number=7))
+    await lab.conductor.serve("conductor", {Ask: lab.answer})
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert lab.seen == [7]
+
+
+@pytest.mark.parametrize("topic", ["scheduler", "compute.h2", "broadcast.identity.revoked"])
+async def test_a_host_may_not_write_to(lab: Lab, topic: str) -> None:
+    with pytest.raises(Refused):
+        await lab.host.cast(topic, Ask(number=1))
+
+
+@pytest.mark.parametrize("topic", ["compute.h2", "conductor", "trace"])
+async def test_a_host_may_not_read(lab: Lab, topic: str) -> None:
+    with pytest.raises(Refused):
+        await lab.host.serve(topic, {Ask: lab.answer})
+
+
+async def test_messages_are_dropped_and_doubled_on_request(lab: Lab) -> None:
+    await lab.conductor.serve("conductor", {Ask: lab.answer})
+    lab.hub.fault = lambda topic, envelope: (0, 0.0) if bytes(envelope.body) == b'{"number":1}' else (2, 0.0)
+    await lab.api.cast("conductor", Ask(number=1))
+    await lab.api.cast("conductor", Ask(number=2))
+    await asyncio.sleep(0.01)
+    assert lab.seen == [2, 2]
+
+
+def test_the_brokers_document_confines_a_host() -> None:
+    document = definitions({"api": "x", "conductor": "y", "compute.h1": "z"}, ["h1", "h2"])
+    [mine] = [one for one in document["permissions"] if one["user"] == "compute.h1"]
+    assert (mine["configure"], mine["write"]) == ("^$", "^up$")
+    assert {one["name"] for one in document["queues"]} >= {"conductor", "compute.h1", "private.compute.h1"}
+    assert not [one for one in document["queues"] if "h2" in one["name"]]
+    assert {one["source"] for one in document["bindings"] if one["destination"].endswith("compute.h1")} == {"down"}
+
+
+def test_the_same_password_hashes_the_same() -> None:
+    assert hash_password("a") == hash_password("a") != hash_password("b")

@@ -1,0 +1,123 @@
+"""The thin layer over SQLite, and operations on it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+
+from tinstack.core.config import DatabaseConfig
+from tinstack.core.db import Database, Duplicate, Transaction, connect, prepared, values
+from tinstack.core.operations import Operation, Operations, OperationTaken, operations_table
+
+metadata = sa.MetaData()
+things = sa.Table(
+    "things",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("public", sa.Integer, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False),
+    sa.Column("note", sa.Text),
+)
+operations = Operations(operations_table(metadata))
+
+
+class Thing(msgspec.Struct):
+    id: str
+    public: bool
+    tags: list[str]
+    note: dict[str, int] | None = None
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    url = f"sqlite:///{tmp_path}/test.db"
+    metadata.create_all(sa.create_engine(url))
+    made = connect(DatabaseConfig(url=url))
+    await made.open()
+    yield made
+    await made.close()
+
+
+async def add(database: Database, thing: Thing) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.run(things.insert().values(**values(thing)))
+
+    await database.transact(work)
+
+
+async def test_a_row_comes_back_as_it_was(database: Database) -> None:
+    thing = Thing(id="a", public=True, tags=["x", "ü"], note={"n": 1})
+    await add(database, thing)
+    by_id = prepared(sa.select(things).where(things.c.id == sa.bindparam("key")))
+    assert await database.one(by_id, Thing, key="a") == thing
+    assert await database.one(by_id, Thing, key="b") is None
+    assert await database.all(sa.select(things).where(things.c.id.in_(["a", "b", "c"])), Thing) == [thing]
+
+
+async def test_a_unique_key_decides(database: Database) -> None:
+    await add(database, Thing(id="a", public=True, tags=[]))
+    with pytest.raises(Duplicate):
+        await add(database, Thing(id="a", public=False, tags=[]))
+
+
+async def test_what_fails_in_the_middle_leaves_nothing(database: Database) -> None:
+    async def work(tx: Transaction) -> None:
+        await tx.run(things.insert().values(**values(Thing(id="a", public=True, tags=[]))))
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await database.transact(work)
+    assert await database.scalar(sa.select(sa.func.count()).select_from(things)) == 0
+
+
+async def begin(database: Database, lease: float = 10.0) -> Operation:
+    async def work(tx: Transaction) -> Operation:
+        return await operations.open(
+            tx,
+            kind="boot",
+            subject="server",
+            project_id="p",
+            request_id="req-1",
+            generation=1,
+            owner="api@c/1",
+            lease_seconds=lease,
+            deadline_seconds=60,
+        )
+
+    return await database.transact(work)
+
+
+async def test_only_one_of_two_takes_an_operation_from_its_giver(database: Database) -> None:
+    operation = await begin(database)
+
+    async def take(owner: str) -> str:
+        taken = await database.transact(lambda tx: operations.take(tx, operation.id, 1, owner, "api@", 10))
+        return taken.owner
+
+    outcomes = await asyncio.gather(take("scheduler@c/1"), take("scheduler@c/2"), return_exceptions=True)
+    assert outcomes[0] == "scheduler@c/1"
+    assert isinstance(outcomes[1], OperationTaken)
+
+
+async def test_an_operation_whose_lease_is_over_may_be_taken_by_anyone(database: Database) -> None:
+    operation = await begin(database, lease=-1)
+    assert [one.id for one in await database.transact(lambda tx: operations.overdue(tx))] == [operation.id]
+    taken = await database.transact(lambda tx: operations.take(tx, operation.id, 1, "conductor@c/1", "nobody@", 10))
+    assert taken.owner == "conductor@c/1"
+
+
+async def test_an_operation_of_another_generation_is_not_taken(database: Database) -> None:
+    operation = await begin(database, lease=-1)
+    with pytest.raises(OperationTaken):
+        await database.transact(lambda tx: operations.take(tx, operation.id, 2, "scheduler@c/1", "api@", 10))
+
+
+async def test_an_operation_ends_once_and_is_not_renewed_after(database: Database) -> None:
+    operation = await begin(database)
+    assert await database.transact(lambda tx: operations.end(tx, operation.id, {"message": "no"}))
+    assert not await database.transact(lambda tx: operations.end(tx, operation.id))
+    with pytest.raises(OperationTaken):
+        await database.transact(lambda tx: operations.renew(tx, operation.id, "api@c/1", 5))

@@ -1,0 +1,149 @@
+"""What every API has of core.http: versions, tokens, schemas, actions, errors, request ids."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from falcon import testing
+
+from tinstack.core.context import Context
+from tinstack.core.errors import ApiError, NotFound, Unauthorized
+from tinstack.core.http import Api, Microversions, Request, Response, Route, V, build, since, versions
+from tinstack.core.http.app import Rendered
+from tinstack.core.policy import Policy
+
+
+class Tokens:
+    async def authenticate(self, token: str) -> Context:
+        if token != "good":
+            raise Unauthorized
+        return Context(user_id="u", project_id="p", roles=frozenset({"member", "reader"}))
+
+
+def error(problem: ApiError, request: Request | None) -> Rendered:
+    return Rendered("application/json", msgspec.json.encode({"code": problem.status, "message": problem.text}))
+
+
+async def index(request: Request, service: Any) -> Any:
+    return {"version": str(request.version), "user": request.user_id, "root": request.root_url}
+
+
+async def create(request: Request, service: Any) -> Any:
+    return {"made": request.body["thing"]["name"]}
+
+
+async def start(request: Request, service: Any) -> None:
+    return None
+
+
+async def forgetful(request: Request, service: Any) -> Any:
+    return {}
+
+
+async def gone(request: Request, service: Any) -> Any:
+    raise NotFound("There is no such thing.")
+
+
+async def crash(request: Request, service: Any) -> Any:
+    raise RuntimeError("secret detail")
+
+
+async def empty(request: Request, service: Any) -> Response:
+    return Response(204)
+
+
+NAME = {"type": "object", "properties": {"thing": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}}, "required": ["thing"]}
+WITH_TAG = {**NAME, "properties": {"thing": {**NAME["properties"]["thing"], "required": ["name", "tag"]}}}
+
+ROUTES = [
+    Route("GET", "/things", index, "things:list"),
+    Route("POST", "/things", create, "things:create", body=versions(("2.1", NAME), ("2.5", WITH_TAG)), status=since("2.1", 200, "2.5", 201)),
+    Route("GET", "/new", index, "things:list", first="2.5"),
+    Route("POST", "/things/{id}/action", start, "things:list", action="start", status=202),
+    Route("POST", "/things/{id}/action", start, "things:admin", action="stop", status=202),
+    Route("GET", "/forgetful", forgetful, checked=True),
+    Route("GET", "/gone", gone, "things:list"),
+    Route("GET", "/crash", crash, "things:list"),
+    Route("DELETE", "/things/{id}", empty, "things:list"),
+    Route("GET", "/", index, public=True),
+]
+
+
+@pytest.fixture
+def client() -> testing.TestClient:
+    policy = Policy({"things:list": "role:reader", "things:create": "role:member", "things:admin": "role:admin"})
+    micro = Microversions("compute", V(2, 1), V(2, 9), "X-OpenStack-Nova-API-Version")
+    api = Api(routes=ROUTES, service=None, policy=policy, authenticator=Tokens(), error=error, root=("/v2.1",), microversions=micro)
+    return testing.TestClient(build([api]), headers={"X-Auth-Token": "good"})
+
+
+def test_a_version_is_echoed_in_both_headers(client: testing.TestClient) -> None:
+    answer = client.simulate_get("/v2.1/things", headers={"OpenStack-API-Version": "compute 2.7", "X-Auth-Token": "good"})
+    assert answer.json["version"] == "2.7"
+    assert answer.headers["openstack-api-version"] == "compute 2.7"
+    assert answer.headers["x-openstack-nova-api-version"] == "2.7"
+    assert answer.headers["x-openstack-request-id"].startswith("req-")
+
+
+@pytest.mark.parametrize("version, status", [("2.10", 406), ("1.0", 406), ("two", 400), ("2.", 400), ("latest", 200)])
+def test_a_version_outside_is_refused(client: testing.TestClient, version: str, status: int) -> None:
+    headers = {"X-OpenStack-Nova-API-Version": version, "X-Auth-Token": "good"}
+    assert client.simulate_get("/v2.1/things", headers=headers).status_code == status
+
+
+def test_without_a_token_or_with_a_wrong_one_the_answer_is_401(client: testing.TestClient) -> None:
+    assert client.simulate_get("/v2.1/things", headers={"X-Auth-Token": ""}).status_code == 401
+    assert client.simulate_get("/v2.1/things", headers={"X-Auth-Token": "bad"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body, status",
+    [(b'{"thing": {"name": "x"}}', 200), (b'{"thing": {"name": ""}}', 400), (b"{", 400), (b"", 400), (b"[1]", 400), (b"\xff", 400)],
+)
+def test_a_body_is_checked_by_its_schema(client: testing.TestClient, body: bytes, status: int) -> None:
+    assert client.simulate_post("/v2.1/things", body=body).status_code == status
+
+
+def test_the_schema_and_the_status_follow_the_version(client: testing.TestClient) -> None:
+    headers = {"OpenStack-API-Version": "compute 2.5", "X-Auth-Token": "good"}
+    assert client.simulate_post("/v2.1/things", json={"thing": {"name": "x"}}, headers=headers).status_code == 400
+    assert client.simulate_post("/v2.1/things", json={"thing": {"name": "x", "tag": 1}}, headers=headers).status_code == 201
+
+
+def test_a_route_that_is_not_there_yet_is_404(client: testing.TestClient) -> None:
+    assert client.simulate_get("/v2.1/new").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body, status", [({"start": None}, 202), ({"stop": None}, 403), ({"jump": None}, 400), ({}, 400), ({"start": 1, "stop": 1}, 400)]
+)
+def test_an_action_is_the_only_key_of_the_body(client: testing.TestClient, body: dict[str, Any], status: int) -> None:
+    answer = client.simulate_post("/v2.1/things/1/action", json=body)
+    assert answer.status_code == status
+    assert status != 202 or answer.content == b""
+
+
+def test_a_handler_that_asks_no_policy_is_stopped(client: testing.TestClient) -> None:
+    assert client.simulate_get("/v2.1/forgetful").status_code == 500
+
+
+def test_an_error_is_told_in_the_services_form_and_a_crash_tells_nothing(client: testing.TestClient) -> None:
+    assert client.simulate_get("/v2.1/gone").json == {"code": 404, "message": "There is no such thing."}
+    crashed = client.simulate_get("/v2.1/crash")
+    assert crashed.status_code == 500
+    assert "secret" not in crashed.text
+
+
+def test_unknown_paths_and_methods_are_told_in_the_services_form(client: testing.TestClient) -> None:
+    assert client.simulate_get("/v2.1/nowhere").json["code"] == 404
+    assert client.simulate_put("/v2.1/things").json["code"] == 405
+
+
+def test_a_204_has_no_body(client: testing.TestClient) -> None:
+    answer = client.simulate_delete("/v2.1/things/1")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+def test_links_follow_the_callers_host(client: testing.TestClient) -> None:
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example", "X-Auth-Token": "good"}
+    assert client.simulate_get("/v2.1/things", headers=headers).json["root"] == "https://cloud.example"

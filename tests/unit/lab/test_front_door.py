@@ -1,0 +1,114 @@
+"""`./lab` as one types it: exit codes, usage, help, and the environment that each verb gets."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tinstack.lab import labs, prechecks, shell
+from tinstack.lab.cli import lab
+from tinstack.lab.labs import Lab
+
+HERE = Path(labs.__file__).parent
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setattr(labs, "ROOT", tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(lab, list(arguments))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nope"],
+        ["up", "--nope"],
+        ["trace"],
+        ["test", "nope"],
+        ["dev", "--port-base", "x"],
+        ["dev", "--hosts", "-1"],
+        ["up", "-i", "nope"],
+    ],
+)
+def test_wrong_usage_is_exit_code_2(root, arguments):
+    assert run(*arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("verb", [["status"], ["trace", "hello"], ["env"], ["ssh", "controller"]])
+def test_without_a_lab_verbs_fail_with_one_sentence(root, verb):
+    result = run(*verb)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "lab: There is no lab yet: make one with `./lab up` or `./lab dev`.\n"
+
+
+def test_help_teaches_the_first_steps_and_every_verb(root):
+    said = run("--help").output
+    assert "./lab up " in said
+    assert 'eval "$(./lab env)"' in said
+    for verb in lab.commands:
+        assert re.search(rf"^  {verb} ", said, re.MULTILINE)
+
+
+def test_up_says_what_is_missing_before_it_changes_anything(root, monkeypatch):
+    (root / "inventories" / "sandbox").mkdir(parents=True)
+    monkeypatch.setattr(prechecks, "against_sandbox", lambda machine: ["Not here."])
+    result = run("up")
+    assert (result.exit_code, result.stderr) == (1, "lab: Not here.\n")
+    assert not (root / ".lab").exists()
+
+
+def test_env_sets_the_clouds_and_removes_what_would_win_over_them(root, monkeypatch):
+    state = root / ".lab" / "my lab"
+    state.mkdir(parents=True)
+    (state / "clouds.yaml").write_text("{}")
+    monkeypatch.setenv("OS_AUTH_URL", "http://elsewhere")
+    monkeypatch.delenv("TINSTACK_TOOLS", raising=False)
+    assert shell.lines(Lab(state)) == [
+        "unset OS_AUTH_URL",
+        f"export OS_CLIENT_CONFIG_FILE='{state}/clouds.yaml'",
+        "export OS_CLOUD=tinstack",
+    ]
+
+
+def test_env_puts_the_clients_on_the_path_where_they_are_installed(root, monkeypatch):
+    state = root / ".lab" / "sandbox"
+    state.mkdir(parents=True)
+    (state / "clouds.yaml").write_text("{}")
+    monkeypatch.setenv("TINSTACK_TOOLS", str(root))
+    assert f"export PATH={root}/.lab/bin:$PATH" in shell.lines(Lab(state))
+    script = root / ".lab" / "bin" / "openstack"
+    assert f"exec {root}/bin/openstack" in script.read_text()
+    assert script.stat().st_mode & 0o111
+
+
+def test_status_as_json_is_for_programs(root, cloud):
+    state = root / ".lab" / "dev"
+    state.mkdir(parents=True)
+    cloud.write_clouds(state / "clouds.yaml")
+    result = run("status", "--json", "--state", str(state))
+    assert result.exit_code == 1  # this cloud has no services at all
+    assert json.loads(result.stdout)["healthy"] is False
+
+
+def test_verbs_that_need_the_tools_get_them_and_the_others_need_none():
+    script = (labs.ROOT / "lab").read_text()
+    verbs = re.search(r"^  ([a-z |]+)\) venv=\$tools", script, re.MULTILINE)
+    assert verbs
+    assert {verb.strip() for verb in verbs[1].split("|")} == {"up", "destroy", "test"}
+    outside = {"ansible_runner", "yaml", "fabric", "requests", "openstack", "pytest"}
+    for module in HERE.glob("*.py"):
+        at_import = [
+            node for node in ast.parse(module.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        names = {alias.name for node in at_import for alias in node.names} | {
+            getattr(node, "module", "") for node in at_import
+        }
+        assert not {str(name).split(".")[0] for name in names} & outside, module

@@ -1,0 +1,31 @@
+"""`test`: what is run, what is counted, and the closing line."""
+
+import pytest
+
+from tinstack.lab import rings
+from tinstack.lab.rings import Check, Result
+from tinstack.lab.words import LabError
+
+
+def test_tests_are_counted_from_the_report(tmp_path):
+    report = tmp_path / "junit.xml"
+    report.write_text('<testsuites><testsuite errors="1" failures="2" skipped="3" tests="10"/></testsuites>')
+    assert rings.counts(report) == (4, 3)
+    assert rings.counts(tmp_path / "none.xml") == (0, 0)
+
+
+def test_the_last_line_counts_everything():
+    assert rings.report([Result("unit", 120, 0, 3.0), Result("types", 0, 1, 61.0)])[-1] == "120 passed, 1 failed"
+
+
+def test_a_failing_command_fails_the_whole_and_is_named(monkeypatch, capfd):
+    checks = {"good": (Check("fine", ("true",)),), "bad": (Check("broken", ("false",)),)}
+    monkeypatch.setattr(rings, "RINGS", checks)
+    rings.test(["good"])
+    with pytest.raises(LabError, match="These failed: broken"):
+        rings.test([])
+    assert capfd.readouterr().out.splitlines()[-1] == "1 passed, 1 failed"
+
+
+def test_the_api_ring_runs_on_both_kinds_of_backends():
+    assert [dict(check.env) for check in rings.RINGS["api"]] == [{}, {"TINSTACK_TEST_BACKENDS": "real"}]
