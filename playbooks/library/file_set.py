@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python
 """Ansible module: a set of files, directories and links, all in one round trip to the host."""
 
 import difflib

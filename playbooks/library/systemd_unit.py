@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python
 """Ansible module: a systemd unit that is enabled, runs, and runs with what is on disk now."""
 
 import os

@@ -41,7 +41,9 @@ _INSERT = prepared(
 _UPDATE = prepared(
     update(aggregates)
     .where(aggregates.c.id == bindparam("key"))
-    .values(name=bindparam("called"), metadata=bindparam("meta"), hosts=bindparam("members"), updated_at=bindparam("now"))
+    .values(
+        name=bindparam("called"), metadata=bindparam("meta"), hosts=bindparam("members"), updated_at=bindparam("now")
+    )
 )
 _DELETE = prepared(delete(aggregates).where(aggregates.c.id == bindparam("key")))
 _SERVERS_ON = prepared(

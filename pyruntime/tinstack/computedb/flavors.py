@@ -34,7 +34,9 @@ class Access(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = [flavors.c[name] for name in Flavor.__struct_fields__]
-_OF_PROJECT = exists().where(flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == bindparam("project"))
+_OF_PROJECT = exists().where(
+    flavor_access.c.flavor_id == flavors.c.id, flavor_access.c.project_id == bindparam("project")
+)
 _USABLE = or_(flavors.c.is_public == 1, _OF_PROJECT)
 
 _ALL = prepared(select(*_COLUMNS).order_by(flavors.c.id))
@@ -46,17 +48,23 @@ _INSERT = prepared(flavors.insert())
 _DELETE = prepared(delete(flavors).where(flavors.c.id == bindparam("key")))
 _DELETE_ACCESS = prepared(delete(flavor_access).where(flavor_access.c.flavor_id == bindparam("key")))
 _DESCRIBE = prepared(
-    update(flavors).where(flavors.c.id == bindparam("key")).values(description=bindparam("words"), updated_at=bindparam("now"))
+    update(flavors)
+    .where(flavors.c.id == bindparam("key"))
+    .values(description=bindparam("words"), updated_at=bindparam("now"))
 )
 _SPECS = prepared(
     update(flavors)
     .where(flavors.c.id == bindparam("key"), flavors.c.extra_specs == bindparam("before"))
     .values(extra_specs=bindparam("after"), updated_at=bindparam("now"))
 )
-_ACCESS = prepared(select(flavor_access).where(flavor_access.c.flavor_id == bindparam("key")).order_by(flavor_access.c.project_id))
+_ACCESS = prepared(
+    select(flavor_access).where(flavor_access.c.flavor_id == bindparam("key")).order_by(flavor_access.c.project_id)
+)
 _GRANT = prepared(flavor_access.insert())
 _REVOKE = prepared(
-    delete(flavor_access).where(flavor_access.c.flavor_id == bindparam("key"), flavor_access.c.project_id == bindparam("project"))
+    delete(flavor_access).where(
+        flavor_access.c.flavor_id == bindparam("key"), flavor_access.c.project_id == bindparam("project")
+    )
 )
 
 

@@ -56,7 +56,9 @@ _MEMBERS_OF = prepared(
     .order_by(instances.c.number)
 )
 _SIZE = prepared(
-    select(func.count()).select_from(instances).where(instances.c.server_group == bindparam("key"), instances.c.deleted_at == 0)
+    select(func.count())
+    .select_from(instances)
+    .where(instances.c.server_group == bindparam("key"), instances.c.deleted_at == 0)
 )
 
 

@@ -30,7 +30,9 @@ _AFTER = prepared(
 _INSERT = prepared(
     keypairs.insert().values({name: bindparam(name) for name in KeyPair.__struct_fields__ if name != "number"})
 )
-_DELETE = prepared(delete(keypairs).where(keypairs.c.user_id == bindparam("owner"), keypairs.c.name == bindparam("key")))
+_DELETE = prepared(
+    delete(keypairs).where(keypairs.c.user_id == bindparam("owner"), keypairs.c.name == bindparam("key"))
+)
 
 
 class OverLimit(Exception):

@@ -44,7 +44,9 @@ def user(project_id: str, user_id: str) -> str:
     return "user:" + hashlib.sha256(f"{project_id}:{user_id}".encode()).hexdigest()
 
 
-_OF = prepared(select(quota_limits).where(quota_limits.c.owner.in_([bindparam("one"), bindparam("two"), bindparam("three")])))
+_OF = prepared(
+    select(quota_limits).where(quota_limits.c.owner.in_([bindparam("one"), bindparam("two"), bindparam("three")]))
+)
 _SET = prepared(
     update(quota_limits)
     .where(quota_limits.c.owner == bindparam("who"), quota_limits.c.resource == bindparam("what"))
@@ -63,7 +65,9 @@ _TURN = prepared(
     .values(hard_limit=quota_limits.c.hard_limit + 1)
 )
 _KEY_PAIRS = prepared(select(func.count()).select_from(keypairs).where(keypairs.c.user_id == bindparam("owner")))
-_GROUPS = prepared(select(func.count()).select_from(server_groups).where(server_groups.c.project_id == bindparam("owner")))
+_GROUPS = prepared(
+    select(func.count()).select_from(server_groups).where(server_groups.c.project_id == bindparam("owner"))
+)
 
 
 def merged(rows: list[Limit], defaults: Mapping[str, int], *owners: str) -> dict[str, int]:
@@ -74,7 +78,9 @@ def merged(rows: list[Limit], defaults: Mapping[str, int], *owners: str) -> dict
     return found
 
 
-async def limits(db: Database, defaults: Mapping[str, int], project_id: str, user_id: str | None = None) -> dict[str, int]:
+async def limits(
+    db: Database, defaults: Mapping[str, int], project_id: str, user_id: str | None = None
+) -> dict[str, int]:
     """What holds for a project (for a user of it)."""
     owners = (DEFAULT_CLASS, project(project_id), user(project_id, user_id) if user_id else DEFAULT_CLASS)
     rows = await db.all(_OF, Limit, one=owners[0], two=owners[1], three=owners[2])

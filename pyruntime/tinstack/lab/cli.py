@@ -43,7 +43,19 @@ def which_lab(verb: Verb) -> Verb:
     return inventory(STATE(verb))
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=EXAMPLES)
+class InReadingOrder(click.Group):
+    """Shows the verbs in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        order = ("up", "dev", "status", "trace", "env", "ssh", "test", "destroy")
+        return sorted(self.commands, key=lambda verb: order.index(verb))
+
+
+@click.group(
+    cls=InReadingOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=EXAMPLES,
+)
 def lab() -> None:
     """A cloud that speaks OpenStack's APIs, on this machine or on yours, from one command."""
 
@@ -151,8 +163,9 @@ def trace(server: str, inventory: str | None, state: Path | None, as_json: bool)
     from tinstack.lab import clouds, trace, words
     from tinstack.lab.client import Client
 
-    path = labs.to_look_at(inventory, state).clouds
-    found = trace.fetch([Client(clouds.read(path, name)) for name in (clouds.MEMBER, clouds.ADMIN)], server)
+    known = clouds.read_all(labs.to_look_at(inventory, state).clouds)
+    # A lab that was made empty has no member yet.
+    found = trace.fetch([Client(known[name]) for name in (clouds.MEMBER, clouds.ADMIN) if name in known], server)
     words.show_json(found.raw) if as_json else trace.show(found)
 
 

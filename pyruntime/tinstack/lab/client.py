@@ -17,6 +17,9 @@ from tinstack.lab.words import LabError
 TIMEOUT = 30.0
 """Seconds for one answer."""
 
+ALIASES = {"block-storage": ("block-storage", "volumev3", "block-store")}
+"""Types under which a service may stand in the catalog. Source: the service types authority."""
+
 Query = dict[str, str | int]
 
 
@@ -38,9 +41,9 @@ class Client:
         self._connections: dict[tuple[str, str], HTTPConnection] = {}
 
     def endpoints(self) -> dict[str, str]:
-        """Name of each service in the catalog and its URL on the wanted interface."""
+        """Type of each service in the catalog and its URL on the wanted interface."""
         self._authenticate()
-        return {name: url for name, url in self._endpoints.items() if not name.startswith("type:")}
+        return dict(self._endpoints)
 
     def get(self, service: str, path: str, query: Query | None = None, *, version: str | None = None) -> Any:
         """The JSON at a path of the service of that type. `version` is a microversion of it."""
@@ -70,10 +73,10 @@ class Client:
         return self._token
 
     def _endpoint(self, service: str) -> str:
-        try:
-            return self._endpoints[f"type:{service}"].rstrip("/")
-        except KeyError:
-            raise ApiError(0, f"The catalog has no {service} service in region {self.cloud.region_name}.") from None
+        for kind in ALIASES.get(service, (service,)):
+            if kind in self._endpoints:
+                return self._endpoints[kind].rstrip("/")
+        raise ApiError(0, f"The catalog has no {service} service in region {self.cloud.region_name}.")
 
     def _exchange(
         self, service: str, method: str, url: str, headers: dict[str, str], body: object = None
@@ -126,14 +129,11 @@ def login(cloud: Cloud) -> dict[str, Any]:
 
 
 def catalog(services: list[dict[str, Any]], cloud: Cloud) -> Iterator[tuple[str, str]]:
-    """URLs of the cloud's region and interface: by the service's name, and by `type:` and its type (any volume type as block-storage)."""
+    """Types of services and their URLs in the cloud's region, on its interface."""
     for service in services:
         for endpoint in service["endpoints"]:
-            if endpoint["interface"] != cloud.interface or cloud.region_name not in (None, endpoint["region_id"]):
-                continue
-            kind = "block-storage" if service["type"] in ("volumev3", "volume", "block-store") else service["type"]
-            yield service["name"], endpoint["url"]
-            yield f"type:{kind}", endpoint["url"]
+            if endpoint["interface"] == cloud.interface and cloud.region_name in (None, endpoint["region_id"]):
+                yield service["type"], endpoint["url"]
 
 
 def sentence(body: Any) -> str:

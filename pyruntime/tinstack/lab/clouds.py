@@ -37,14 +37,19 @@ class Clouds(msgspec.Struct):
     clouds: dict[str, Cloud]
 
 
-def read(path: Path, name: str) -> Cloud:
-    """The cloud of that name, or a sentence that says why there is none."""
+def read_all(path: Path) -> dict[str, Cloud]:
+    """All clouds of the file, or a sentence that says why there are none."""
     try:
-        clouds = msgspec.json.decode(path.read_bytes(), type=Clouds).clouds
+        return msgspec.json.decode(path.read_bytes(), type=Clouds).clouds
     except FileNotFoundError:
         raise LabError(f"{path} is not there: the lab is not ready. Make it with `./lab up` or `./lab dev`.") from None
     except msgspec.DecodeError as error:
         raise LabError(f"{path} is not what ./lab wrote there: {error}.") from None
+
+
+def read(path: Path, name: str) -> Cloud:
+    """The cloud of that name, or a sentence that says why there is none."""
+    clouds = read_all(path)
     if name not in clouds:
         raise LabError(f"{path} knows no cloud '{name}', only: {', '.join(sorted(clouds))}.")
     return clouds[name]

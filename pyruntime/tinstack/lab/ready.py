@@ -18,7 +18,7 @@ class Ready(msgspec.Struct, frozen=True):
     pids: list[int]
     """Processes of the cloud on this machine; empty for a lab on hosts."""
     services: dict[str, str]
-    """Name of each service and its public URL."""
+    """Type of each service in the catalog, and its public URL."""
     hosts: list[str]
     """Names of the compute hosts, simulated ones included."""
 

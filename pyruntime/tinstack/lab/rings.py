@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import click
 
-from tinstack.lab import children, plays
+from tinstack.lab import children, plays, words
 from tinstack.lab.labs import ROOT
 from tinstack.lab.progress import seconds
 from tinstack.lab.words import LabError
@@ -86,7 +86,8 @@ def run(check: Check) -> Result:
     with tempfile.TemporaryDirectory(prefix="tinstack-test-") as scratch:
         counted = Path(scratch) / "junit.xml"
         command = [*program(check.command), *([f"--junitxml={counted}"] if check.is_pytest else [])]
-        code = children.run(command, ROOT, {**plays.environment(), **dict(check.env)})
+        plain = {} if words.live(sys.stdout) else {"NO_COLOR": "1"}
+        code = children.run(command, ROOT, {**plays.environment(), **plain, **dict(check.env)})
         passed, failed = counts(counted) if check.is_pytest else (int(code == 0), int(code != 0))
     # pytest's code also tells of what no test reports: nothing collected, a conftest that does not load.
     result = Result(check.title, passed, failed or int(code != 0), time.monotonic() - began)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tinstack.lab import clouds, labs
 from tinstack.lab.labs import Lab
-from tinstack.lab.words import LabError
 
 COMMANDS = ("ansible", "ansible-inventory", "ansible-playbook", "ansible-vault", "molecule", "openstack")
 """Programs of the tools' environment that are put on the path, and no others: its Python stays out of the way."""
@@ -14,12 +13,11 @@ COMMANDS = ("ansible", "ansible-inventory", "ansible-playbook", "ansible-vault",
 
 def lines(lab: Lab) -> list[str]:
     """Assignments for a POSIX shell. Credentials in other variables would win over the file, so they are unset."""
-    if not lab.clouds.exists():
-        raise LabError(f"The lab in {lab.state} is not ready: there is no clouds.yaml yet.")
+    known = clouds.read_all(lab.clouds)
     kept = {"OS_CLOUD", "OS_CLIENT_CONFIG_FILE"}
     found = [f"unset {name}" for name in sorted(os.environ) if name.startswith("OS_") and name not in kept]
     found.append(f"export OS_CLIENT_CONFIG_FILE={shlex.quote(str(lab.clouds))}")
-    found.append(f"export OS_CLOUD={clouds.MEMBER}")
+    found.append(f"export OS_CLOUD={clouds.MEMBER if clouds.MEMBER in known else clouds.ADMIN}")
     tools = os.environ.get("TINSTACK_TOOLS")
     if tools and Path(tools).is_dir():
         folder = write_commands(Path(tools) / "bin", labs.states() / "bin")

@@ -43,7 +43,7 @@ def fetch(clients: Sequence[Client], server: str) -> Trace:
     """The trace of the server of that id or name, for the first of the users who knows it."""
     for position, client in enumerate(clients):
         try:
-            server_id = server if is_id(server) else find(client, server, everywhere=position > 0)
+            server_id = server if is_id(server) else find(client, server, everywhere=position == len(clients) - 1)
             if server_id is not None:
                 rows = client.get("compute", f"/servers/{server_id}/tinstack-trace")["trace"]
                 return Trace(sorted(msgspec.convert(rows, list[Event]), key=lambda event: event.start), rows)

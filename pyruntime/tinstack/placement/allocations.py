@@ -150,8 +150,14 @@ async def of_consumer(database: Database, consumer: str) -> Held:
     holder = await database.one(store.CONSUMER, Consumer, key=consumer)
     rows = await database.all(store.OF_CONSUMER, Allocation, key=consumer)
     ids = {row.provider for row in rows}
-    found = await database.all(select(t.providers).where(t.providers.c.uuid.in_(store.padded(ids))), Provider) if ids else []
-    return Held(consumer=holder, allocations=rows, generations={provider.uuid: provider.generation for provider in found})
+    found = (
+        await database.all(select(t.providers).where(t.providers.c.uuid.in_(store.padded(ids))), Provider)
+        if ids
+        else []
+    )
+    return Held(
+        consumer=holder, allocations=rows, generations={provider.uuid: provider.generation for provider in found}
+    )
 
 
 async def of_provider(database: Database, id: str) -> tuple[list[Allocation], dict[str, Consumer]]:
@@ -187,7 +193,10 @@ async def project_usages(database: Database, project: str, user: str | None, kin
     c, a = t.consumers.c, t.allocations.c
     query = (
         select(
-            c.consumer_type, a.resource_class, func.sum(a.used).label("used"), func.count(a.consumer.distinct()).label("consumers")
+            c.consumer_type,
+            a.resource_class,
+            func.sum(a.used).label("used"),
+            func.count(a.consumer.distinct()).label("consumers"),
         )
         .join(t.allocations, c.uuid == a.consumer)
         .where(c.project_id == project)

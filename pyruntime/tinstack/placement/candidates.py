@@ -62,7 +62,9 @@ def question(request: Request) -> Question:
         raise QueryBad("The query parameter group_policy must be none or isolate.")
     named = sum(1 for suffix in groups if suffix)
     if named > 1 and policy is None:
-        raise Invalid("The \"group_policy\" parameter is required when specifying more than one \"resources{N}\" parameter.")
+        raise Invalid(
+            'The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.'
+        )
     root = request.query.get("root_required") if request.at_least(1, 35) else None
     names = root.split(",") if root else []
     return Question(
@@ -124,7 +126,9 @@ def _of_tree(world: World, root: str, members: list[str], asked: Question) -> It
         if (
             (not asked.isolate or _isolated(picked))
             and all(_one_subtree(world, picked, subtree) for subtree in asked.subtrees)
-            and all(has_room(world, p, kind, n) for p, amounts in candidate.resources.items() for kind, n in amounts.items())
+            and all(
+                has_room(world, p, kind, n) for p, amounts in candidate.resources.items() for kind, n in amounts.items()
+            )
         ):
             yield candidate
 

@@ -67,9 +67,7 @@ class DoesNotFit(Conflict):
     """409: the claim asks for more than is free, or for an amount that the inventory does not sell."""
 
     code = UNDEFINED
-    message = (
-        "Unable to allocate inventory: Unable to create allocation for '{resource_class}' on resource provider '{id}'. {why}"
-    )
+    message = "Unable to allocate inventory: Unable to create allocation for '{resource_class}' on resource provider '{id}'. {why}"
 
 
 def render(error: ApiError, request: Request | None) -> Rendered:

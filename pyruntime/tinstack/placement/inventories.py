@@ -82,7 +82,9 @@ async def add(database: Database, generation: int | None, wanted: Inventory) -> 
     try:
         return await database.transact(work)
     except Duplicate as error:
-        raise ConcurrentUpdate(kind=f"The inventory of {wanted.resource_class} on resource provider", id=wanted.provider) from error
+        raise ConcurrentUpdate(
+            kind=f"The inventory of {wanted.resource_class} on resource provider", id=wanted.provider
+        ) from error
 
 
 async def delete(database: Database, id: str, which: str | None) -> None:

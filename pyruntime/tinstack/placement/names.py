@@ -4,9 +4,10 @@ from sqlalchemy import Table, select
 
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database, Duplicate, Transaction
+from tinstack.core.errors import Conflict
 from tinstack.placement import providers, store
 from tinstack.placement import tables as t
-from tinstack.placement.errors import ClassInUse, Invalid, PlacementNotFound, TraitInUse
+from tinstack.placement.errors import UNDEFINED, ClassInUse, Invalid, PlacementNotFound, TraitInUse
 from tinstack.placement.standard import PREFIX, RESOURCE_CLASSES, TRAITS
 from tinstack.placement.store import Provider
 
@@ -17,6 +18,10 @@ class NoSuchTrait(PlacementNotFound):
 
 class NoSuchClass(PlacementNotFound):
     message = "No resource class called {name} exists."
+
+
+class ClassExists(Conflict):
+    code, message = UNDEFINED, "Conflicting resource class already exists: {name}."
 
 
 # --- traits -------------------------------------------------------------------------------------

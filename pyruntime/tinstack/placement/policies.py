@@ -11,9 +11,9 @@ resource_providers:aggregates:list resource_providers:aggregates:update resource
 traits:update traits:delete resource_providers:traits:list resource_providers:traits:update
 resource_providers:traits:delete allocations:manage allocations:list allocations:update allocations:delete
 resource_providers:allocations:list allocation_candidates:list
-""".split()
+"""
 
 DEFAULTS = {
-    **{f"placement:{name}": _PRIVILEGED for name in _NAMES},
+    **{f"placement:{name}": _PRIVILEGED for name in _NAMES.split()},
     "placement:usages": "rule:project_reader or rule:admin_or_service",
 }

@@ -56,7 +56,9 @@ async def create(database: Database, name: str, id: str | None, parent: str | No
         raise DuplicateName(name=name if "name" in str(error) else id) from error
 
 
-async def change(database: Database, id: str, name: str, parent: str | None, *, set_parent: bool, move: bool) -> Provider:
+async def change(
+    database: Database, id: str, name: str, parent: str | None, *, set_parent: bool, move: bool
+) -> Provider:
     """Rename, and where ``set_parent`` give a parent; ``move``: also to another one (1.37)."""
 
     async def work(tx: Transaction) -> Provider:
@@ -83,7 +85,9 @@ async def _reparent(tx: Transaction, old: Provider, parent: str | None, move: bo
     root = old.uuid
     if parent is not None:
         if parent in below:
-            raise Invalid("Creating loop in the provider tree is not allowed: the new parent is the provider itself or below it.")
+            raise Invalid(
+                "Creating loop in the provider tree is not allowed: the new parent is the provider itself or below it."
+            )
         above = await tx.one(store.PROVIDER, Provider, key=parent)
         if above is None:
             raise Invalid(f"The parent provider {parent} does not exist.")
@@ -157,7 +161,9 @@ async def check_names(db: store.Reader, wanted: Wanted) -> None:
     if unknown:
         unknown -= set(await store.names(db, store.CUSTOM_CLASSES))
     if unknown:
-        raise Invalid(f"Invalid resource class in resources parameter: No such resource class {', '.join(sorted(unknown))}.")
+        raise Invalid(
+            f"Invalid resource class in resources parameter: No such resource class {', '.join(sorted(unknown))}."
+        )
     traits = wanted.forbidden.union(*wanted.required) - TRAITS
     if traits:
         traits -= set(await store.names(db, store.CUSTOM_TRAITS))

@@ -27,7 +27,9 @@ class Wanted(msgspec.Struct, kw_only=True):
     def place_fits(self, traits: set[str], aggregates: set[str]) -> bool:
         """Whether a provider's traits and aggregates are the ones wanted."""
         return (
-            all(traits & any_of for any_of in self.required) and not traits & self.forbidden and self.member_fits(aggregates)
+            all(traits & any_of for any_of in self.required)
+            and not traits & self.forbidden
+            and self.member_fits(aggregates)
         )
 
     def member_fits(self, aggregates: set[str]) -> bool:
@@ -60,7 +62,9 @@ def _resources(text: str) -> dict[str, int]:
     for part in text.split(","):
         name, colon, amount = part.partition(":")
         if not colon or not NAME.fullmatch(name) or not amount.isdecimal() or not int(amount):
-            raise QueryBad(f"Badly formed resources parameter. Expected resources=NAME:AMOUNT,… with amounts above 0; got '{text}'.")
+            raise QueryBad(
+                f"Badly formed resources parameter. Expected resources=NAME:AMOUNT,… with amounts above 0; got '{text}'."
+            )
         if name in found:
             raise QueryBad(f"The resource class {name} is named twice in '{text}'.")
         found[name] = int(amount)
@@ -91,7 +95,9 @@ def _traits(request: Request, suffix: str) -> tuple[AnyOf, frozenset[str]]:
 def _checked(names: str, text: str) -> list[str]:
     found = names.split(",")
     if not all(NAME.fullmatch(name) for name in found):
-        raise QueryBad(f"Invalid query string parameters: Expected 'required' parameter value of the form: HW_CPU_X86_VMX,!CUSTOM_MAGIC. Got: {text}")
+        raise QueryBad(
+            f"Invalid query string parameters: Expected 'required' parameter value of the form: HW_CPU_X86_VMX,!CUSTOM_MAGIC. Got: {text}"
+        )
     return found
 
 

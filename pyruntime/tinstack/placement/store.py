@@ -174,7 +174,9 @@ async def world(db: Reader) -> World:
 
 async def used(db: Reader, providers: Collection[str] | None = None) -> dict[tuple[str, str], int]:
     """(provider, class) → what is sold; of all providers, or of some."""
-    query = select(_A.provider, _A.resource_class, func.sum(_A.used).label("used")).group_by(_A.provider, _A.resource_class)
+    query = select(_A.provider, _A.resource_class, func.sum(_A.used).label("used")).group_by(
+        _A.provider, _A.resource_class
+    )
     if providers is not None:
         query = query.where(_A.provider.in_(padded(providers)))
     return {(row.provider, row.resource_class): int(row.used) for row in await db.all(query, Usage)}

@@ -11,10 +11,19 @@ from tinstack.placement.store import Allocation, Consumer, Inventory, Provider, 
 
 Body = dict[str, Any]
 
-_LINKS = (("", (1, 0)), ("inventories", (1, 0)), ("usages", (1, 0)), ("aggregates", (1, 1)), ("traits", (1, 6)), ("allocations", (1, 11)))
+_LINKS = (
+    ("", (1, 0)),
+    ("inventories", (1, 0)),
+    ("usages", (1, 0)),
+    ("aggregates", (1, 1)),
+    ("traits", (1, 6)),
+    ("allocations", (1, 11)),
+)
 
 
-def answer(request: Request, body: Any, *, modified: int | None = None, status: int | None = None, location: str | None = None) -> Response:
+def answer(
+    request: Request, body: Any, *, modified: int | None = None, status: int | None = None, location: str | None = None
+) -> Response:
     """A body with the cache headers that come from 1.15 on. ``modified`` in microseconds."""
     headers = {}
     if request.at_least(1, 15):
@@ -29,7 +38,9 @@ def provider(request: Request, row: Provider) -> Body:
     """A resource provider."""
     href = f"/resource_providers/{row.uuid}"
     links = [
-        {"rel": name or "self", "href": f"{href}/{name}" if name else href} for name, first in _LINKS if request.at_least(*first)
+        {"rel": name or "self", "href": f"{href}/{name}" if name else href}
+        for name, first in _LINKS
+        if request.at_least(*first)
     ]
     shown: Body = {"uuid": row.uuid, "name": row.name, "generation": row.generation, "links": links}
     if request.at_least(1, 14):
@@ -81,7 +92,9 @@ def candidates(request: Request, found: list[Candidate], world: World, asked: se
     """Allocation requests with summaries of the providers in them (from 1.29: of their whole trees)."""
     roots = {world.providers[id].root for one in found for id in one.resources}
     named = {id for one in found for id in one.resources}
-    shown = [row for row in world.providers.values() if (row.root in roots if request.at_least(1, 29) else row.uuid in named)]
+    shown = [
+        row for row in world.providers.values() if (row.root in roots if request.at_least(1, 29) else row.uuid in named)
+    ]
     return {
         "allocation_requests": [_candidate(request, one) for one in found],
         "provider_summaries": {row.uuid: _summary(request, row, world, asked) for row in shown},
@@ -90,7 +103,11 @@ def candidates(request: Request, found: list[Candidate], world: World, asked: se
 
 def _candidate(request: Request, one: Candidate) -> Body:
     if not request.at_least(1, 12):
-        return {"allocations": [{"resource_provider": {"uuid": id}, "resources": amounts} for id, amounts in one.resources.items()]}
+        return {
+            "allocations": [
+                {"resource_provider": {"uuid": id}, "resources": amounts} for id, amounts in one.resources.items()
+            ]
+        }
     body: Body = {"allocations": {id: {"resources": amounts} for id, amounts in one.resources.items()}}
     if request.at_least(1, 34):
         body["mappings"] = one.mappings

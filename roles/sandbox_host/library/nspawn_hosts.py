@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python
 """Ansible module: throw-away Debian hosts with systemd as PID 1, by systemd-nspawn on this machine.
 
 Ours is what carries the project's name: folders in ``hosts.PROJECT``, cgroups ``PROJECT/NAME`` (units ``PROJECT-NAME`` where

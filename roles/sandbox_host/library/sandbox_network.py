@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python
 """Ansible module: the sandbox's side of the machine's network: two bridges, one nft table, IP forwarding.
 
 Every project writes ``network.PROJECT`` with the value that IP forwarding had before the first of them, and the last one

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/usr/bin/python
 """Ansible module: secrets that are made once and kept in one private file."""
 
 import base64

@@ -20,11 +20,11 @@ def test_any_type_of_volume_service_is_block_storage(cloud):
     assert Client(cloud.login()).get("block-storage", "/os-services") == {"services": []}
 
 
-def test_the_endpoints_are_named_as_the_catalog_names_them(cloud):
+def test_the_endpoints_are_those_of_the_region_by_type(cloud):
     cloud.types = ["identity", "compute"]
     assert Client(cloud.login()).endpoints() == {
-        "my-identity": f"{cloud.url}/identity",
-        "my-compute": f"{cloud.url}/compute",
+        "identity": f"{cloud.url}/identity",
+        "compute": f"{cloud.url}/compute",
     }
 
 

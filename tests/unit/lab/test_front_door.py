@@ -65,10 +65,10 @@ def test_up_says_what_is_missing_before_it_changes_anything(root, monkeypatch):
     assert not (root / ".lab").exists()
 
 
-def test_env_sets_the_clouds_and_removes_what_would_win_over_them(root, monkeypatch):
+def test_env_sets_the_clouds_and_removes_what_would_win_over_them(root, monkeypatch, cloud):
     state = root / ".lab" / "my lab"
     state.mkdir(parents=True)
-    (state / "clouds.yaml").write_text("{}")
+    cloud.write_clouds(state / "clouds.yaml")
     monkeypatch.setenv("OS_AUTH_URL", "http://elsewhere")
     monkeypatch.delenv("TINSTACK_TOOLS", raising=False)
     assert shell.lines(Lab(state)) == [
@@ -78,10 +78,10 @@ def test_env_sets_the_clouds_and_removes_what_would_win_over_them(root, monkeypa
     ]
 
 
-def test_env_puts_the_clients_on_the_path_where_they_are_installed(root, monkeypatch):
+def test_env_puts_the_clients_on_the_path_where_they_are_installed(root, monkeypatch, cloud):
     state = root / ".lab" / "sandbox"
     state.mkdir(parents=True)
-    (state / "clouds.yaml").write_text("{}")
+    cloud.write_clouds(state / "clouds.yaml")
     monkeypatch.setenv("TINSTACK_TOOLS", str(root))
     assert f"export PATH={root}/.lab/bin:$PATH" in shell.lines(Lab(state))
     script = root / ".lab" / "bin" / "openstack"

@@ -14,7 +14,12 @@ from tinstack.api.schemas.words import (
 )
 from tinstack.core.http import versions
 
-_ZONE: Json = {"type": ["string", "null"], "minLength": 1, "maxLength": 255, "pattern": r"^(?!\s)[^\x00-\x1f:]*(?<!\s)$"}
+_ZONE: Json = {
+    "type": ["string", "null"],
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": r"^(?!\s)[^\x00-\x1f:]*(?<!\s)$",
+}
 _HOST: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[a-zA-Z0-9-._]*$"}
 
 AGGREGATE_CREATE = wrapped("aggregate", object_of(("name",), name=NAME, availability_zone=_ZONE))

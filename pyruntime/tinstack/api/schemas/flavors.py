@@ -43,7 +43,9 @@ UPDATE = wrapped("flavor", object_of(("description",), description=_DESCRIPTION)
 _SPEC_NAME = r"^[a-zA-Z0-9-_:. ]{1,255}$"
 _SPEC: Json = {"type": ["string", "number"], "maxLength": 255, "maximum": MAX_INT}
 
-SPECS = wrapped("extra_specs", {"type": "object", "patternProperties": {_SPEC_NAME: _SPEC}, "additionalProperties": False})
+SPECS = wrapped(
+    "extra_specs", {"type": "object", "patternProperties": {_SPEC_NAME: _SPEC}, "additionalProperties": False}
+)
 SPEC: Json = {
     "type": "object",
     "patternProperties": {_SPEC_NAME: _SPEC},
@@ -55,5 +57,3 @@ SPEC: Json = {
 _PROJECT: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[a-zA-Z0-9-_]*$"}
 ADD_ACCESS = wrapped("addTenantAccess", object_of(("tenant",), tenant=_PROJECT))
 REMOVE_ACCESS = wrapped("removeTenantAccess", object_of(("tenant",), tenant=_PROJECT))
-
-NO_NAMES: Json = listed({})

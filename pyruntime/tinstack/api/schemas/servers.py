@@ -65,7 +65,9 @@ _DEVICE: Json = {
 
 
 def _device_v2(version: Version) -> Json:
-    device: Json = {key: _DEVICE[key] for key in ("virtual_name", "volume_size", "device_name", "delete_on_termination")} | {
+    device: Json = {
+        key: _DEVICE[key] for key in ("virtual_name", "volume_size", "device_name", "delete_on_termination")
+    } | {
         "no_device": {},
         "connection_info": _DEVICE["connection_info"],
         "source_type": {"type": "string", "enum": ["volume", "image", "snapshot", "blank"]},
@@ -149,7 +151,21 @@ def _create(text: str) -> Json:
 CREATE = versions(
     *(
         (text, _create(text))
-        for text in ("2.1", "2.19", "2.32", "2.33", "2.37", "2.42", "2.52", "2.57", "2.63", "2.67", "2.74", "2.90", "2.94")
+        for text in (
+            "2.1",
+            "2.19",
+            "2.32",
+            "2.33",
+            "2.37",
+            "2.42",
+            "2.52",
+            "2.57",
+            "2.63",
+            "2.67",
+            "2.74",
+            "2.90",
+            "2.94",
+        )
     )
 )
 

@@ -8,7 +8,10 @@ STRING: Json = {"type": "string"}
 NULLABLE_STRING: Json = {"type": ["string", "null"]}
 ANYTHING: Json = {}
 NULL: Json = {"type": "null"}
-UUID: Json = {"type": "string", "pattern": "^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"}
+UUID: Json = {
+    "type": "string",
+    "pattern": "^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$",
+}
 NAME: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^(?!\s)[^\x00-\x1f\x7f-\x9f]*(?<!\s)$"}
 BOOLEAN: Json = {
     "type": ["boolean", "string"],
@@ -38,8 +41,18 @@ DEVICE_TAG: Json = {"type": "string", "minLength": 1, "maxLength": 60, "pattern"
 DISK_CONFIG: Json = {"type": "string", "enum": ["AUTO", "MANUAL"]}
 HOSTNAME: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-zA-Z0-9-._]*$"}
 FQDN_LABEL: Json = {"type": "string", "minLength": 1, "maxLength": 63, "pattern": r"^[a-zA-Z0-9]+(-*[a-zA-Z0-9]+)*$"}
-FQDN: Json = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[a-zA-Z0-9]+([-.][a-zA-Z0-9]+|-+[a-zA-Z0-9]+)*$"}
-DESCRIPTION: Json = {"type": ["string", "null"], "minLength": 0, "maxLength": 255, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$"}
+FQDN: Json = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": 255,
+    "pattern": r"^[a-zA-Z0-9]+([-.][a-zA-Z0-9]+|-+[a-zA-Z0-9]+)*$",
+}
+DESCRIPTION: Json = {
+    "type": ["string", "null"],
+    "minLength": 0,
+    "maxLength": 255,
+    "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$",
+}
 PASSWORD: Json = {"type": "string"}
 
 
@@ -61,18 +74,16 @@ def number_like() -> Json:
 
 
 def object_of(required: tuple[str, ...] = (), more: bool = False, **properties: Json) -> Json:
-    """An object of those keys; ``more``: others too. ``__`` in a key stands for ``:``."""
-    return {
-        "type": "object",
-        "properties": {name.replace("__", ":"): schema for name, schema in properties.items()},
-        "required": list(required),
-        "additionalProperties": more,
-    }
+    """An object of those keys; ``more``: others too."""
+    return keyed(properties, required, more)
 
 
 def keyed(properties: Json, required: tuple[str, ...] = (), more: bool = False) -> Json:
-    """The same from a dict."""
-    return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": more}
+    """The same from a dict, for keys that are no Python names."""
+    found: Json = {"type": "object", "properties": properties, "additionalProperties": more}
+    if required:
+        found["required"] = list(required)
+    return found
 
 
 def wrapped(name: str, inner: Json) -> Json:

@@ -1,0 +1,1 @@
+"""JSON schemas of request bodies. Source: Identity API v3 reference."""

@@ -1,0 +1,235 @@
+"""Statements of the identity database. Every change goes through ``Store.write``, which counts it in ``snapshot``."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+
+from tinstack.core.db import Database, Duplicate, Transaction, prepared, values
+from tinstack.identity import rows, tables
+
+T = TypeVar("T")
+R = TypeVar("R", bound=rows.Row)
+
+TABLE_OF: dict[type[rows.Row], sa.Table] = {
+    rows.Project: tables.projects,
+    rows.User: tables.users,
+    rows.Group: tables.user_groups,
+    rows.Member: tables.members,
+    rows.Role: tables.roles,
+    rows.Implication: tables.implications,
+    rows.Grant: tables.grants,
+    rows.Region: tables.regions,
+    rows.CatalogService: tables.services,
+    rows.Endpoint: tables.endpoints,
+    rows.ApplicationCredential: tables.application_credentials,
+    rows.Revocation: tables.revocations,
+}
+
+SECTION_OF: dict[type[rows.Row], str] = {
+    rows.Project: "projects",
+    rows.User: "users",
+    rows.Group: "user_groups",
+    rows.Member: "members",
+    rows.Role: "roles",
+    rows.Implication: "roles",
+    rows.Grant: "grants",
+    rows.Region: "catalog",
+    rows.CatalogService: "catalog",
+    rows.Endpoint: "catalog",
+    rows.ApplicationCredential: "application_credentials",
+    rows.Revocation: "revocations",
+}
+
+
+class Login(msgspec.Struct):
+    """What a sign-in is checked against; ``hash`` is the newest password's."""
+
+    failures: int
+    failed_at: int
+    hash: str | None
+
+
+class Kept(msgspec.Struct):
+    """A password's hash."""
+
+    hash: str
+
+
+_users, _passwords = tables.users, tables.passwords
+_newest = (
+    sa.select(_passwords.c.hash)
+    .where(_passwords.c.user_id == _users.c.id)
+    .order_by(_passwords.c.created_at.desc(), _passwords.c.id)
+    .limit(1)
+    .scalar_subquery()
+)
+LOGIN = prepared(
+    sa.select(_users.c.failures, _users.c.failed_at, _newest.label("hash")).where(_users.c.id == sa.bindparam("user_id"))
+)
+HISTORY = prepared(
+    sa.select(_passwords.c.hash)
+    .where(_passwords.c.user_id == sa.bindparam("user_id"))
+    .order_by(_passwords.c.created_at.desc(), _passwords.c.id)
+    .limit(sa.bindparam("count", type_=sa.Integer))
+)
+FAILED = prepared(
+    sa.update(_users)
+    .where(_users.c.id == sa.bindparam("user_id"))
+    .values(
+        failures=sa.case(
+            ((_users.c.failures >= sa.bindparam("attempts")) & (_users.c.failed_at <= sa.bindparam("since")), 1),
+            else_=_users.c.failures + 1,
+        ),
+        failed_at=sa.bindparam("now"),
+    )
+)
+SUCCEEDED = prepared(sa.update(_users).where(_users.c.id == sa.bindparam("user_id")).values(failures=0, failed_at=0))
+TOTAL = prepared(sa.select(tables.snapshot.c.total).where(tables.snapshot.c.id == 1))
+
+
+class Counters(msgspec.Struct):
+    """The row of ``snapshot``."""
+
+    total: int = 0
+    projects: int = 0
+    users: int = 0
+    user_groups: int = 0
+    members: int = 0
+    roles: int = 0
+    grants: int = 0
+    catalog: int = 0
+    application_credentials: int = 0
+    revocations: int = 0
+
+
+COUNTERS = prepared(sa.select(*(tables.snapshot.c[name] for name in Counters.__struct_fields__)).where(tables.snapshot.c.id == 1))
+
+_selects = {
+    kind: prepared(sa.select(*(table.c[field] for field in kind.__struct_fields__)).order_by(*table.primary_key.columns))
+    for kind, table in TABLE_OF.items()
+}
+
+
+class Writer:
+    """An open transaction in the words of this service; notes which sections it touched."""
+
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
+        self.touched: set[str] = set()
+
+    async def insert(self, row: rows.Row) -> None:
+        """Raises Duplicate."""
+        kind = type(row)
+        given = values(row)
+        if kind is rows.User:
+            given |= {"failures": 0, "failed_at": 0}
+        await self.tx.run(sa.insert(TABLE_OF[kind]).values(given))
+        self.touched.add(SECTION_OF[kind])
+
+    async def replace(self, row: rows.Row) -> bool:
+        """Write a changed row over the one with its id; whether it was still there. Raises Duplicate."""
+        kind = type(row)
+        table = TABLE_OF[kind]
+        given = values(row)
+        self.touched.add(SECTION_OF[kind])
+        return bool(await self.tx.run(sa.update(table).where(table.c.id == given.pop("id")).values(given)))
+
+    async def delete(self, kind: type[rows.Row], **where: Any) -> int:
+        """Delete rows by equal columns (a list: any of them); how many there were."""
+        table = TABLE_OF[kind]
+        conditions = [
+            table.c[name].in_(value) if isinstance(value, list) else table.c[name] == value for name, value in where.items()
+        ]
+        self.touched.add(SECTION_OF[kind])
+        return await self.tx.run(sa.delete(table).where(*conditions))
+
+    async def there(self, kind: type[rows.Row], **where: Any) -> bool:
+        """Whether such a row is there now, as this transaction sees it."""
+        table = TABLE_OF[kind]
+        found = await self.tx.scalar(sa.select(sa.literal(1)).where(*(table.c[name] == value for name, value in where.items())))
+        return found is not None
+
+    async def add_password(self, password_id: str, user_id: str, kept: str, now: int) -> None:
+        """The user's newest password; the count of failures begins again."""
+        await self.tx.run(sa.insert(_passwords).values(id=password_id, user_id=user_id, hash=kept, created_at=now))
+        await self.tx.run(SUCCEEDED, user_id=user_id)
+
+    async def forget_passwords(self, user_ids: list[str]) -> None:
+        """All passwords of these users."""
+        await self.tx.run(sa.delete(_passwords).where(_passwords.c.user_id.in_(user_ids)))
+
+
+class Store:
+    """The identity database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def write(self, work: Callable[[Writer], Coroutine[Any, Any, T]]) -> T:
+        """One transaction. The counters' row is changed first, so that writers come one after the other."""
+
+        async def whole(tx: Transaction) -> T:
+            writer = Writer(tx)
+            counters = tables.snapshot
+            if not await tx.run(sa.update(counters).where(counters.c.id == 1).values(total=counters.c.total + 1)):
+                await tx.run(sa.insert(counters).values({"id": 1, "total": 1} | dict.fromkeys(tables.SECTIONS, 0)))
+            result = await work(writer)
+            if writer.touched:
+                await tx.run(sa.update(counters).where(counters.c.id == 1).values({name: counters.c[name] + 1 for name in writer.touched}))
+            return result
+
+        return await self.database.transact(whole)
+
+    async def total(self) -> int:
+        """The number of changes so far; one cheap SELECT."""
+        return int(await self.database.scalar(TOTAL) or 0)
+
+    async def counters(self) -> Counters:
+        """The changes by section."""
+        return await self.database.one(COUNTERS, Counters) or Counters()
+
+    async def load(self, kind: type[R]) -> list[R]:
+        """A whole table."""
+        return await self.database.all(_selects[kind], kind)
+
+    async def login(self, user_id: str) -> Login | None:
+        """What a sign-in needs; None: no such user."""
+        return await self.database.one(LOGIN, Login, user_id=user_id)
+
+    async def last_passwords(self, user_id: str, count: int) -> list[str]:
+        """Hashes, the newest first."""
+        found = await self.database.all(HISTORY, Kept, user_id=user_id, count=count)
+        return [kept.hash for kept in found]
+
+    async def failed(self, user_id: str, now: int, attempts: int, since: int) -> None:
+        """Count a wrong password; a lock that ran out before ``since`` begins a new count."""
+
+        async def work(tx: Transaction) -> None:
+            await tx.run(FAILED, user_id=user_id, now=now, attempts=attempts, since=since)
+
+        await self.database.transact(work)
+
+    async def succeeded(self, user_id: str) -> None:
+        """Begin a new count."""
+
+        async def work(tx: Transaction) -> None:
+            await tx.run(SUCCEEDED, user_id=user_id)
+
+        await self.database.transact(work)
+
+    async def prune(self, now: int) -> None:
+        """Forget revocations of tokens that have ended."""
+        if await self.database.scalar(
+            sa.select(sa.literal(1)).select_from(tables.revocations).where(tables.revocations.c.kept_until < now).limit(1)
+        ):
+
+            async def work(writer: Writer) -> None:
+                await writer.tx.run(sa.delete(tables.revocations).where(tables.revocations.c.kept_until < now))
+                writer.touched.add("revocations")
+
+            await self.write(work)
+
+
+__all__ = ["Counters", "Duplicate", "Login", "Store", "Writer"]

@@ -1,0 +1,254 @@
+"""Tokens: issued, validated, revoked. A token holds what was true of the user at issue only as long as it still is true."""
+
+import msgspec
+
+from tinstack.core.auth import LAUNCH
+from tinstack.core.clock import SECOND, iso_us_z, now_us
+from tinstack.core.context import Context, LaunchClaims
+from tinstack.core.errors import Forbidden, Unauthorized
+from tinstack.identity.catalog import catalog_for
+from tinstack.identity.fernet import Codec, Token, new_audit_id
+from tinstack.identity.revocation import Revoker
+from tinstack.identity.rows import Project, Role, User
+from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot
+from tinstack.identity.store import Store, Writer
+
+KEEP = 4096
+SERVICE = "service"
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Valid(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that holds, with what it stands for at this moment."""
+
+    text: str
+    token: Token
+    user: User
+    user_domain: Project
+    project: Project | None
+    project_domain: Project | None
+    domain: Project | None
+    roles: tuple[Role, ...]
+    context: Context
+
+
+class _Known(msgspec.Struct):
+    """A validated token while nothing changes; ``body`` without the catalog."""
+
+    total: int
+    valid: Valid
+    body: bytes
+
+
+class Tokens:
+    """``launch_seconds`` and ``seconds``: the longest life of launch tokens and of all others."""
+
+    def __init__(self, directory: Directory, store: Store, codec: Codec, revoker: Revoker, seconds: int, launch_seconds: int) -> None:
+        self.directory, self._store, self._codec, self._revoker = directory, store, codec, revoker
+        self._seconds, self._launch_seconds = seconds, launch_seconds
+        self._known: dict[str, _Known] = {}
+
+    async def issue(
+        self,
+        user: User,
+        methods: tuple[str, ...],
+        scope: Scope,
+        *,
+        parent: Token | None = None,
+        application_credential_id: str | None = None,
+        expires_at: int = 0,
+    ) -> Valid:
+        """A token for a user who was authenticated. ``parent``: the token it was authenticated by, whose end it keeps.
+
+        Raises Unauthorized where the user has no role there.
+        """
+        now = now_us()
+        end = min(now + self._seconds * SECOND, expires_at or now + self._seconds * SECOND)
+        audits: tuple[str, ...] = (new_audit_id(),)
+        if parent:
+            end = parent.expires_at
+            audits = (audits[0], parent.audit_ids[-1])
+        token = Token(
+            user_id=user.id,
+            methods=methods,
+            scope=scope,
+            issued_at=now,
+            expires_at=end,
+            audit_ids=audits,
+            application_credential_id=application_credential_id,
+        )
+        return self._resolve(await self.directory.current(), token, self._codec.seal(token))
+
+    async def issue_launch(self, user_id: str, project_id: str, claims: LaunchClaims, seconds: int) -> Valid:
+        """A launch token for a host: of the calling service's user, on the server's project. Raises Unauthorized."""
+        now = now_us()
+        token = Token(
+            user_id=user_id,
+            methods=("launch",),
+            scope=Scope("project", project_id),
+            issued_at=now,
+            expires_at=now + min(seconds, self._launch_seconds) * SECOND,
+            audit_ids=(new_audit_id(),),
+            launch=claims,
+        )
+        return self._resolve(await self.directory.current(), token, self._codec.seal(token))
+
+    async def validate(self, text: str) -> Valid:
+        """The token if it holds now. Raises Unauthorized."""
+        return (await self._look_up(text)).valid
+
+    async def validated_body(self, text: str) -> tuple[Valid, bytes]:
+        """The same with the answer's bytes, without the catalog."""
+        known = await self._look_up(text)
+        return known.valid, known.body
+
+    async def authenticate(self, text: str) -> Context:
+        """The Authenticator of core.http for this service's own API; launch tokens are for the other services."""
+        known = await self._look_up(text)
+        if known.valid.token.launch:
+            raise Forbidden("A launch token allows nothing here.")
+        return known.valid.context
+
+    async def revoke(self, text: str) -> None:
+        """Void a token now, here and in every service."""
+        token = (await self.validate(text)).token
+
+        async def work(writer: Writer) -> None:
+            await self._revoker.keep(writer, "audit", [token.audit_ids[0]])
+
+        await self._store.write(work)
+        await self._revoker.tell(audit_ids=[token.audit_ids[0]])
+
+    async def _look_up(self, text: str) -> _Known:
+        snapshot = await self.directory.current()
+        known = self._known.get(text)
+        if known and known.total == snapshot.counters.total:
+            if known.valid.token.expires_at <= now_us():
+                raise Unauthorized
+            return known
+        valid = self._resolve(snapshot, known.valid.token if known else self._codec.open(text), text)
+        if len(self._known) >= KEEP:
+            self._known.pop(next(iter(self._known)))
+        made = self._known[text] = _Known(snapshot.counters.total, valid, _encode({"token": body_of(valid, None)}))
+        return made
+
+    def _resolve(self, snapshot: Snapshot, token: Token, text: str) -> Valid:
+        user = snapshot.users.get(token.user_id)
+        scope = token.scope
+        if token.expires_at <= now_us() or user is None or not snapshot.user_usable(user) or not snapshot.usable(scope):
+            raise Unauthorized
+        if _revoked(snapshot, token, user):
+            raise Unauthorized
+        roles = _roles(snapshot, token)
+        if scope != UNSCOPED and not roles:
+            raise Unauthorized
+        place = snapshot.projects.get(scope.id)
+        project = place if scope.kind == "project" else None
+        above = snapshot.projects[project.domain_id or project.id] if project else None
+        valid = Valid(
+            text=text,
+            token=token,
+            user=user,
+            user_domain=snapshot.projects[user.domain_id],
+            project=project,
+            project_domain=above,
+            domain=place if scope.kind == "domain" else None,
+            roles=roles,
+            context=Context(user_id=""),
+        )
+        return msgspec.structs.replace(valid, context=context_of(valid))
+
+
+def _revoked(snapshot: Snapshot, token: Token, user: User) -> bool:
+    revoked = snapshot.revoked
+    if not revoked:
+        return False
+    subjects = [("audit", token.audit_ids[0]), ("user", user.id), ("domain", user.domain_id)]
+    if token.scope.kind in ("project", "domain"):
+        place = snapshot.projects[token.scope.id]
+        subjects += [("project", place.id), ("domain", place.domain_id or place.id)]
+    if token.application_credential_id:
+        subjects.append(("credential", token.application_credential_id))
+    return any(revoked.get(subject, 0) >= token.issued_at for subject in subjects)
+
+
+def _roles(snapshot: Snapshot, token: Token) -> tuple[Role, ...]:
+    if token.scope == UNSCOPED:
+        return ()
+    if token.launch:
+        return tuple(role for role in snapshot.roles.values() if role.name == SERVICE and not role.domain_id)
+    roles = snapshot.roles_on(token.user_id, token.scope)
+    if token.application_credential_id is None:
+        return roles
+    credential = snapshot.application_credentials.get(token.application_credential_id)
+    if credential is None or 0 < credential.expires_at <= now_us():
+        raise Unauthorized
+    allowed = set(snapshot.expand(credential.roles))
+    return tuple(role for role in roles if role.id in allowed)
+
+
+def context_of(valid: Valid) -> Context:
+    """What core.http and core.policy know of the caller."""
+    token, project, above, domain = valid.token, valid.project, valid.project_domain, valid.domain
+    return Context(
+        user_id=valid.user.id,
+        user_name=valid.user.name,
+        user_domain_id=valid.user_domain.id,
+        user_domain_name=valid.user_domain.name,
+        project_id=project.id if project else None,
+        project_name=project.name if project else None,
+        project_domain_id=above.id if above else None,
+        project_domain_name=above.name if above else None,
+        domain_id=domain.id if domain else None,
+        domain_name=domain.name if domain else None,
+        system=token.scope == SYSTEM,
+        roles=frozenset(role.name.lower() for role in valid.roles),
+        token=valid.text,
+        audit_id=token.audit_ids[0],
+        expires_at=token.expires_at,
+        launch=token.launch,
+    )
+
+
+def body_of(valid: Valid, snapshot: Snapshot | None) -> dict[str, object]:
+    """The ``token`` object of answers; with the catalog where a snapshot is given and the token is scoped."""
+    token = valid.token
+    body: dict[str, object] = {
+        "methods": list(token.methods),
+        "user": {
+            "domain": {"id": valid.user_domain.id, "name": valid.user_domain.name},
+            "id": valid.user.id,
+            "name": valid.user.name,
+            "password_expires_at": None,
+        },
+        "audit_ids": list(token.audit_ids),
+        "expires_at": iso_us_z(token.expires_at),
+        "issued_at": iso_us_z(token.issued_at),
+    }
+    if valid.project and valid.project_domain:
+        above = valid.project_domain
+        body["project"] = {
+            "domain": {"id": above.id, "name": above.name},
+            "id": valid.project.id,
+            "name": valid.project.name,
+        }
+        body["is_domain"] = valid.project.is_domain
+    elif valid.domain:
+        body["domain"] = {"id": valid.domain.id, "name": valid.domain.name}
+    elif token.scope == SYSTEM:
+        body["system"] = {"all": True}
+    if token.scope != UNSCOPED:
+        body["roles"] = [{"id": role.id, "name": role.name} for role in valid.roles]
+        if snapshot:
+            body["catalog"] = catalog_for(snapshot, valid.project.id if valid.project else None)
+    if token.application_credential_id and snapshot:
+        credential = snapshot.application_credentials[token.application_credential_id]
+        body["application_credential"] = {
+            "id": credential.id,
+            "name": credential.name,
+            "restricted": not credential.unrestricted,
+        }
+    if token.launch:
+        body[LAUNCH] = msgspec.to_builtins(token.launch)
+    return body
