@@ -5,8 +5,10 @@ import difflib
 import grp
 import os
 import pwd
+import shlex
 import shutil
 import stat
+import subprocess
 import tempfile
 from typing import Any
 
@@ -37,6 +39,7 @@ options:
       owner: {description: Name of the owner., type: str, default: root}
       group: {description: Name of the group., type: str, default: root}
       mode: {description: Octal mode; 0644 for files and 0755 for directories unless given., type: str}
+      validate: {description: A command that must accept the new file before it takes its place; V(%s) stands for it., type: str}
 """
 
 EXAMPLES = r"""
@@ -93,6 +96,7 @@ class Entry:
         self.content: bytes | None = None if text is None else str(text).encode()
         self.target: str = wanted["target"] or ""
         self.mode = int(wanted["mode"] or DEFAULT_MODES.get(self.state, "0"), 8)
+        self.validate: str = wanted["validate"] or ""
         self.names = (wanted["owner"], wanted["group"])
         self.ids = owner_ids(*self.names)
 
@@ -100,11 +104,11 @@ class Entry:
         """What is there and what is wanted, as text; equal texts mean that nothing is to be done."""
         there = kind_of(self.path)
         if self.state == "absent":
-            return there, "absent"
+            return f"{there}\n", "absent\n"
         if self.state == "link":
-            return (f"link {os.readlink(self.path)}" if there == "link" else there), f"link {self.target}"
+            return (f"link {os.readlink(self.path)}\n" if there == "link" else f"{there}\n"), f"link {self.target}\n"
         wanted_kind = "directory" if self.state == "directory" else "file"
-        before, after = there, f"{wanted_kind} {self.mode:04o} {':'.join(self.names)}\n"
+        before, after = f"{there}\n", f"{wanted_kind} {self.mode:04o} {':'.join(self.names)}\n"
         if there == wanted_kind:
             found = os.lstat(self.path)
             same_owner = self.ids == (found.st_uid, found.st_gid)
@@ -158,10 +162,18 @@ class Entry:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
             self._own(temporary)
+            self._check(temporary)
             os.rename(temporary, self.path)
         except BaseException:
             os.unlink(temporary)
             raise
+
+    def _check(self, temporary: str) -> None:
+        if self.validate:
+            argv = [word.replace("%s", temporary) for word in shlex.split(self.validate)]
+            done = subprocess.run(argv, capture_output=True, text=True, check=False)
+            if done.returncode:
+                raise Refused(f"the new content is not valid: {(done.stderr or done.stdout).strip()}")
 
     def _link(self) -> None:
         temporary = f"{self.path}.file_set"
@@ -174,7 +186,10 @@ class Entry:
 def shown_difference(entry: Entry, before: str, after: str) -> dict[str, str]:
     """A unified diff, as Ansible prints it."""
     lines = difflib.unified_diff(
-        before.splitlines(keepends=True), after.splitlines(keepends=True), f"before: {entry.path}", f"after: {entry.path}"
+        before.splitlines(keepends=True),
+        after.splitlines(keepends=True),
+        f"before: {entry.path}",
+        f"after: {entry.path}",
     )
     return {"prepared": "".join(line if line.endswith("\n") else line + "\n" for line in lines)}
 
@@ -190,6 +205,7 @@ def main() -> None:
         "owner": {"type": "str", "default": "root"},
         "group": {"type": "str", "default": "root"},
         "mode": {"type": "str"},
+        "validate": {"type": "str"},
     }
     module = AnsibleModule(
         argument_spec={

@@ -1,6 +1,7 @@
 #!/usr/bin/python
 """Ansible module: a systemd unit that is enabled, runs, and runs with what is on disk now."""
 
+import datetime
 import os
 from typing import Any
 
@@ -46,7 +47,14 @@ actions:
   returned: always
 """
 
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "NeedDaemonReload", "ExecMainStartTimestamp", "StateChangeTimestamp")
+PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "UnitFileState",
+    "NeedDaemonReload",
+    "ExecMainStartTimestamp",
+    "StateChangeTimestamp",
+)
 
 
 class Unit:
@@ -67,6 +75,12 @@ class Unit:
         _, out = self.systemctl("show", self.name, "--timestamp=us+utc", "--property=" + ",".join(PROPERTIES))
         self.shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
 
+    def journal(self, lines: int) -> str:
+        """The end of what the unit said."""
+        shown = ["--no-pager", "--output=short-precise", f"--lines={lines}", f"--unit={self.name}"]
+        _, out, _ = self.module.run_command(["journalctl", *shown])
+        return str(out)
+
     @property
     def active(self) -> bool:
         """Whether it runs; a unit that is just starting or restarting itself is not taken for running."""
@@ -74,13 +88,11 @@ class Unit:
 
     def time(self, name: str) -> float:
         """A timestamp in seconds since the epoch; 0 where there is none."""
-        import datetime
-
         text = self.shown.get(name, "")
         if not text:
             return 0.0
         stamp = datetime.datetime.strptime(text, "%a %Y-%m-%d %H:%M:%S.%f UTC")
-        return stamp.replace(tzinfo=datetime.timezone.utc).timestamp()
+        return stamp.replace(tzinfo=datetime.UTC).timestamp()
 
 
 def newest(paths: list[str]) -> float:
@@ -129,9 +141,10 @@ def main() -> None:
             unit.systemctl("reset-failed", unit.name)
         code, said = unit.systemctl(verb, *([] if verb == "daemon-reload" else [unit.name]))
         if code:
-            lines = str(module.params["journal_lines"])
-            _, journal, _ = module.run_command(["journalctl", "--no-pager", "--output=short-precise", f"--lines={lines}", f"--unit={unit.name}"])
-            module.fail_json(msg=f"{unit.name}: systemctl {verb} failed. {said.strip()}\nThe end of its journal:\n{journal}", actions=verbs)
+            journal = unit.journal(module.params["journal_lines"])
+            module.fail_json(
+                msg=f"{unit.name}: systemctl {verb} failed. {said.strip()}\nThe end of its journal:\n{journal}"
+            )
     module.exit_json(changed=bool(verbs), actions=verbs)
 
 

@@ -1,4 +1,4 @@
-"""The service catalog as it stands in tokens, and the rules of regions, services and endpoints."""
+"""The service catalog as it stands in tokens."""
 
 import re
 from typing import Any

@@ -85,6 +85,22 @@ def _unpack(packed: Any) -> Any:
     return packed
 
 
+def _pack_claims(claims: LaunchClaims) -> list[Any]:
+    ports, volumes = [_pack(port) for port in claims.ports], [_pack(volume) for volume in claims.volumes]
+    return [claims.host, _pack(claims.server), _pack(claims.image), ports, volumes]
+
+
+def _unpack_claims(packed: list[Any]) -> LaunchClaims:
+    host, server, image, ports, volumes = packed
+    return LaunchClaims(
+        host=host,
+        server=_unpack(server),
+        image=_unpack(image),
+        ports=tuple(_unpack(port) for port in ports),
+        volumes=tuple(_unpack(volume) for volume in volumes),
+    )
+
+
 def _dashed(plain: str) -> str:
     return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
 
@@ -103,7 +119,6 @@ class Codec:
 
     def seal(self, token: Token) -> str:
         """The token's text."""
-        launch = token.launch
         payload = _Payload(
             user=_pack(token.user_id),
             methods=sum(1 << METHODS.index(method) for method in token.methods),
@@ -113,14 +128,7 @@ class Codec:
             expires=token.expires_at,
             audits=[_bytes(audit) for audit in token.audit_ids],
             credential=_pack(token.application_credential_id),
-            launch=launch
-            and [
-                launch.host,
-                _pack(launch.server),
-                _pack(launch.image),
-                [_pack(port) for port in launch.ports],
-                [_pack(volume) for volume in launch.volumes],
-            ],
+            launch=_pack_claims(token.launch) if token.launch else None,
         )
         return self._fernet.encrypt(_encode(payload)).decode().rstrip("=")
 
@@ -132,7 +140,6 @@ class Codec:
             payload = _decode(self._fernet.decrypt(text + "=" * (-len(text) % 4)))
         except (InvalidToken, msgspec.DecodeError, ValueError) as error:
             raise Unauthorized from error
-        launch = payload.launch
         return Token(
             user_id=_unpack(payload.user),
             methods=tuple(method for bit, method in enumerate(METHODS) if payload.methods & 1 << bit),
@@ -141,13 +148,5 @@ class Codec:
             expires_at=payload.expires,
             audit_ids=tuple(_text(audit) for audit in payload.audits),
             application_credential_id=_unpack(payload.credential),
-            launch=LaunchClaims(
-                host=launch[0],
-                server=_unpack(launch[1]),
-                image=_unpack(launch[2]),
-                ports=tuple(_unpack(port) for port in launch[3]),
-                volumes=tuple(_unpack(volume) for volume in launch[4]),
-            )
-            if launch
-            else None,
+            launch=_unpack_claims(payload.launch) if payload.launch else None,
         )

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
@@ -55,10 +56,22 @@ def matches(kept: str, given: str) -> bool:
         except (argon2.exceptions.VerifyMismatchError, argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
     if kept.startswith(("$2a$", "$2b$", "$2y$")):
-        return bcrypt.checkpw(given.encode()[:72], kept.encode())
+        return _quiet(_bcrypt_matches, kept, given)
     if kept.startswith("$scrypt$"):
-        return _scrypt_matches(kept, given)
+        return _quiet(_scrypt_matches, kept, given)
     return False
+
+
+def _quiet(check: Callable[[str, str], bool], kept: str, given: str) -> bool:
+    """A hash that can't be read matches nothing."""
+    try:
+        return check(kept, given)
+    except (ValueError, KeyError):
+        return False
+
+
+def _bcrypt_matches(kept: str, given: str) -> bool:
+    return bcrypt.checkpw(given.encode()[:72], kept.encode())
 
 
 def _scrypt_matches(kept: str, given: str) -> bool:

@@ -13,7 +13,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A row."""
 
 
-class Project(Row):
+class Project(Row, frozen=True, kw_only=True):
     """A project, or a domain (``is_domain``; then ``domain_id`` and ``parent_id`` are '')."""
 
     id: str
@@ -27,7 +27,7 @@ class Project(Row):
     extra: dict[str, Any] = {}
 
 
-class User(Row):
+class User(Row, frozen=True, kw_only=True):
     """``machine``: one of our services, signing in with a generated secret; it is never locked out."""
 
     id: str
@@ -39,7 +39,7 @@ class User(Row):
     extra: dict[str, Any] = {}
 
 
-class Group(Row):
+class Group(Row, frozen=True, kw_only=True):
     """Users who get the same roles."""
 
     id: str
@@ -49,14 +49,14 @@ class Group(Row):
     extra: dict[str, Any] = {}
 
 
-class Member(Row):
+class Member(Row, frozen=True, kw_only=True):
     """A user in a group."""
 
     group_id: str
     user_id: str
 
 
-class Role(Row):
+class Role(Row, frozen=True, kw_only=True):
     """A role; of one domain only where ``domain_id`` is not '' (such a role never stands in a token)."""
 
     id: str
@@ -66,14 +66,14 @@ class Role(Row):
     extra: dict[str, Any] = {}
 
 
-class Implication(Row):
+class Implication(Row, frozen=True, kw_only=True):
     """Who has the prior role has the implied one too."""
 
     prior_id: str
     implied_id: str
 
 
-class Grant(Row):
+class Grant(Row, frozen=True, kw_only=True):
     """A role of an actor (``user``, ``group``) on a target (``project``, ``domain``, ``system`` with id ``all``).
 
     ``inherited``: it holds on all projects below the target, not on the target.
@@ -87,7 +87,7 @@ class Grant(Row):
     inherited: bool = False
 
 
-class Region(Row):
+class Region(Row, frozen=True, kw_only=True):
     """A region."""
 
     id: str
@@ -96,7 +96,7 @@ class Region(Row):
     extra: dict[str, Any] = {}
 
 
-class CatalogService(Row):
+class CatalogService(Row, frozen=True, kw_only=True):
     """A service of the catalog."""
 
     id: str
@@ -107,7 +107,7 @@ class CatalogService(Row):
     extra: dict[str, Any] = {}
 
 
-class Endpoint(Row):
+class Endpoint(Row, frozen=True, kw_only=True):
     """Where a service is: ``interface`` is public, internal or admin."""
 
     id: str
@@ -119,7 +119,7 @@ class Endpoint(Row):
     extra: dict[str, Any] = {}
 
 
-class ApplicationCredential(Row):
+class ApplicationCredential(Row, frozen=True, kw_only=True):
     """A secret that stands for some roles of its user on one project; ``expires_at`` 0: never."""
 
     id: str
@@ -133,7 +133,7 @@ class ApplicationCredential(Row):
     roles: list[str] = []
 
 
-class Revocation(Row):
+class Revocation(Row, frozen=True, kw_only=True):
     """Tokens of ``subject`` issued until ``issued_before`` are void. ``kind``: audit, chain, user, project, domain, credential."""
 
     id: str

@@ -96,7 +96,10 @@ class WantedPort(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
-    """A lease that DHCP hands out for a network served here, whichever host the port is on."""
+    """A lease that DHCP hands out for a network served here, whichever host the port is on.
+
+    The metadata proxy knows guests by these too, so they are listed for every network with a DHCP or router port here.
+    """
 
     network_id: str
     mac: str
@@ -104,6 +107,7 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str
     port_id: str
     device_id: str
+    project_id: str = ""
 
 
 class WantedFloating(msgspec.Struct, frozen=True, kw_only=True):

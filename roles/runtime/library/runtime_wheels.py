@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -79,7 +80,11 @@ def download(lock: Path, python_version: str, archive: Path) -> None:
     with tempfile.TemporaryDirectory(dir=archive.parent) as work:
         wheels = Path(work) / "wheels"
         options = ["--quiet", "--disable-pip-version-check", "--require-hashes", "--no-deps", "--only-binary=:all:"]
-        target = [f"--python-version={python_version}", "--implementation=cp", *(f"--platform={name}" for name in PLATFORMS)]
+        target = [
+            f"--python-version={python_version}",
+            "--implementation=cp",
+            *(f"--platform={name}" for name in PLATFORMS),
+        ]
         run([*pip(), "download", *options, *target, f"--dest={wheels}", f"--requirement={lock}"], archive.parent)
         half = Path(work) / archive.name
         with tarfile.open(half, "w") as tar:
@@ -118,10 +123,8 @@ def main() -> None:
     python_version: str = module.params["python_version"]
     lock = source / "requirements.lock"
     files = sources(source)
-    base = re.search(r'(?m)^version = "(.*)"$', (source / "pyproject.toml").read_text())
-    if base is None:
-        module.fail_json(msg=f"{source}/pyproject.toml says no version.")
-    version = f"{base[1]}+{digest(source, files)}"
+    project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
+    version = f"{project['version']}+{digest(source, files)}"
     archive = cache / f"locked-{digest(source, [lock])}-py{python_version}.tar"
     wheel = cache / f"tinstack-{version}-py3-none-any.whl"
     changed = not (archive.exists() and wheel.exists())

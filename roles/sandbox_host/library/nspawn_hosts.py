@@ -59,6 +59,19 @@ started: {description: Hosts that were made., type: list, returned: always}
 removed: {description: Stale hosts that were removed., type: list, returned: always}
 """
 
+
+QUIETLY = (
+    "--quiet",
+    "--register=no",
+    "--keep-unit",
+    "--settings=no",
+    "--resolv-conf=off",
+    "--timezone=off",
+    "--link-journal=no",
+)
+"""nspawn leaves the machine's other services and the host's own files alone."""
+
+
 class Sandbox:
     """The project's hosts."""
 
@@ -73,9 +86,11 @@ class Sandbox:
 
     def known(self) -> set[str]:
         """Every host of which anything is there."""
-        mounted = {source.removeprefix(f"{self.project}-") for source, _, _ in mounts() if source.startswith(f"{self.project}-")}
+        ours = f"{self.project}-"
+        mounted = {source.removeprefix(ours) for source, _, _ in mounts() if source.startswith(ours)}
         folders = {path.name for path in self.folders.glob("*/")}
-        return folders | mounted | self.runner.names()
+        units: set[str] = self.runner.names()
+        return folders | mounted | units
 
     def specification(self, host: dict[str, str]) -> str:
         """What decides whether a host that runs is the one that is wanted."""
@@ -107,18 +122,16 @@ class Sandbox:
         return answered
 
     def _ask(self, address: str) -> subprocess.Popen[bytes]:
-        options = {"UserKnownHostsFile": self.known_hosts, "StrictHostKeyChecking": "yes", "BatchMode": "yes", "ConnectTimeout": 2}
-        return subprocess.Popen(
-            ["ssh", "-n", "-F", "none", "-i", self.key, *(f"-o{key}={value}" for key, value in options.items()), f"root@{address}", "true"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
+        strict = (
+            f"-oUserKnownHostsFile={self.known_hosts} -oStrictHostKeyChecking=yes -oBatchMode=yes -oConnectTimeout=2"
         )
+        argv = ["ssh", "-n", "-F", "none", "-i", str(self.key), *strict.split(), f"root@{address}", "true"]
+        return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
     def _write_known_hosts(self, hosts: list[dict[str, str]]) -> None:
         keys = {host["name"]: self.folders / host["name"] / "ssh_host_ed25519_key.pub" for host in hosts}
-        lines = [f"{host['name']},{host['address']} {keys[host['name']].read_text()}" for host in hosts if keys[host["name"]].exists()]
-        text = "".join(lines)
+        made = [(host, keys[host["name"]]) for host in hosts if keys[host["name"]].exists()]
+        text = "".join(f"{host['name']},{host['address']} {key.read_text()}" for host, key in made)
         if not self.known_hosts.exists() or self.known_hosts.read_text() != text:
             temporary = self.known_hosts.with_suffix(".new")
             temporary.write_text(text)
@@ -135,7 +148,7 @@ class Sandbox:
         self._dress(host, folder, root)
         argv = [
             "systemd-nspawn",
-            *("--quiet", "--register=no", "--keep-unit", "--settings=no", "--resolv-conf=off", "--timezone=off", "--link-journal=no"),
+            *QUIETLY,
             f"--directory={root}",
             f"--machine={name}",
             f"--network-bridge={self.project}0",
@@ -160,8 +173,10 @@ class Sandbox:
         network = root / "etc/systemd/network"
         quiet = "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
         address, gateway = f"{host['address']}/{self.wanted['prefix']}", self.wanted["gateway"]
-        (network / "10-host0.network").write_text(f"[Match]\nName=host0\n[Network]\nAddress={address}\nGateway={gateway}\n{quiet}")
-        (network / "10-ext0.network").write_text(f"[Match]\nName=ext0\n[Link]\nRequiredForOnline=no\n[Network]\n{quiet}")
+        management = f"[Match]\nName=host0\n[Network]\nAddress={address}\nGateway={gateway}\n{quiet}"
+        provider = f"[Match]\nName=ext0\n[Link]\nRequiredForOnline=no\n[Network]\n{quiet}"
+        (network / "10-host0.network").write_text(management)
+        (network / "10-ext0.network").write_text(provider)
 
     def _plug(self, name: str, folder: Path) -> None:
         """The host's second link is on the machine's side of nspawn a moment after it starts; put it on the provider bridge."""
@@ -173,10 +188,18 @@ class Sandbox:
             time.sleep(0.02)
         run("ip", "link", "set", link.name, "master", f"{self.project}1", "up")
 
+    def forget(self) -> None:
+        """Remove what is kept beside the hosts; the lock goes last, by the one who holds it."""
+        for folder in (self.folders, self.directory / f"ssh.{self.project}"):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.known_hosts.unlink(missing_ok=True)
+        (self.directory / f"lock.{self.project}").unlink()
+
     def disconnect(self) -> None:
         """Close the SSH connections that plays keep open: those to a host that goes would hang."""
         for socket in (self.directory / f"ssh.{self.project}").glob("*"):
-            subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "host"], capture_output=True, check=False)
+            goodbye = ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "host"]
+            subprocess.run(goodbye, capture_output=True, check=False)
             socket.unlink(missing_ok=True)
 
     def remove(self, name: str) -> None:
@@ -185,9 +208,13 @@ class Sandbox:
         self.runner.kill(name)
         for link in (f"e-{name}", f"vb-{name}"):
             if Path(f"/sys/class/net/{link}").exists():
-                subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)  # it goes with its other end
-        places = [place for source, place, _ in mounts() if source == f"{self.project}-{name}" or place.startswith(f"{folder}/")]
-        for place in reversed(places):
+                # It may be going at this moment, with its other end.
+                subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
+        places = [
+            (source == f"{self.project}-{name}" or place.startswith(f"{folder}/"), place)
+            for source, place, _ in mounts()
+        ]
+        for place in reversed([place for ours, place in places if ours]):
             if subprocess.run(["umount", place], capture_output=True, check=False).returncode:
                 run("umount", "--lazy", place)
         if folder.exists():
@@ -216,12 +243,17 @@ def bring_about(sandbox: Sandbox, check: bool) -> dict[str, Any]:
     healthy = sandbox.healthy()
     stale, missing = sorted(sandbox.known() - healthy), [host for name, host in hosts.items() if name not in healthy]
     result = {"changed": bool(stale or missing), "removed": stale, "started": [host["name"] for host in missing]}
+    if sandbox.wanted["state"] == "absent":
+        result["changed"] = bool(stale) or sandbox.known_hosts.exists()
     if check:
         return result
     if stale:
         sandbox.disconnect()
     for name in stale:
         sandbox.remove(name)
+    if sandbox.wanted["state"] == "absent":
+        sandbox.forget()
+        return result
     for host in missing:
         sandbox.start(host)
     answered = sandbox.answering(list(hosts.values()), sandbox.wanted["timeout"]) if missing else healthy
@@ -252,7 +284,7 @@ def main() -> None:
     if wanted["state"] == "absent":
         wanted["hosts"] = []
     directory = Path(wanted["directory"])
-    if module.check_mode and not directory.exists():
+    if not directory.exists() and (module.check_mode or wanted["state"] == "absent"):
         names = [host["name"] for host in wanted["hosts"]]
         module.exit_json(changed=bool(names), removed=[], started=names)
     try:

@@ -89,7 +89,11 @@ class Network:
         there = addresses()
         steps = [bridge for bridge, subnet in self.bridges.items() if first(subnet) not in there.get(bridge, [])]
         for bridge, subnet in self.bridges.items():
-            taken = [link for link, found in there.items() if link != bridge and any(a.network.overlaps(subnet) for a in found)]
+            taken = [
+                link
+                for link, found in there.items()
+                if link != bridge and any(a.network.overlaps(subnet) for a in found)
+            ]
             if taken:
                 raise NetworkError(f"The subnet {subnet} is in use on {taken[0]}: give the sandbox another one.")
         if not self._has_table():

@@ -144,12 +144,14 @@ class SystemdRunner:
 
     def names(self) -> set[str]:
         """The units of the project, whatever their state."""
-        units = run("systemctl", "list-units", "--all", "--plain", "--no-legend", f"{self.project}-*.service").splitlines()
-        return {line.split()[0].removeprefix(f"{self.project}-").removesuffix(".service") for line in units}
+        pattern = f"{self.project}-*.service"
+        lines = run("systemctl", "list-units", "--all", "--plain", "--no-legend", pattern).splitlines()
+        return {line.split()[0].removeprefix(f"{self.project}-").removesuffix(".service") for line in lines}
 
     def start(self, name: str, argv: list[str], environment: dict[str, str], console: Path) -> None:
         """systemd delegates a cgroup to the unit and ends all of it together."""
-        settings = ["Delegate=yes", "KillMode=mixed", "TimeoutStopSec=10s", f"StandardOutput=truncate:{console}", "StandardError=inherit"]
+        settings = ["Delegate=yes", "KillMode=mixed", "TimeoutStopSec=10s"]
+        settings += [f"StandardOutput=truncate:{console}", "StandardError=inherit"]
         run(
             "systemd-run",
             "--quiet",

@@ -20,7 +20,9 @@ CONTEXTS = {
     "admin": Context(user_id="admin", project_id="p0", roles=frozenset({"admin", "manager", "member", "reader"})),
     "service": Context(user_id="scheduler", project_id="svc", roles=frozenset({"service"})),
     "member": Context(user_id="alice", project_id="p1", roles=frozenset({"member", "reader"})),
-    "host": Context(user_id="host", project_id="p1", roles=frozenset({"service"}), launch=LaunchClaims(host="c1", server="s1")),
+    "host": Context(
+        user_id="host", project_id="p1", roles=frozenset({"service"}), launch=LaunchClaims(host="c1", server="s1")
+    ),
 }
 
 
@@ -37,7 +39,9 @@ class Client:
     def __init__(self, conductor: testing.ASGIConductor) -> None:
         self._conductor = conductor
 
-    async def __call__(self, method: str, path: str, json: Any = None, *, version: str = "1.39", token: str | None = "service") -> Any:
+    async def __call__(
+        self, method: str, path: str, json: Any = None, *, version: str = "1.39", token: str | None = "service"
+    ) -> Any:
         headers = {"OpenStack-API-Version": f"placement {version}", **({"X-Auth-Token": token} if token else {})}
         path, _, query = path.partition("?")
         return await self._conductor.simulate_request(method, path, json=json, query_string=query, headers=headers)
@@ -70,7 +74,10 @@ def provider(client: Client) -> Any:
         made = await client("POST", "/resource_providers", {"name": name, "parent_provider_uuid": parent})
         assert made.status_code == 200, made.text
         uuid = str(made.json["uuid"])
-        body = {"inventories": {kind: {"total": total} for kind, total in totals.items()}, "resource_provider_generation": 0}
+        body = {
+            "inventories": {kind: {"total": total} for kind, total in totals.items()},
+            "resource_provider_generation": 0,
+        }
         assert (await client("PUT", f"/resource_providers/{uuid}/inventories", body)).status_code == 200
         return uuid
 

@@ -38,7 +38,14 @@ async def test_a_provider_is_shown_with_generation_and_links(client: Any, provid
     shown = (await client("GET", f"/resource_providers/{uuid}")).json
     assert shown["generation"] == 1
     assert shown["root_provider_uuid"] == uuid
-    assert {link["rel"] for link in shown["links"]} == {"self", "inventories", "usages", "aggregates", "traits", "allocations"}
+    assert {link["rel"] for link in shown["links"]} == {
+        "self",
+        "inventories",
+        "usages",
+        "aggregates",
+        "traits",
+        "allocations",
+    }
     old = (await client("GET", f"/resource_providers/{uuid}", version="1.0")).json
     assert "parent_provider_uuid" not in old
 
@@ -93,7 +100,10 @@ async def test_sellers_at_once_do_not_oversell(client: Any, provider: Any) -> No
 
 async def test_ratio_and_reserve_make_the_capacity(client: Any, provider: Any) -> None:
     uuid = await provider("one")
-    body = {"inventories": {"VCPU": {"total": 4, "reserved": 2, "allocation_ratio": 2.5}}, "resource_provider_generation": 1}
+    body = {
+        "inventories": {"VCPU": {"total": 4, "reserved": 2, "allocation_ratio": 2.5}},
+        "resource_provider_generation": 1,
+    }
     assert (await client("PUT", f"/resource_providers/{uuid}/inventories", body)).status_code == 200
     assert (await client("PUT", f"/allocations/{uuid4()}", claim(uuid, VCPU=6))).status_code == 409
     assert (await client("PUT", f"/allocations/{uuid4()}", claim(uuid, VCPU=5))).status_code == 204
@@ -112,9 +122,13 @@ async def test_what_is_sold_keeps_inventory_and_provider(client: Any, provider: 
 
 async def test_several_consumers_are_changed_together_or_not_at_all(client: Any, provider: Any) -> None:
     uuid, one, two = await provider("one", VCPU=4), str(uuid4()), str(uuid4())
-    assert (await client("POST", "/allocations", {one: claim(uuid, VCPU=3), two: claim(uuid, VCPU=3)})).status_code == 409
+    assert (
+        await client("POST", "/allocations", {one: claim(uuid, VCPU=3), two: claim(uuid, VCPU=3)})
+    ).status_code == 409
     assert (await client("GET", f"/allocations/{one}")).json == {"allocations": {}}
-    assert (await client("POST", "/allocations", {one: claim(uuid, VCPU=3), two: claim(uuid, VCPU=1)})).status_code == 204
+    assert (
+        await client("POST", "/allocations", {one: claim(uuid, VCPU=3), two: claim(uuid, VCPU=1)})
+    ).status_code == 204
     moved = {one: {**OWNER, "allocations": {}, "consumer_generation": 1}, two: claim(uuid, 1, VCPU=4)}
     assert (await client("POST", "/allocations", moved)).status_code == 204
 
@@ -133,9 +147,13 @@ async def test_candidates_are_the_hosts_with_room(client: Any, provider: Any) ->
     answer = await client("GET", "/allocation_candidates?resources=VCPU:1,MEMORY_MB:256")
     assert {id for one in answer.json["allocation_requests"] for id in one["allocations"]} == {big, small}
     answer = await client("GET", "/allocation_candidates?resources=VCPU:4")
-    assert answer.json["allocation_requests"] == [{"allocations": {big: {"resources": {"VCPU": 4}}}, "mappings": {"": [big]}}]
+    assert answer.json["allocation_requests"] == [
+        {"allocations": {big: {"resources": {"VCPU": 4}}}, "mappings": {"": [big]}}
+    ]
     assert answer.json["provider_summaries"][big]["resources"]["VCPU"] == {"capacity": 8, "used": 0}
-    assert len((await client("GET", "/allocation_candidates?resources=VCPU:1&limit=1")).json["allocation_requests"]) == 1
+    assert (
+        len((await client("GET", "/allocation_candidates?resources=VCPU:1&limit=1")).json["allocation_requests"]) == 1
+    )
     assert (await client("GET", "/allocation_candidates?resources=NO_SUCH:1")).status_code == 400
 
 
@@ -164,7 +182,9 @@ async def test_candidates_by_trait_aggregate_and_tree(client: Any, provider: Any
 async def test_a_tree_answers_together(client: Any, provider: Any) -> None:
     host = await provider("host", VCPU=8)
     nic = await provider("nic", parent=host, SRIOV_NET_VF=2)
-    answer = await client("GET", "/allocation_candidates?resources=VCPU:1&resources_NET=SRIOV_NET_VF:1&group_policy=none")
+    answer = await client(
+        "GET", "/allocation_candidates?resources=VCPU:1&resources_NET=SRIOV_NET_VF:1&group_policy=none"
+    )
     assert answer.json["allocation_requests"] == [
         {
             "allocations": {host: {"resources": {"VCPU": 1}}, nic: {"resources": {"SRIOV_NET_VF": 1}}},

@@ -66,9 +66,9 @@ SERVICE_UPDATE = keyed(
     {"status": {"type": "string", "enum": ["enabled", "disabled"]}, "disabled_reason": _REASON, "forced_down": BOOLEAN}
 )
 
-NETWORK_QUOTAS = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
-FILE_QUOTAS = ("injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
-CORE_QUOTAS = (
+NETWORK_QUOTAS: tuple[str, ...] = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
+FILE_QUOTAS: tuple[str, ...] = ("injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
+CORE_QUOTAS: tuple[str, ...] = (
     "instances",
     "cores",
     "ram",

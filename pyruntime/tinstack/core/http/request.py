@@ -155,8 +155,21 @@ class Request:
         return context.project_id
 
     def stream(self) -> AsyncIterator[bytes]:
-        """The body in chunks, unread (routes with ``stream=True``)."""
-        chunks: AsyncIterator[bytes] = self.asgi.stream.__aiter__()
+        """The body in chunks, unread (routes with ``stream=True``). Raises BadRequest when the client goes before its end.
+
+        Falcon takes a disconnect for the end of the body; without a length nobody could tell that data are missing.
+        """
+        body: Any = self.asgi.stream
+        receive = body._receive
+
+        async def receive_or_fail() -> Any:
+            event = await receive()
+            if event["type"] == "http.disconnect":
+                raise BadRequest("The client closed the connection before the end of the request body.")
+            return event
+
+        body._receive = receive_or_fail
+        chunks: AsyncIterator[bytes] = body.__aiter__()
         return chunks
 
     async def read_json(self) -> Any:

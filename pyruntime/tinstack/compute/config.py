@@ -1,0 +1,25 @@
+"""The compute agent's configuration."""
+
+from tinstack.core.config import ServiceConfig
+
+
+class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
+    """``driver``: libvirt or fake; ``virt_type``: auto, kvm or qemu. ``my_ip``: this host's address on the management network.
+
+    ``reserved_ram_mib``, ``reserved_disk_gib``: kept for the host itself. ``simulated_*``: what a host of the fake driver has.
+    """
+
+    driver: str = "libvirt"
+    virt_type: str = "auto"
+    libvirt_uri: str = "qemu:///system"
+    instances_dir: str = "/var/lib/tinstack/instances"
+    image_cache_dir: str = "/var/lib/tinstack/image-cache"
+    my_ip: str = "127.0.0.1"
+    reserved_ram_mib: int = 512
+    reserved_disk_gib: int = 0
+    report_seconds: float = 10.0
+    vif_plug_seconds: float = 60.0
+    shutdown_seconds: float = 60.0
+    simulated_vcpus: int = 64
+    simulated_ram_mib: int = 256 * 1024
+    simulated_disk_gib: int = 4096

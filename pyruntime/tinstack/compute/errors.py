@@ -1,0 +1,40 @@
+"""What can go wrong on a host, with the step of the flow and whether another host could do better."""
+
+from tinstack.core.client import RemoteError
+from tinstack.core.errors import ApiError, Unavailable
+
+
+class StepFailed(ApiError):
+    """A step of an operation failed; ``elsewhere``: it may work on another host."""
+
+    code = "compute.step_failed"
+
+    def __init__(self, step: int, reason: str, *, elsewhere: bool) -> None:
+        super().__init__(reason)
+        self.step, self.elsewhere = step, elsewhere
+
+
+class ImageCorrupt(ApiError):
+    """What was downloaded is not what the image service has registered."""
+
+    code = "compute.image_corrupt"
+    message = "The image {id} arrived with checksum {got}, but {wanted} is registered."
+
+
+class VifPlugTimeout(ApiError):
+    """The network agent did not say that the port is wired."""
+
+    code = "compute.vif_plug_timeout"
+    message = "The network did not wire port {port} within {seconds:g} s."
+
+
+def failed(step: int, error: Exception, *, elsewhere: bool) -> StepFailed:
+    """``error`` at ``step``. A refusal by another service (status below 500) would be the same from every host."""
+    if isinstance(error, StepFailed):
+        return error
+    if isinstance(error, RemoteError) and error.remote_status < 500:
+        elsewhere = False
+    if isinstance(error, Unavailable):
+        elsewhere = True
+    reason = error.text if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"
+    return StepFailed(step, reason, elsewhere=elsewhere)

@@ -1,0 +1,168 @@
+"""What was done to a server (instance actions), the steps of it (trace events) and the scheduler's verdicts."""
+
+from collections.abc import Sequence
+
+import msgspec
+from sqlalchemy import bindparam, delete, insert, or_, select, update
+
+from tinstack.computedb.tables import actions, operations, trace_events, verdicts
+from tinstack.conductor.rpc import Verdict
+from tinstack.core.clock import now_us
+from tinstack.core.db import Database, Duplicate, Transaction, prepared, values
+from tinstack.core.trace import TraceEvent
+
+
+class Action(msgspec.Struct, kw_only=True):
+    """Something asked of a server. ``request_id`` is the request's own; ``message``: "Error" where it failed."""
+
+    request_id: str
+    instance_id: str
+    action: str
+    started_at: int
+    updated_at: int
+    operation_id: str | None = None
+    user_id: str | None = None
+    project_id: str | None = None
+    message: str | None = None
+    finished_at: int | None = None
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """A step as it is kept. Times in microseconds."""
+
+    number: int
+    instance_id: str | None
+    audit_id: str | None
+    request_id: str
+    step: int
+    service: str
+    host: str
+    start: int
+    duration: int
+    outcome: str
+    message: str
+
+
+_INSERT = prepared(insert(actions))
+_OF = prepared(
+    select(actions).where(actions.c.instance_id == bindparam("server")).order_by(actions.c.started_at.desc())
+)
+_ONE = prepared(
+    select(actions).where(actions.c.instance_id == bindparam("server"), actions.c.request_id == bindparam("request"))
+)
+_FINISH = prepared(
+    update(actions)
+    .where(actions.c.operation_id == bindparam("operation"), actions.c.finished_at.is_(None))
+    .values(finished_at=bindparam("now"), updated_at=bindparam("now"), message=bindparam("words"))
+)
+_REQUEST_OF = prepared(select(operations.c.request_id).where(operations.c.id == bindparam("operation")))
+_ADD_EVENT = prepared(
+    insert(trace_events).values({name: bindparam(name) for name in Event.__struct_fields__ if name != "number"})
+)
+_TRACE = prepared(
+    select(trace_events)
+    .where(
+        or_(
+            trace_events.c.instance_id == bindparam("server"),
+            trace_events.c.audit_id == bindparam("audit"),
+        )
+    )
+    .order_by(trace_events.c.start, trace_events.c.step)
+)
+_TRACE_ALONE = prepared(
+    select(trace_events)
+    .where(trace_events.c.instance_id == bindparam("server"))
+    .order_by(trace_events.c.start, trace_events.c.step)
+)
+_EVENTS = prepared(
+    select(trace_events)
+    .where(trace_events.c.instance_id == bindparam("server"), trace_events.c.request_id == bindparam("request"))
+    .order_by(trace_events.c.start, trace_events.c.step)
+)
+_FORGET_VERDICTS = prepared(delete(verdicts).where(verdicts.c.operation_id == bindparam("operation")))
+_ADD_VERDICT = prepared(insert(verdicts))
+_VERDICTS = prepared(
+    select(verdicts.c.host, verdicts.c.filter, verdicts.c.passed, verdicts.c.reason)
+    .where(verdicts.c.instance_id == bindparam("server"))
+    .order_by(verdicts.c.number)
+)
+
+
+async def add(tx: Transaction, action: Action) -> None:
+    """Note that something was asked of a server; asked twice by one request it is noted once."""
+    try:
+        await tx.run(_INSERT, **values(action))
+    except Duplicate:
+        return
+
+
+async def finish(tx: Transaction, operation_id: str, *, failed: bool = False) -> None:
+    """The action that the operation stands for is over."""
+    await tx.run(_FINISH, operation=operation_id, now=now_us(), words="Error" if failed else None)
+
+
+async def of_server(db: Database, server_id: str) -> list[Action]:
+    """Newest first."""
+    return await db.all(_OF, Action, server=server_id)
+
+
+async def get(db: Database, server_id: str, request_id: str) -> Action | None:
+    """By the request that asked."""
+    return await db.one(_ONE, Action, server=server_id, request=request_id)
+
+
+async def events(db: Database, action: Action) -> list[Event]:
+    """The steps of an action, in the order in which they began."""
+    request = None
+    if action.operation_id:
+        request = await db.scalar(_REQUEST_OF, operation=action.operation_id)
+    return await db.all(_EVENTS, Event, server=action.instance_id, request=request or action.request_id)
+
+
+async def trace(db: Database, server_id: str, audit_id: str | None) -> list[Event]:
+    """Every step of a server; steps 1 and 2 are found by the audit id of the token that asked for it."""
+    if audit_id is None:
+        return await db.all(_TRACE_ALONE, Event, server=server_id)
+    return await db.all(_TRACE, Event, server=server_id, audit=audit_id)
+
+
+async def add_events(tx: Transaction, batch: Sequence[TraceEvent]) -> None:
+    """Keep steps."""
+    rows = [
+        {
+            "instance_id": event.server_id,
+            "audit_id": event.audit_id,
+            "request_id": event.request_id,
+            "step": event.step,
+            "service": event.service,
+            "host": event.host,
+            "start": event.start,
+            "duration": event.duration,
+            "outcome": event.outcome,
+            "message": event.message,
+        }
+        for event in batch
+    ]
+    await tx.run_many(_ADD_EVENT, rows)
+
+
+async def keep_verdicts(tx: Transaction, server_id: str, operation_id: str, said: Sequence[Verdict]) -> None:
+    """What filters said of hosts; an older attempt's are replaced."""
+    await tx.run(_FORGET_VERDICTS, operation=operation_id)
+    rows = [
+        {
+            "instance_id": server_id,
+            "operation_id": operation_id,
+            "host": one.host,
+            "filter": one.filter,
+            "passed": int(one.passed),
+            "reason": one.reason,
+        }
+        for one in said
+    ]
+    await tx.run_many(_ADD_VERDICT, rows)
+
+
+async def verdicts_of(db: Database, server_id: str) -> list[Verdict]:
+    """What the filters said for a server, in order."""
+    return await db.all(_VERDICTS, Verdict, server=server_id)

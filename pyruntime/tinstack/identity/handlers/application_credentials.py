@@ -1,0 +1,72 @@
+"""Application credentials. Source: Identity API v3 reference, "Application Credentials"."""
+
+from tinstack.core.errors import NotImplementedHere
+from tinstack.core.http import Request
+from tinstack.identity import application_credentials, views
+from tinstack.identity.errors import ActionForbidden, Missing
+from tinstack.identity.identity import Identity
+from tinstack.identity.rows import ApplicationCredential
+from tinstack.identity.snapshot import Snapshot
+
+
+def _authorize(request: Request, verb: str) -> str:
+    user_id = request.path["user_id"]
+    request.authorize(f"identity:{verb}", {"user_id": user_id, "user": {"id": user_id}})
+    return user_id
+
+
+async def _refuse_restricted(request: Request, identity: Identity) -> None:
+    """A credential that is not ``unrestricted`` can't be used to make or delete others."""
+    token = (await identity.tokens.validate(request.context.token)).token
+    credential = (await identity.now()).application_credentials.get(token.application_credential_id or "")
+    if credential and not credential.unrestricted:
+        raise ActionForbidden(why="the application credential is restricted")
+
+
+def _found(request: Request, snapshot: Snapshot, user_id: str) -> ApplicationCredential:
+    identifier = request.path["credential_id"]
+    credential = snapshot.application_credentials.get(identifier)
+    if credential is None or credential.user_id != user_id:
+        raise Missing(kind="application credential", id=identifier)
+    return credential
+
+
+def _view(request: Request, snapshot: Snapshot, credential: ApplicationCredential, secret: str | None = None) -> views.Body:
+    roles = [snapshot.roles[one] for one in credential.roles if one in snapshot.roles]
+    return views.application_credential(request, credential, roles, secret)
+
+
+async def index(request: Request, identity: Identity) -> object:
+    """A user's application credentials."""
+    user_id = _authorize(request, "list_application_credentials")
+    snapshot = await identity.now()
+    found = (one for one in snapshot.application_credentials.values() if one.user_id == user_id)
+    path = f"/v3/users/{user_id}/application_credentials"
+    shown = (_view(request, snapshot, one) for one in found)
+    return views.collection(request, "application_credentials", shown, path, ("name",))
+
+
+async def create(request: Request, identity: Identity) -> object:
+    """A new one for the caller itself."""
+    _authorize(request, "create_application_credential")
+    given = request.body["application_credential"]
+    if given.get("access_rules"):
+        raise NotImplementedHere("Access rules are not offered here.")
+    await _refuse_restricted(request, identity)
+    credential, secret = await application_credentials.create(identity, request.context, given)
+    return {"application_credential": _view(request, await identity.now(), credential, secret)}
+
+
+async def show(request: Request, identity: Identity) -> object:
+    """One application credential."""
+    user_id = _authorize(request, "get_application_credential")
+    snapshot = await identity.now()
+    return {"application_credential": _view(request, snapshot, _found(request, snapshot, user_id))}
+
+
+async def delete(request: Request, identity: Identity) -> None:
+    """Delete one; its tokens end."""
+    user_id = _authorize(request, "delete_application_credential")
+    credential = _found(request, await identity.now(), user_id)
+    await _refuse_restricted(request, identity)
+    await application_credentials.delete(identity, credential)

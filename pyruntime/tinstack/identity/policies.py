@@ -1,0 +1,133 @@
+"""Policy defaults under the upstream names, for the personas system, domain, project × admin, manager, member, reader.
+
+Targets: ``target.user``, ``target.project`` … are the resources concerned, empty where there is no such thing, so that who
+may not read learns nothing (403), and who may gets 404. ``target.role.domain_id`` is the text ``None`` for global roles.
+"""
+
+READER = "rule:admin_required or (role:reader and system_scope:all)"
+
+_USER_READER = f"{READER} or (role:reader and domain_id:%(target.user.domain_id)s)"
+_LIST_READER = f"{READER} or (role:reader and domain_id:%(target.domain_id)s)"
+_PROJECT_READER = (
+    f"{READER} or (role:reader and domain_id:%(target.project.domain_id)s) or project_id:%(target.project.id)s"
+)
+_PROJECT_MANAGER = "rule:admin_required or (role:manager and domain_id:%(target.project.domain_id)s)"
+_USER_MANAGER = "rule:admin_required or (role:manager and domain_id:%(target.user.domain_id)s)"
+_GROUP_READER = f"{READER} or (role:reader and domain_id:%(target.group.domain_id)s)"
+_GROUP_MANAGER = "rule:admin_required or (role:manager and domain_id:%(target.group.domain_id)s)"
+_MEMBER_READER = (
+    f"{READER} or (role:reader and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)"
+)
+_MEMBER_MANAGER = (
+    "rule:admin_required or "
+    "(role:manager and domain_id:%(target.group.domain_id)s and domain_id:%(target.user.domain_id)s)"
+)
+_OWN_DOMAIN = (
+    "((domain_id:%(target.user.domain_id)s or domain_id:%(target.group.domain_id)s) and "
+    "(domain_id:%(target.project.domain_id)s or domain_id:%(target.domain.id)s))"
+)
+_ROLE_OF_DOMAIN = "(domain_id:%(target.role.domain_id)s or 'None':%(target.role.domain_id)s)"
+_GRANTS_READER = f"{READER} or (role:reader and {_OWN_DOMAIN} and {_ROLE_OF_DOMAIN})"
+_GRANTS_MANAGER = (
+    "rule:admin_required or "
+    f"(role:admin and {_OWN_DOMAIN} and {_ROLE_OF_DOMAIN}) or "
+    f"(role:manager and {_OWN_DOMAIN} and rule:domain_managed_target_role)"
+)
+
+
+def _crud(noun: str, plural: str, read: str, write: str) -> dict[str, str]:
+    return {
+        f"identity:get_{noun}": read,
+        f"identity:list_{plural}": read,
+        f"identity:create_{noun}": write,
+        f"identity:update_{noun}": write,
+        f"identity:delete_{noun}": write,
+    }
+
+
+DEFAULTS = {
+    "service_or_admin": "rule:admin_required or rule:service_role",
+    "owner": "user_id:%(user_id)s",
+    "admin_or_owner": "rule:admin_required or rule:owner",
+    "token_subject": "user_id:%(target.token.user_id)s",
+    "admin_or_token_subject": "rule:admin_required or rule:token_subject",
+    "service_admin_or_token_subject": "rule:service_or_admin or rule:token_subject",
+    "domain_managed_target_role": (
+        "'manager':%(target.role.name)s or 'member':%(target.role.name)s or 'reader':%(target.role.name)s"
+    ),
+    # tokens
+    "identity:check_token": f"{READER} or rule:token_subject",
+    "identity:validate_token": f"{READER} or rule:service_role or rule:token_subject",
+    "identity:revoke_token": "rule:admin_or_token_subject",
+    "identity:get_auth_catalog": "",
+    "identity:get_auth_projects": "",
+    "identity:get_auth_domains": "",
+    "identity:get_auth_system": "",
+    "identity:create_launch_token": "rule:service_role",
+    # users
+    "identity:get_user": f"{_USER_READER} or user_id:%(target.user.id)s",
+    "identity:list_users": _LIST_READER,
+    "identity:create_user": _USER_MANAGER,
+    "identity:update_user": _USER_MANAGER,
+    "identity:delete_user": _USER_MANAGER,
+    "identity:list_user_projects": f"{_USER_READER} or user_id:%(target.user.id)s",
+    "identity:list_groups_for_user": f"{_USER_READER} or rule:owner",
+    # projects and domains
+    "identity:get_project": _PROJECT_READER,
+    "identity:list_projects": _LIST_READER,
+    "identity:create_project": _PROJECT_MANAGER,
+    "identity:update_project": _PROJECT_MANAGER,
+    "identity:delete_project": _PROJECT_MANAGER,
+    "identity:list_project_tags": _PROJECT_READER,
+    "identity:get_project_tag": _PROJECT_READER,
+    "identity:update_project_tags": _PROJECT_MANAGER,
+    "identity:create_project_tag": _PROJECT_MANAGER,
+    "identity:delete_project_tags": _PROJECT_MANAGER,
+    "identity:delete_project_tag": _PROJECT_MANAGER,
+    **_crud("domain", "domains", READER, "rule:admin_required"),
+    "identity:get_domain": f"{READER} or domain_id:%(target.domain.id)s or project_domain_id:%(target.domain.id)s",
+    "identity:list_domains": f"{READER} or (role:reader and domain_id:%(target.domain.id)s)",
+    # groups
+    **_crud("group", "groups", _GROUP_READER, _GROUP_MANAGER),
+    "identity:list_users_in_group": _GROUP_READER,
+    "identity:check_user_in_group": _MEMBER_READER,
+    "identity:add_user_to_group": _MEMBER_MANAGER,
+    "identity:remove_user_from_group": _MEMBER_MANAGER,
+    # roles
+    **_crud("role", "roles", READER, "rule:admin_required"),
+    "identity:get_role": f"{READER} or (role:manager and rule:domain_managed_target_role)",
+    "identity:list_roles": f"{READER} or (role:manager and domain_id:%(target.domain_id)s)",
+    **_crud("domain_role", "domain_roles", READER, "rule:admin_required"),
+    "identity:get_implied_role": READER,
+    "identity:list_implied_roles": READER,
+    "identity:check_implied_role": READER,
+    "identity:list_role_inference_rules": READER,
+    "identity:create_implied_role": "rule:admin_required",
+    "identity:delete_implied_role": "rule:admin_required",
+    # grants
+    "identity:check_grant": _GRANTS_READER,
+    "identity:list_grants": f"{READER} or (role:reader and {_OWN_DOMAIN})",
+    "identity:create_grant": _GRANTS_MANAGER,
+    "identity:revoke_grant": _GRANTS_MANAGER,
+    "identity:list_role_assignments": _LIST_READER,
+    "identity:list_role_assignments_for_tree": (
+        f"{READER} or (role:reader and domain_id:%(target.project.domain_id)s) or "
+        "(role:admin and project_id:%(target.project.id)s)"
+    ),
+    **{
+        f"identity:{verb}_system_grant{'s' if verb == 'list' else ''}_for_{actor}": READER
+        if verb in ("list", "check")
+        else "rule:admin_required"
+        for verb in ("list", "check", "create", "revoke")
+        for actor in ("user", "group")
+    },
+    # catalog
+    **_crud("service", "services", READER, "rule:admin_required"),
+    **_crud("endpoint", "endpoints", READER, "rule:admin_required"),
+    **_crud("region", "regions", "", "rule:admin_required"),
+    # application credentials
+    "identity:get_application_credential": f"{READER} or rule:owner",
+    "identity:list_application_credentials": f"{READER} or rule:owner",
+    "identity:create_application_credential": "rule:owner",
+    "identity:delete_application_credential": "rule:admin_or_owner",
+}

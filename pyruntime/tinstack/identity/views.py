@@ -1,0 +1,196 @@
+"""Rows as the Identity API shows them, lists with their links, and the filters that all lists know."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from tinstack.core.clock import iso_us
+from tinstack.core.http import Request, page_of
+from tinstack.core.http.request import FALSE
+from tinstack.identity import rows
+
+Body = dict[str, Any]
+
+_COMPARISONS: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda value, wanted: wanted in value,
+    "icontains": lambda value, wanted: wanted.lower() in value.lower(),
+    "startswith": lambda value, wanted: value.startswith(wanted),
+    "istartswith": lambda value, wanted: value.lower().startswith(wanted.lower()),
+    "endswith": lambda value, wanted: value.endswith(wanted),
+    "iendswith": lambda value, wanted: value.lower().endswith(wanted.lower()),
+}
+
+
+def _self(request: Request, collection_name: str, identifier: str) -> Body:
+    return {"self": f"{request.root_url}/v3/{collection_name}/{identifier}"}
+
+
+def project(request: Request, row: rows.Project) -> Body:
+    """A project; a domain too, seen as one."""
+    return {
+        "options": {},
+        **row.extra,
+        "id": row.id,
+        "name": row.name,
+        "domain_id": row.domain_id or None,
+        "description": row.description,
+        "enabled": row.enabled,
+        "parent_id": row.parent_id or None,
+        "is_domain": row.is_domain,
+        "tags": row.tags,
+        "links": _self(request, "projects", row.id),
+    }
+
+
+def domain(request: Request, row: rows.Project) -> Body:
+    """A domain."""
+    return {
+        "options": {},
+        **row.extra,
+        "id": row.id,
+        "name": row.name,
+        "description": row.description,
+        "enabled": row.enabled,
+        "tags": row.tags,
+        "links": _self(request, "domains", row.id),
+    }
+
+
+def user(request: Request, row: rows.User) -> Body:
+    """A user; never anything of its password."""
+    shown = {
+        "options": {},
+        **row.extra,
+        "id": row.id,
+        "name": row.name,
+        "domain_id": row.domain_id,
+        "enabled": row.enabled,
+        "password_expires_at": None,
+        "links": _self(request, "users", row.id),
+    }
+    if row.default_project_id:
+        shown["default_project_id"] = row.default_project_id
+    return shown
+
+
+def group(request: Request, row: rows.Group) -> Body:
+    """A group."""
+    return {
+        **row.extra,
+        "id": row.id,
+        "name": row.name,
+        "domain_id": row.domain_id,
+        "description": row.description,
+        "links": _self(request, "groups", row.id),
+    }
+
+
+def role(request: Request, row: rows.Role) -> Body:
+    """A role."""
+    return {
+        "options": {},
+        **row.extra,
+        "id": row.id,
+        "name": row.name,
+        "domain_id": row.domain_id or None,
+        "description": row.description or None,
+        "links": _self(request, "roles", row.id),
+    }
+
+
+def region(request: Request, row: rows.Region) -> Body:
+    """A region."""
+    return {
+        **row.extra,
+        "id": row.id,
+        "description": row.description,
+        "parent_region_id": row.parent_region_id,
+        "links": _self(request, "regions", row.id),
+    }
+
+
+def service(request: Request, row: rows.CatalogService) -> Body:
+    """A service."""
+    return {
+        **row.extra,
+        "id": row.id,
+        "name": row.name,
+        "type": row.type,
+        "description": row.description,
+        "enabled": row.enabled,
+        "links": _self(request, "services", row.id),
+    }
+
+
+def endpoint(request: Request, row: rows.Endpoint) -> Body:
+    """An endpoint."""
+    return {
+        **row.extra,
+        "id": row.id,
+        "service_id": row.service_id,
+        "region": row.region_id,
+        "region_id": row.region_id,
+        "interface": row.interface,
+        "url": row.url,
+        "enabled": row.enabled,
+        "links": _self(request, "endpoints", row.id),
+    }
+
+
+def application_credential(
+    request: Request, row: rows.ApplicationCredential, roles: list[rows.Role], secret: str | None = None
+) -> Body:
+    """An application credential; its secret only in the answer that makes it."""
+    shown = {
+        "id": row.id,
+        "name": row.name,
+        "description": row.description or None,
+        "user_id": row.user_id,
+        "project_id": row.project_id,
+        "system": None,
+        "expires_at": iso_us(row.expires_at) if row.expires_at else None,
+        "unrestricted": row.unrestricted,
+        "roles": [{"id": one.id, "name": one.name, "domain_id": one.domain_id or None} for one in roles],
+        "links": _self(request, f"users/{row.user_id}/application_credentials", row.id),
+    }
+    return shown if secret is None else shown | {"secret": secret}
+
+
+def list_links(request: Request, path: str, following: str | None = None) -> Body:
+    """``links`` of a list."""
+    query = f"?{request.asgi.query_string}" if request.asgi.query_string else ""
+    return {"self": f"{request.root_url}{path}{query}", "previous": None, "next": following}
+
+
+def collection(request: Request, key: str, items: Iterable[Body], path: str, filters: tuple[str, ...] = ()) -> Body:
+    """A list's body: filtered by the query's exact and ``name__contains``-like parameters, and paged if a limit is asked for."""
+    found = [item for item in items if _wanted(request, item, filters)]
+    page = page_of(request)
+    if page.marker is not None:
+        found.sort(key=lambda item: str(item["id"]))
+        found = [item for item in found if str(item["id"]) > page.marker]
+    following = None
+    if page.explicit and page.limit:
+        found.sort(key=lambda item: str(item["id"]))
+        if len(found) > page.limit:
+            found = found[: page.limit]
+            kept = [pair for pair in request.query.pairs if pair[0] != "marker"]
+            following = f"{request.root_url}{path}?{urlencode([*kept, ('marker', found[-1]['id'])])}"
+    return {key: found, "links": list_links(request, path, following)}
+
+
+def _wanted(request: Request, item: Body, filters: tuple[str, ...]) -> bool:
+    for key, wanted in request.query.pairs:
+        name, _, comparison = key.partition("__")
+        if name in filters and not _matches(item.get(name), comparison, wanted):
+            return False
+    return True
+
+
+def _matches(value: Any, comparison: str, wanted: str) -> bool:
+    if isinstance(value, bool):
+        return value == (wanted.lower() not in FALSE)
+    if comparison:
+        compare = _COMPARISONS.get(comparison)
+        return compare is None or compare(str(value or ""), wanted)
+    return wanted == ("" if value is None else str(value)) or (value is None and wanted in ("null", "None"))

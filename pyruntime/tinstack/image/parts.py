@@ -1,0 +1,42 @@
+"""What handlers are given."""
+
+from dataclasses import dataclass
+
+from tinstack.core.auth import last_validation
+from tinstack.core.db import Database
+from tinstack.core.http import Request
+from tinstack.core.trace import Tracer
+from tinstack.image.files import FileStore
+from tinstack.image.images import Images
+from tinstack.image.rows import Image
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The service's parts."""
+
+    database: Database
+    files: FileStore
+    images: Images
+    tracer: Tracer
+
+    async def image(self, request: Request) -> Image:
+        """The image that the path names, as far as the caller may see it."""
+        return await self.images.visible(request.context, request.path["image_id"])
+
+    def trace_token(self, request: Request) -> None:
+        """Step 20: how the launch token of this request was checked."""
+        launch, validation = request.context.launch, last_validation.get()
+        if launch and validation:
+            self.tracer.record(
+                20,
+                start=validation.start,
+                duration=validation.duration,
+                outcome=validation.outcome,
+                server_id=launch.server,
+            )
+
+
+def target(image: Image, member: str | None = None) -> dict[str, str | None]:
+    """What policy rules look at."""
+    return {"project_id": image.owner, "owner": image.owner, "visibility": image.visibility, "member_id": member}

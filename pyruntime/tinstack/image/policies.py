@@ -1,0 +1,28 @@
+"""Default rules, by upstream's names. Source: glance's policy reference. What may be *seen* is decided with the row (404)."""
+
+_OWN = "rule:project_member_or_admin"
+_READ = "rule:admin_or_service or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s or "
+_SEEN = _READ + "'public':%(visibility)s or 'community':%(visibility)s or 'shared':%(visibility)s))"
+
+DEFAULTS = {
+    "default": "rule:admin_required",
+    "context_is_admin": "rule:admin_required",
+    "add_image": _OWN,
+    "delete_image": _OWN,
+    "get_image": _SEEN,
+    "get_images": "rule:admin_or_service or role:reader",
+    "modify_image": _OWN,
+    "publicize_image": "rule:admin_required",
+    "communitize_image": _OWN,
+    "download_image": "rule:admin_or_service or (role:member and (project_id:%(project_id)s or project_id:%(member_id)s or "
+    "'public':%(visibility)s or 'community':%(visibility)s or 'shared':%(visibility)s))",
+    "upload_image": _OWN,
+    "deactivate": _OWN,
+    "reactivate": _OWN,
+    "get_member": "rule:admin_or_service or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s))",
+    "get_members": "rule:admin_or_service or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s))",
+    "add_member": _OWN,
+    "delete_member": _OWN,
+    "modify_member": "rule:admin_required or (role:member and project_id:%(member_id)s)",
+    "stores_info_detail": "rule:admin_required",
+}

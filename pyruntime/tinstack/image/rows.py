@@ -1,0 +1,55 @@
+"""Rows of the image database."""
+
+import msgspec
+
+QUEUED, SAVING, ACTIVE, DEACTIVATED = "queued", "saving", "active", "deactivated"
+IMPORTING, UPLOADING = "importing", "uploading"
+
+PUBLIC, PRIVATE, SHARED, COMMUNITY = "public", "private", "shared", "community"
+
+PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
+
+
+class Image(msgspec.Struct, kw_only=True):
+    """An image. Sizes in bytes, ``min_disk`` in GiB, ``min_ram`` in MiB, times in µs; ``properties``: the custom ones.
+
+    ``upload_until``: the lease (database's clock) of the upload that is under way.
+    """
+
+    id: str
+    name: str | None = None
+    owner: str | None = None
+    status: str = QUEUED
+    visibility: str = SHARED
+    disk_format: str | None = None
+    container_format: str | None = None
+    size: int | None = None
+    virtual_size: int | None = None
+    checksum: str | None = None
+    os_hash_algo: str | None = None
+    os_hash_value: str | None = None
+    min_disk: int = 0
+    min_ram: int = 0
+    protected: bool = False
+    os_hidden: bool = False
+    properties: dict[str, str] = {}
+    upload_until: int = 0
+    created_at: int
+    updated_at: int
+
+
+class Member(msgspec.Struct, kw_only=True):
+    """A project with which an image is shared."""
+
+    image_id: str
+    member_id: str
+    status: str = PENDING
+    created_at: int
+    updated_at: int
+
+
+class Tag(msgspec.Struct):
+    """A tag of an image."""
+
+    image_id: str
+    tag: str

@@ -1,0 +1,1 @@
+"""The JSON schemas that the image API also shows."""

@@ -1,0 +1,213 @@
+"""Making a host's networking what it should be: look, compare, make the difference, look again at what was changed.
+
+Synchronous: it runs in a worker thread, one at a time. Order: namespaces; what goes; rules (before the interfaces they
+guard); interfaces; the insides of namespaces; DHCP; at last the namespaces that are no longer needed.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from tinstack.core.errors import ApiError
+from tinstack.network.agent import announce, commands, dhcp, names, netns, nft, observe, plans
+from tinstack.network.agent.files import read_all, write_all
+from tinstack.network.agent.layout import Layout, lay_out
+from tinstack.network.agent.model import Line, Space
+from tinstack.network.agent.units import Units
+from tinstack.network.rpc import HostNetworkState
+
+log = logging.getLogger(__name__)
+
+SYSCTL = Path("/proc/sys/net")
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """``up``: ports that are wired; ``errors``: id → sentence; ``doors``: namespace → networks that ask for metadata there;
+    ``changes``: how much was done (0: everything was right already)."""
+
+    up: list[str]
+    errors: dict[str, str]
+    doors: dict[str, list[str]]
+    changes: int
+
+
+class Host:
+    """``state_dir``: where DHCP's files and the memory of rules are."""
+
+    def __init__(self, tunnel_ip: str, physical_networks: Mapping[str, str], state_dir: Path, units: Units) -> None:
+        self.tunnel_ip, self.physical_networks, self.units = tunnel_ip, physical_networks, units
+        self.dhcp_dir = state_dir / "dhcp"
+        self.tables = nft.Tables(state_dir / "rules.json")
+
+    def make(self, state: HostNetworkState) -> Outcome:
+        """Raises CommandFailed only where nothing can be observed."""
+        return _Making(self, state).run()
+
+
+class _Making:
+    """One pass."""
+
+    def __init__(self, host: Host, state: HostNetworkState) -> None:
+        self.host = host
+        self.seen = observe.host()
+        self.spaces = netns.ours()
+        self.layout: Layout = lay_out(
+            state, host.tunnel_ip, host.physical_networks, self.seen.links, str(host.dhcp_dir)
+        )
+        self.errors = dict(self.layout.errors)
+        self.changes = 0
+        self.renewed: set[str] = set()
+
+    def run(self) -> Outcome:
+        """In the order that the module's description gives."""
+        self._add_spaces()
+        self._stop_dhcp()
+        self._host()
+        for space in self.layout.spaces.values():
+            self._guarded(space.owner, self._space, space)
+        self._dhcp()
+        self._remove_spaces()
+        up = self._wired()
+        self.host.tables.settle(set(self.layout.spaces))
+        return Outcome(up=up, errors=self.errors, doors=self.layout.doors, changes=self.changes)
+
+    def _guarded(self, owner: str, work: Callable[..., object], *arguments: object) -> None:
+        try:
+            work(*arguments)
+        except (ApiError, OSError) as error:
+            self.errors.setdefault(owner, error.text if isinstance(error, ApiError) else f"{error}.")
+
+    def _batch(self, program: str, lines: list[Line]) -> None:
+        for line in lines:
+            log.info("%s %s", program, line.text)
+        self.changes += len(lines)
+        for owner, reason in commands.batch(program, lines).items():
+            log.warning("%s", reason)
+            self.errors.setdefault(owner, reason)
+
+    def _add_spaces(self) -> None:
+        """A unit that thinks it is active while the namespace is gone is started anew."""
+        self.renewed = set(self.layout.spaces) - self.spaces
+        if self.renewed:
+            log.info("namespaces: %s", ", ".join(sorted(self.renewed)))
+            self.changes += len(self.renewed)
+            self._guarded(
+                "host", self.host.units.tell, "restart", [names.SPACE_UNIT.format(name) for name in self.renewed]
+            )
+        for name in self.renewed:
+            self._guarded(self.layout.spaces[name].owner, self._settings, self.layout.spaces[name])
+
+    def _remove_spaces(self) -> None:
+        unwanted = self.spaces - set(self.layout.spaces)
+        if unwanted:
+            log.info("namespaces removed: %s", ", ".join(sorted(unwanted)))
+            self.changes += len(unwanted)
+            self._guarded("host", self.host.units.tell, "stop", [names.SPACE_UNIT.format(name) for name in unwanted])
+
+    def _host(self) -> None:
+        wanted = self.layout.host
+        plan = plans.host_plan(
+            self.seen, wanted, sorted(set(self.host.physical_networks.values())), ipv6=(SYSCTL / "ipv6").exists()
+        )
+        self._batch("ip", plan.removals)
+        try:
+            self._rules(wanted)
+        except ApiError as error:
+            self.errors |= dict.fromkeys(self.layout.ports, error.text)
+            return  # no guest is plugged in unguarded
+        self._batch("ip", plan.additions)
+        self._batch("bridge", plan.flooding)
+
+    def _rules(self, space: Space) -> nft.Listing | None:
+        seen = nft.listing(space.name, space.family)
+        if self.host.tables.load(space.name, space.family, space.rules, seen):
+            log.info("rules of %s", space.name or "the bridges")
+            self.changes += 1
+        return seen
+
+    def _settings(self, space: Space) -> None:
+        with netns.inside(space.name):
+            for name, value in space.settings.items():
+                path = SYSCTL / name
+                if path.exists() and path.read_text().strip() != value:
+                    log.info("%s: %s = %s", space.name, name, value)
+                    path.write_text(value)
+                    self.changes += 1
+
+    def _space(self, space: Space) -> None:
+        self._settings(space)
+        with netns.inside(space.name):
+            seen = observe.space()
+        self._replace_broken(plans.missing(seen, space))
+        rules = self._rules(space)
+        with netns.inside(space.name):
+            self._batch("ip", plans.space_plan(seen, space))
+            announce.announce(plans.announced(seen, space))
+            self._forget_connections(rules.maps.get("fixed_of", {}) if rules else {}, space.floating)
+
+    def _replace_broken(self, missing: Mapping[str, str]) -> None:
+        """An outer end whose inner end went elsewhere is removed here and made by the next look."""
+        for owner, device in missing.items():
+            if device != "lo":
+                self._batch("ip", [Line(f"link delete dev {device}", owner)])
+                self.errors.setdefault(owner, f"The interface {device} was not in its namespace; it is made anew.")
+
+    def _forget_connections(self, seen: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+        """Of a floating address that went or leads elsewhere now: those under way would go on for as long as they talk."""
+        for public, fixed in seen.items():
+            if wanted.get(public) != fixed:
+                for side in ("--orig-dst", "--reply-dst"):
+                    commands.run(["conntrack", "-D", side, public], allowed=(0, 1))
+
+    def _stop_dhcp(self) -> None:
+        if not self.host.dhcp_dir.is_dir():
+            return
+        gone = {entry.name for entry in self.host.dhcp_dir.iterdir()} - set(self.layout.dhcp)
+        for network_id in gone:
+            log.info("DHCP of %s is stopped", network_id)
+            self.changes += 1
+            self._guarded(network_id, self.host.units.tell, "stop", [names.DHCP_UNIT.format(network_id)])
+            write_all(self.host.dhcp_dir / network_id, None)
+
+    def _dhcp(self) -> None:
+        if not self.layout.dhcp:
+            return
+        states = self.host.units.states(names.DHCP_UNIT.format("*"))
+        for network_id, server in self.layout.dhcp.items():
+            self._guarded(network_id, self._dhcp_server, server, states.get(names.DHCP_UNIT.format(network_id), ""))
+
+    def _dhcp_server(self, server: dhcp.Server, state: str) -> None:
+        folder = self.host.dhcp_dir / server.network_id
+        change = dhcp.change(read_all(folder), server.files)
+        if change.write or change.remove:
+            log.info("DHCP of %s: %d written, %d removed", server.network_id, len(change.write), len(change.remove))
+            self.changes += len(change.write) + len(change.remove)
+            write_all(folder, change.write, change.remove)
+        unit = names.DHCP_UNIT.format(server.network_id)
+        if state == "failed":
+            self.host.units.tell("reset-failed", [unit])
+        if state != "active" or change.then == "restart" or names.dhcp_space(server.network_id) in self.renewed:
+            log.info("%s is started", unit)
+            self.changes += 1
+            self.host.units.tell("restart", [unit])
+        elif change.then == "reload":
+            self.host.units.tell("reload", [unit])
+
+    def _wired(self) -> list[str]:
+        """Ports whose interface is in its bridge and up; why not, for each other port."""
+        now = observe.links() if self.changes else self.seen.links
+        up = []
+        for port_id, link in self.layout.ports.items():
+            seen = now.get(link.name)
+            network = self.layout.host.links[link.master or ""].owner
+            if not link.up or port_id in self.errors:
+                continue
+            if network in self.errors:
+                self.errors[port_id] = self.errors[network]
+            elif seen and seen.up and seen.master == link.master:
+                up.append(port_id)
+            else:
+                self.errors[port_id] = f"The interface {link.name} is not in its bridge."
+        return up

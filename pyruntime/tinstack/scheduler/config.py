@@ -1,0 +1,15 @@
+"""The scheduler's configuration."""
+
+from tinstack.core.config import ServiceConfig
+
+
+class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
+    """``hosts_seconds``: how old the view of the hosts may be; ``alternates``: hosts named beside the chosen one;
+    ``lease_seconds``: how long an operation is held for one decision. Weights multiply the normalised weighers."""
+
+    hosts_seconds: float = 1.0
+    alternates: int = 2
+    lease_seconds: float = 30.0
+    ram_weight: float = 1.0
+    disk_weight: float = 1.0
+    spread_weight: float = 1.0
