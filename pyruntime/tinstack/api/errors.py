@@ -22,22 +22,10 @@ NAMES = {
 }
 
 
-class ServerNotFound(NotFound):
-    """404: no such server, or one of another project."""
-
-    code, message = "compute.server.not_found", "Instance {id} could not be found."
-
-
 class FlavorNotFound(NotFound):
     """404: no such flavor, or one that the project may not use."""
 
     code, message = "compute.flavor.not_found", "Flavor {id} could not be found."
-
-
-class WrongState(Conflict):
-    """409: the server's state does not allow the action."""
-
-    code, message = "compute.server.state", "Cannot '{action}' instance {id} while it is in {attr} {state}"
 
 
 class ServerLocked(Conflict):

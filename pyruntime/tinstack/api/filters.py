@@ -8,11 +8,12 @@ import jsonschema_rs
 from tinstack.api.errors import Invalid
 from tinstack.api.parts import Compute
 from tinstack.api.views.servers import states_of
-from tinstack.computedb.listing import DEFAULT_SORT, Wanted
+from tinstack.computedb import instances
+from tinstack.computedb.instances import Listing
 from tinstack.computedb.rows import Instance
 from tinstack.core.clock import parse_iso
 from tinstack.core.errors import Forbidden
-from tinstack.core.http import Request, page_of
+from tinstack.core.http import Page, Request, page_of
 
 Match = Callable[[Instance], bool]
 
@@ -141,13 +142,6 @@ def _tagged(name: str, text: str) -> Match:
     return lambda row: not wanted & set(row.tags)
 
 
-def _both(first: Match | None, second: Match) -> Match:
-    if first is None:
-        return second
-    before = first
-    return lambda row: before(row) and second(row)
-
-
 def _allowed(request: Request) -> set[str] | None:
     """The filters that count for this caller; None: all. Others are ignored, as Nova does."""
     if request.may("os_compute_api:servers:allow_all_filters"):
@@ -164,35 +158,52 @@ def _allowed(request: Request) -> set[str] | None:
     return allowed
 
 
-def _scope(request: Request, rule: str, wanted: Wanted) -> None:
+class _Wanted:
+    """A listing in the making."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, Any] = {}
+        self.among: dict[str, list[Any]] = {}
+        self.accept: Match | None = None
+        self.since: int | None = None
+        self.before: int | None = None
+        self.deleted: bool | None = False
+
+    def also(self, match: Match) -> None:
+        """What SQL can't say."""
+        first = self.accept
+        self.accept = match if first is None else lambda row: first(row) and match(row)
+
+
+def _scope(request: Request, rule: str, wanted: _Wanted) -> None:
     """Whose servers: one's project's, or with all_tenants any (of one project, if named)."""
     text = request.query.get("all_tenants")
     if text is not None and (text == "" or _truth(text, "all_tenants")):
         request.authorize(f"os_compute_api:servers:{rule}:get_all_tenants")
         named = request.query.get("project_id") or request.query.get("tenant_id")
         if named:
-            wanted.equal["project_id"] = named
+            wanted.exact["project_id"] = named
     elif request.context.project_id:
-        wanted.equal["project_id"] = request.project_id
+        wanted.exact["project_id"] = request.project_id
     else:
-        wanted.equal["user_id"] = request.user_id
+        wanted.exact["user_id"] = request.user_id
 
 
-def _alive(request: Request, wanted: Wanted) -> None:
+def _alive(request: Request, wanted: _Wanted) -> None:
     since = request.query.get("changes-since")
     if since:
-        wanted.since, wanted.alive = _time(since, "changes-since"), None
+        wanted.since, wanted.deleted = _time(since, "changes-since"), None
     before = request.query.get("changes-before") if request.at_least(2, 66) else None
     if before:
-        wanted.before, wanted.alive = _time(before, "changes-before"), None
+        wanted.before, wanted.deleted = _time(before, "changes-before"), None
         if wanted.since is not None and wanted.since > wanted.before:
             raise Invalid("The value of changes-since must be less than or equal to changes-before.")
     deleted = request.query.get("deleted")
     if deleted is not None and request.may("os_compute_api:servers:allow_all_filters"):
-        wanted.alive = not _truth(deleted, "deleted")
+        wanted.deleted = _truth(deleted, "deleted")
 
 
-def _by_status(request: Request, wanted: Wanted) -> bool:
+def _by_status(request: Request, wanted: _Wanted) -> bool:
     """Narrow by ``status``; False where no server can have it."""
     texts = request.query.all("status")
     if not texts:
@@ -207,66 +218,88 @@ def _by_status(request: Request, wanted: Wanted) -> bool:
         return False
     if "deleted" in states and not request.context.is_admin:
         raise Forbidden("Only administrators may list deleted instances")
-    wanted.one_of["vm_state"] = sorted(states)
+    wanted.among["vm_state"] = sorted(states)
     if "deleted" in states:
-        wanted.alive = None
+        wanted.deleted = None
     if tasks:
-        wanted.one_of["task_state"] = sorted(tasks)
+        wanted.among["task_state"] = sorted(tasks)
     return True
 
 
-def _others(request: Request, wanted: Wanted) -> None:
+def _others(request: Request, wanted: _Wanted) -> None:
     allowed = _allowed(request)
     for name, text in request.query.flat().items():
         if allowed is not None and name not in allowed:
             continue
         if name in COLUMNS:
-            values = list(dict.fromkeys(request.query.all(name)))
-            if name == "task_state" and values in (["None"], ["null"]):
-                wanted.known["task_state"] = False
-            elif len(values) > 1:
-                wanted.one_of[COLUMNS[name]] = values
-            else:
-                wanted.equal[COLUMNS[name]] = text
+            _by_column(COLUMNS[name], list(dict.fromkeys(request.query.all(name))), wanted)
         elif name in NUMBERS:
             if not text.isdecimal():
                 raise Invalid(f"Invalid value for the query parameter {name}: '{text}' is not a number.")
-            wanted.equal[NUMBERS[name]] = int(text)
+            wanted.exact[NUMBERS[name]] = int(text)
         elif name in TIMES:
-            wanted.equal[TIMES[name]] = _time(text, name)
+            wanted.exact[TIMES[name]] = _time(text, name)
         elif name == "config_drive":
-            wanted.equal["config_drive"] = int(_truth(text, name))
+            wanted.exact["config_drive"] = int(_truth(text, name))
         elif name == "locked" and request.at_least(2, 73):
-            wanted.known["locked_by"] = _truth(text, name)
-        elif (name in PATTERNS and text) or (name in TAGS and text and request.at_least(2, 26)):
-            match = _matching(name, text) if name in PATTERNS else _tagged(name, text)
-            wanted.matches = _both(wanted.matches, match)
+            locked = _truth(text, name)
+            wanted.also(lambda row, locked=locked: (row.locked_by is not None) == locked)  # type: ignore[misc]
+        elif name in PATTERNS and text:
+            wanted.also(_matching(name, text))
+        elif name in TAGS and text and request.at_least(2, 26):
+            wanted.also(_tagged(name, text))
 
 
-def _sort(request: Request) -> tuple[tuple[str, str], ...]:
+def _by_column(column: str, values: list[str], wanted: _Wanted) -> None:
+    if column == "task_state" and values in (["None"], ["null"]):
+        wanted.exact[column] = None
+    elif len(values) > 1:
+        wanted.among[column] = values
+    else:
+        wanted.exact[column] = values[0]
+
+
+def _sort(request: Request) -> tuple[tuple[str, bool], ...]:
     keys, directions = request.query.all("sort_key"), request.query.all("sort_dir")
     for direction in directions:
         if direction not in ("asc", "desc"):
             raise Invalid(f"Invalid input for query parameters sort_dir. Value: {direction}. It is asc or desc.")
-    found: dict[str, str] = {}
+    found: dict[str, bool] = {}
     for at, key in enumerate(keys):
         if key in IGNORED_SORT_KEYS:
             continue
         if key not in SORT_KEYS or (key == "locked" and not request.at_least(2, 73)):
             raise Invalid(f"Invalid input for query parameters sort_key. Value: {key}.")
         direction = directions[at] if at < len(directions) else (directions[-1] if directions else "desc")
-        found.setdefault(SORT_KEYS[key], direction)
-    if not found:
-        return (("created_at", directions[0]),) if directions else DEFAULT_SORT
-    return tuple(found.items())
+        found.setdefault(SORT_KEYS[key], direction == "asc")
+    return tuple(found.items()) or (("created_at", bool(directions) and directions[0] == "asc"),)
 
 
-def wanted_of(request: Request, compute: Compute, rule: str) -> tuple[Wanted | None, Any]:
-    """What is wanted, with the page; None where nothing can match. Raises Invalid and PolicyForbidden."""
+async def listing_of(request: Request, compute: Compute, rule: str) -> tuple[Listing | None, Page]:
+    """What is asked for, with the page; None where nothing can match. Raises Invalid and PolicyForbidden."""
     page = page_of(request, compute.config.page_limit)
-    wanted = Wanted(limit=page.limit, marker=page.marker, sort=_sort(request))
+    wanted = _Wanted()
     _alive(request, wanted)
     possible = _by_status(request, wanted)
     _others(request, wanted)
     _scope(request, rule, wanted)
-    return (wanted if possible else None), page
+    if not possible or not page.limit:
+        return None, page
+    return Listing(
+        exact=wanted.exact,
+        among=wanted.among,
+        since=wanted.since,
+        before=wanted.before,
+        deleted=wanted.deleted,
+        accept=wanted.accept,
+        sort=_sort(request),
+        limit=page.limit,
+        after=await _marker(request, compute, page) if page.marker is not None else None,
+    ), page
+
+
+async def _marker(request: Request, compute: Compute, page: Page) -> Instance:
+    row = await instances.get(compute.db, page.marker or "", deleted=True)
+    if row is None or request.visible_project() not in (None, row.project_id):
+        raise Invalid(f"marker [{page.marker}] not found")
+    return row

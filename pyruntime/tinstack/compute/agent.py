@@ -1,25 +1,28 @@
-"""The host's agent: looks at a server when told to, asks what is wanted, makes it so, reports (steps 13, 14 and 29)."""
+"""The host's agent: looks at a server when told to, asks what is wanted, makes it so, says so (steps 13, 14 and 29).
+
+One operation at a time per server; a newer one ends the older, which the conductor has taken from us by then.
+"""
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable
-from uuid import NAMESPACE_DNS, uuid5
+from uuid import uuid4
 
-from tinstack.compute.boot import Boot, Rehearse
+from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
 from tinstack.compute.drivers.interface import NOSTATE, Driver
-from tinstack.compute.errors import failed
-from tinstack.compute.lease import Lease, LeaseLost
+from tinstack.compute.errors import LeaseLost, failed
+from tinstack.compute.lease import LOST, Lease
 from tinstack.compute.ports import Ports
-from tinstack.compute.rpc import ConsoleOutput, Diagnostics, GetConsoleOutput, GetDiagnostics, Look, ServerEvent
+from tinstack.compute.reports import Reports
+from tinstack.compute.rpc import Look, ServerEvent
+from tinstack.compute.steps import Rehearse, Steps
 from tinstack.conductor import rpc as conductor
-from tinstack.conductor.rpc import AskServer, HostReport, ServerDetails
+from tinstack.conductor.rpc import AskServer, ServerDetails
 from tinstack.core.bus import Bus, Envelope, RemoteFailure
 from tinstack.core.clock import now_us
-from tinstack.core.errors import ApiError, NotFound
-from tinstack.core.periodic import Periodic
+from tinstack.core.errors import ApiError
 from tinstack.core.trace import Tracer
 
 log = logging.getLogger(__name__)
@@ -28,118 +31,117 @@ ASK_SECONDS = 30.0
 """How long the conductor may take to answer: it asks identity for the launch token."""
 
 
-def provider_of(host: str) -> str:
-    """The uuid of a host's resource provider: the same after a reinstall."""
-    return str(uuid5(NAMESPACE_DNS, f"{host}.compute.tinstack"))
-
-
 class Agent:
     """One host."""
 
-    def __init__(self, config: Config, bus: Bus, driver: Driver, rehearse: Rehearse, boot: Boot, ports: Ports, tracer: Tracer) -> None:
+    def __init__(
+        self,
+        config: Config,
+        bus: Bus,
+        driver: Driver,
+        rehearse: Rehearse,
+        boot: Boot,
+        ports: Ports,
+        reports: Reports,
+        tracer: Tracer,
+    ) -> None:
         self._config, self._bus, self._driver, self._rehearse = config, bus, driver, rehearse
-        self._boot, self._ports, self._tracer = boot, ports, tracer
-        self.owner = f"compute@{config.host}/{os.getpid()}"
-        self._started_at = now_us()
-        self._working: set[str] = set()
-        self._busy: dict[str, asyncio.Lock] = {}
-        self._reporting = Periodic("host report", config.report_seconds, self.report)
-
-    async def start(self) -> None:
-        """Connect to the hypervisor and begin to report."""
-        await self._driver.open(self._power_changed)
-        self._reporting.start()
+        self._boot, self._ports, self._reports, self._tracer = boot, ports, reports, tracer
+        self.owner = f"compute@{config.host}/{uuid4().hex[:12]}"
+        self._at: dict[str, tuple[str, asyncio.Task[None]]] = {}
 
     async def stop(self) -> None:
-        """Stop reporting; guests run on."""
-        await self._reporting.stop()
-        await self._driver.close()
-
-    # --- what a host is told -------------------------------------------------------------------
+        """Leave what is under way: the next agent of this host continues it."""
+        tasks = [task for _, task in self._at.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self, message: Look, envelope: Envelope) -> None:
         """Steps 13 and 14, then the operation itself. One that is under way here already is not begun again."""
-        if message.operation_id in self._working:
+        taken, began = now_us(), time.perf_counter()
+        under_way = self._at.get(message.server_id)
+        if under_way and under_way[0] == message.operation_id:
             return
-        self._working.add(message.operation_id)
+        before = under_way[1] if under_way else None
+        task = asyncio.create_task(self._operate(message, before, taken, began), name=f"operation {message.operation_id}")
+        self._at[message.server_id] = message.operation_id, task
         try:
-            async with self._busy.setdefault(message.server_id, asyncio.Lock()):
-                await self._operate(message)
+            await asyncio.gather(task, return_exceptions=True)
         finally:
-            self._working.discard(message.operation_id)
-            if not self._busy[message.server_id].locked():
-                self._busy.pop(message.server_id, None)
+            if self._at.get(message.server_id) == (message.operation_id, task):
+                del self._at[message.server_id]
 
     async def event(self, message: ServerEvent, envelope: Envelope) -> None:
         """An external event."""
         if message.name == "network-vif-plugged":
             self._ports.event(message.tag)
 
-    async def console_output(self, message: GetConsoleOutput, envelope: Envelope) -> ConsoleOutput:
-        """The console log's end."""
-        await self._must_be_here(message.server_id)
-        return ConsoleOutput(output=await self._driver.console_output(message.server_id, message.length))
+    async def _operate(self, message: Look, before: asyncio.Task[None] | None, taken: int, began: float) -> None:
+        asked, asking = now_us(), time.perf_counter()
+        server = await self._ask(message)
+        if server is None:
+            if before:
+                await before
+            return
+        if before:
+            before.cancel()
+            await asyncio.gather(before, return_exceptions=True)
+        self._reports.generations[server.id] = server.generation
+        steps = Steps(self._tracer, self._rehearse, server)
+        if server.kind == "boot":
+            steps.record(13, taken, began, asking)
+            steps.record(14, asked, asking, time.perf_counter())
+        async with Lease(self._bus, server, self.owner) as lease:
+            try:
+                await self._perform(server, lease, steps)
+            except LeaseLost as lost:
+                log.warning("%s of server %s ends here: %s", server.kind, server.id, lost.text)
+            except Exception:
+                log.exception("%s of server %s ends here; its lease brings it back", server.kind, server.id)
 
-    async def diagnostics(self, message: GetDiagnostics, envelope: Envelope) -> Diagnostics:
-        """Figures of a guest."""
-        await self._must_be_here(message.server_id)
-        return Diagnostics(diagnostics=await self._driver.diagnostics(message.server_id))
-
-    async def _must_be_here(self, id: str) -> None:
-        if await self._driver.power_state(id) is None:
-            raise NotFound(f"The server {id} has no guest on {self._config.host}.")
-
-    # --- operations ----------------------------------------------------------------------------
-
-    async def _operate(self, message: Look) -> None:
-        taken, began = now_us(), time.perf_counter()
+    async def _ask(self, message: Look) -> ServerDetails | None:
+        """Step 14; None where the operation is over or not this host's."""
         ask = AskServer(
             server_id=message.server_id,
             operation_id=message.operation_id,
             generation=message.generation,
             owner=self.owner,
         )
-        asked, asking = now_us(), time.perf_counter()
         try:
-            server = await self._bus.call(conductor.TOPIC, ask, ServerDetails, ASK_SECONDS)
+            return await self._bus.call(conductor.TOPIC, ask, ServerDetails, ASK_SECONDS)
         except RemoteFailure as error:
-            if error.remote_status not in (403, 404, 409):
-                raise
-            log.info("nothing to do for server %s: %s", message.server_id, error.text)
-            return
-        if server.kind == "boot":
-            self._tracer.record(13, start=taken, duration=int((asking - began) * 1e6), server_id=server.id)
-            answered = int((time.perf_counter() - asking) * 1e6)
-            self._tracer.record(14, start=asked, duration=answered, server_id=server.id)
-        async with Lease(self._bus, server, self.owner) as lease:
-            try:
-                await self._perform(server, lease)
-            except LeaseLost as lost:
-                log.warning("%s of server %s ends here: %s", server.kind, server.id, lost.text)
-            except asyncio.CancelledError:
-                if not lease.lost:
-                    raise
+            level = logging.INFO if error.remote_status in LOST else logging.WARNING
+            log.log(level, "nothing to do for server %s: %s", message.server_id, error.text)
+        except ApiError as error:
+            log.warning("the conductor can't say what is wanted of server %s: %s", message.server_id, error.text)
+        return None
 
-    async def _perform(self, server: ServerDetails, lease: Lease) -> None:
+    async def _perform(self, server: ServerDetails, lease: Lease, steps: Steps) -> None:
         try:
             if server.kind == "boot":
-                state = await self._boot.run(server, lease)
-                with self._tracer.step(29, server.id):
-                    await lease.finished(state)
-                return
-            await self._rehearse(server.kind, server)
-            await self._change(server)
+                power: int | None = await self._boot.run(server, lease, steps)
+            else:
+                await self._rehearse(server.kind, server)
+                await self._change(server)
+                power = await self._driver.power_state(server.id)
         except LeaseLost:
             raise
         except Exception as error:
-            problem = failed(0, error, elsewhere=False)
-            log.warning("%s of server %s failed at step %d: %s", server.kind, server.id, problem.step, problem.text)
-            if server.kind == "boot":
-                await self._driver.remove(server.id)
-            await lease.failed(problem.step, problem.text, elsewhere=problem.elsewhere)
+            await self._give_up(server, lease, steps, error)
             return
-        power = await self._driver.power_state(server.id)
-        await lease.finished(NOSTATE if power is None else power)
+        if server.kind != "boot":
+            await lease.finished(NOSTATE if power is None else power)
+            return
+        async with steps.step(29):
+            await lease.finished(NOSTATE if power is None else power)
+
+    async def _give_up(self, server: ServerDetails, lease: Lease, steps: Steps, error: Exception) -> None:
+        problem = failed(0, error, elsewhere=False)
+        log.warning("%s of server %s failed at step %d: %s", server.kind, server.id, problem.step, problem.text)
+        if server.kind == "boot":
+            await self._driver.remove(server.id)
+        steps.judge(retried=await lease.failed(problem.step, problem.text, elsewhere=problem.elsewhere))
 
     async def _change(self, server: ServerDetails) -> None:
         """Every kind of operation but the boot. An unknown one is refused: a newer conductor than this host."""
@@ -158,28 +160,5 @@ class Agent:
         if server.kind not in changes:
             raise ApiError(f"The host {self._config.host} does not know the operation '{server.kind}'.")
         await changes[server.kind]()
-
-    # --- reports -------------------------------------------------------------------------------
-
-    async def report(self) -> None:
-        """What this host has and what runs on it."""
-        facts = await self._driver.facts()
-        report = HostReport(
-            host=self._config.host,
-            provider=provider_of(self._config.host),
-            hypervisor_type=facts.hypervisor_type,
-            hypervisor_version=facts.hypervisor_version,
-            host_ip=self._config.my_ip,
-            vcpus=facts.vcpus,
-            ram_mib=max(0, facts.ram_mib - self._config.reserved_ram_mib),
-            disk_gib=max(0, facts.disk_gib - self._config.reserved_disk_gib),
-            free_disk_gib=facts.free_disk_gib,
-            cpu_info=facts.cpu_info,
-            servers=await self._driver.servers(),
-            started_at=self._started_at,
-        )
-        await self._bus.cast(conductor.TOPIC, report)
-
-    async def _power_changed(self, id: str, state: int) -> None:
-        log.info("server %s changed by itself: power state %d", id, state)
-        self._reporting.nudge()
+        if server.kind == "delete":
+            self._reports.generations.pop(server.id, None)

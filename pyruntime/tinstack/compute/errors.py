@@ -38,3 +38,10 @@ def failed(step: int, error: Exception, *, elsewhere: bool) -> StepFailed:
         elsewhere = True
     reason = error.text if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"
     return StepFailed(step, reason, elsewhere=elsewhere)
+
+
+class LeaseLost(ApiError):
+    """The conductor gave the operation to another owner, or it is over: stop, and leave the rest to them."""
+
+    code = "compute.lease_lost"
+    message = "The operation {id} is not this host's any more."

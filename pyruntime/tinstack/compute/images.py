@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import os
-from collections import defaultdict
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tinstack.compute.errors import ImageCorrupt
+from tinstack.compute.steps import Steps
+from tinstack.core import trace
 from tinstack.core.client import Http
 
 CHUNK = 1 << 20
+USUAL = "sha512"
 
 
 class CachedImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,54 +27,85 @@ class CachedImage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageCache:
-    """Files named by image id; a part that is being written has another name until it is whole."""
+    """Files named by image id; a part that is being written has another name until it is whole and proven."""
 
     def __init__(self, folder: Path, http: Http) -> None:
         self._folder, self._http = folder, http
-        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._coming: dict[str, asyncio.Event] = {}
 
-    def has(self, id: str) -> bool:
-        """Whether the image is here already."""
-        return (self._folder / id).exists()
+    async def get(self, url: str, id: str, token: str, steps: Steps) -> CachedImage:
+        """Steps 19 and 21: the file, fetched where it is not here yet, and what the image service says of it.
 
-    async def metadata(self, url: str, id: str, token: str) -> dict[str, Any]:
-        """Step 21: what the image service says of the image."""
-        answer = await self._http.send("GET", f"{url}/v2/images/{id}", token=token, service="image")
-        found: dict[str, Any] = answer.json()
-        return found
+        Raises StepFailed.
+        """
+        mine = False
+        try:
+            async with steps.step(19) as fetching:
+                mine = await self._is_mine_to_fetch(id)
+                if mine:
+                    digest = await self._download(f"{url}/v2/images/{id}/file", id, token)
+                else:
+                    fetching.outcome = trace.CACHED
+            async with steps.step(21):
+                answer = await self._http.send("GET", f"{url}/v2/images/{id}", token=token, service="image")
+                image: dict[str, Any] = answer.json()
+                if mine:
+                    await self._prove(id, image, digest)
+        finally:
+            if mine:
+                self._part(id).unlink(missing_ok=True)
+                self._coming.pop(id).set()
+        return CachedImage(path=self._folder / id, format=image["disk_format"], properties=image)
 
-    async def fetch(self, url: str, image: dict[str, Any], token: str) -> bool:
-        """Step 19: have the file; False where it was here. Raises ImageCorrupt."""
-        id: str = image["id"]
-        async with self._locks[id]:
-            if self.has(id):
+    def age_out(self, used: set[Path], seconds: float) -> list[str]:
+        """Remove images that no guest stands on and that were not asked for lately; their ids."""
+        if not self._folder.exists():
+            return []
+        limit = time.time() - seconds
+        old = [file for file in self._folder.iterdir() if file not in used and file.stat().st_mtime < limit]
+        for file in old:
+            file.unlink(missing_ok=True)
+        return [file.name for file in old]
+
+    async def _is_mine_to_fetch(self, id: str) -> bool:
+        """False once it is here; whoever is told True fetches it, others wait for him."""
+        while True:
+            if (self._folder / id).exists():
                 os.utime(self._folder / id)
                 return False
-            await self._download(f"{url}/v2/images/{id}/file", image, token)
-            return True
+            if id not in self._coming:
+                self._coming[id] = asyncio.Event()
+                return True
+            await self._coming[id].wait()
 
-    def cached(self, image: dict[str, Any]) -> CachedImage:
-        """The image, once it was fetched."""
-        return CachedImage(path=self._folder / image["id"], format=image["disk_format"], properties=image)
-
-    async def _download(self, url: str, image: dict[str, Any], token: str) -> None:
+    async def _download(self, url: str, id: str, token: str) -> str:
         self._folder.mkdir(parents=True, exist_ok=True)
-        part = self._folder / f".{image['id']}.part"
-        hasher = hashlib.new(image.get("os_hash_algo") or "sha512")
-        try:
-            with part.open("wb") as file:
-                async with self._http.stream("GET", url, token=token, service="image") as response:
-                    async for chunk in response.content.iter_chunked(CHUNK):
-                        await asyncio.to_thread(_take, file, hasher, chunk)
-                os.fchmod(file.fileno(), 0o640)
-            wanted = image.get("os_hash_value")
-            if wanted and hasher.hexdigest() != wanted:
-                raise ImageCorrupt(id=image["id"], got=hasher.hexdigest()[:16], wanted=wanted[:16])
-            part.rename(self._folder / image["id"])
-        finally:
-            part.unlink(missing_ok=True)
+        hasher = hashlib.new(USUAL)
+        with self._part(id).open("wb") as file:
+            async with self._http.stream("GET", url, token=token, service="image") as response:
+                async for chunk in response.content.iter_chunked(CHUNK):
+                    await asyncio.to_thread(_take, file, hasher, chunk)
+            os.fchmod(file.fileno(), 0o640)
+        return hasher.hexdigest()
+
+    async def _prove(self, id: str, image: dict[str, Any], digest: str) -> None:
+        """Compare with what is registered, and make it the cache's. Raises ImageCorrupt."""
+        wanted, kind = image.get("os_hash_value"), image.get("os_hash_algo") or USUAL
+        if wanted and kind != USUAL:
+            digest = await asyncio.to_thread(_digest_of, self._part(id), kind)
+        if wanted and digest != wanted:
+            raise ImageCorrupt(id=id, got=digest[:16], wanted=wanted[:16])
+        self._part(id).rename(self._folder / id)
+
+    def _part(self, id: str) -> Path:
+        return self._folder / f".{id}.part"
 
 
 def _take(file: Any, hasher: Any, chunk: bytes) -> None:
     file.write(chunk)
     hasher.update(chunk)
+
+
+def _digest_of(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()

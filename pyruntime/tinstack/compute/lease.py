@@ -2,20 +2,25 @@
 
 import asyncio
 import logging
+import time
+from typing import Any, TypeVar
 
+from tinstack.compute.errors import LeaseLost
 from tinstack.conductor import rpc as conductor
-from tinstack.conductor.rpc import Done, Failed, Finished, Progress, Renew, Renewed, ServerDetails
-from tinstack.core.bus import Bus, RemoteFailure
-from tinstack.core.errors import ApiError
+from tinstack.conductor.rpc import Done, Failed, Finished, Outcome, Progress, Renew, Renewed, ServerDetails
+from tinstack.core.bus import Bus, Message, RemoteFailure
+from tinstack.core.errors import ApiError, Unavailable
 
 log = logging.getLogger(__name__)
 
+M = TypeVar("M", bound=Message)
 
-class LeaseLost(ApiError):
-    """The conductor gave the operation to another owner, or it is over: stop, and leave the rest to them."""
+TOKEN_SECONDS = 240.0
+"""A launch token is renewed when it is that old."""
 
-    code = "compute.lease_lost"
-    message = "The operation {id} is not this host's any more."
+AGAIN_SECONDS = 0.5
+LOST = (403, 404, 409)
+"""What the conductor answers when the operation is over or another's."""
 
 
 class Lease:
@@ -24,6 +29,7 @@ class Lease:
     def __init__(self, bus: Bus, server: ServerDetails, owner: str) -> None:
         self._bus, self._server, self._owner = bus, server, owner
         self.token = server.token
+        self._token_at = time.monotonic()
         self._renewing: asyncio.Task[None] | None = None
         self._worker: asyncio.Task[object] | None = None
         self.lost = False
@@ -40,40 +46,52 @@ class Lease:
 
     async def progress(self, step: int, task_state: str | None) -> None:
         """A step is reached. Raises LeaseLost."""
-        message = Progress(operation_id=self._server.operation_id, owner=self._owner, step=step, task_state=task_state)
-        await self._tell(message)
-
-    async def finished(self, power_state: int, result: dict[str, object] | None = None) -> None:
-        """It is done here."""
         operation = self._server.operation_id
-        await self._tell(Finished(operation_id=operation, owner=self._owner, power_state=power_state, result=result or {}))
+        await self._tell(Progress(operation_id=operation, owner=self._owner, step=step, task_state=task_state), Done)
 
-    async def failed(self, step: int, reason: str, *, elsewhere: bool) -> None:
-        """It failed here; nothing of it is left on this host."""
+    async def finished(self, power_state: int, result: dict[str, Any] | None = None) -> None:
+        """It is done here. Raises LeaseLost."""
         operation = self._server.operation_id
-        await self._tell(Failed(operation_id=operation, owner=self._owner, step=step, reason=reason, elsewhere=elsewhere))
+        message = Finished(operation_id=operation, owner=self._owner, power_state=power_state, result=result or {})
+        await self._tell(message, Done)
 
-    async def _tell(self, message: Progress | Finished | Failed) -> None:
-        try:
-            await self._bus.call(conductor.TOPIC, message, Done)
-        except RemoteFailure as error:
-            if error.remote_status in (403, 404, 409):
-                self.lost = True
-                raise LeaseLost(id=self._server.operation_id) from error
-            raise
+    async def failed(self, step: int, reason: str, *, elsewhere: bool) -> bool:
+        """It failed here, and nothing of it is left on this host; whether another host is tried. Raises LeaseLost."""
+        operation = self._server.operation_id
+        message = Failed(operation_id=operation, owner=self._owner, step=step, reason=reason, elsewhere=elsewhere)
+        return (await self._tell(message, Outcome)).retried
+
+    async def _tell(self, message: Message, answer: type[M]) -> M:
+        """Until the conductor has answered: whether it heard a message whose answer was lost, nobody else can say."""
+        while True:
+            try:
+                return await self._bus.call(conductor.TOPIC, message, answer)
+            except RemoteFailure as error:
+                if error.remote_status in LOST:
+                    self.lost = True
+                    raise LeaseLost(id=self._server.operation_id) from error
+                log.warning("the conductor failed with %s: %s", type(message).__name__, error.text)
+            except Unavailable as error:
+                log.warning("the conductor was not told %s yet: %s", type(message).__name__, error.text)
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._server.lease_seconds / 3)
+            stale = bool(self.token) and time.monotonic() - self._token_at > TOKEN_SECONDS
+            renew = Renew(operation_id=self._server.operation_id, owner=self._owner, fresh_token=stale)
             try:
-                renew = Renew(operation_id=self._server.operation_id, owner=self._owner)
-                self.token = (await self._bus.call(conductor.TOPIC, renew, Renewed)).token
+                token = (await self._bus.call(conductor.TOPIC, renew, Renewed)).token
             except RemoteFailure as error:
-                if error.remote_status in (403, 404, 409):
+                if error.remote_status in LOST:
                     log.warning("operation %s is not ours any more: %s", self._server.operation_id, error.text)
                     self.lost = True
                     if self._worker:
                         self._worker.cancel()
                     return
+                log.warning("the lease of %s could not be renewed yet: %s", self._server.operation_id, error.text)
             except ApiError as error:
                 log.warning("the lease of %s could not be renewed yet: %s", self._server.operation_id, error.text)
+            else:
+                if token:
+                    self.token, self._token_at = token, time.monotonic()

@@ -1,14 +1,16 @@
 """What was done to a server (instance actions), the steps of it (trace events) and the scheduler's verdicts."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, or_, select, update
+from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 
 from tinstack.computedb.tables import actions, operations, trace_events, verdicts
 from tinstack.conductor.rpc import Verdict
 from tinstack.core.clock import now_us
-from tinstack.core.db import Database, Duplicate, Transaction, prepared, values
+from tinstack.core.db import Database, Duplicate, Prepared, Transaction, prepared, values
 from tinstack.core.trace import TraceEvent
 
 
@@ -56,9 +58,6 @@ _FINISH = prepared(
     .values(finished_at=bindparam("now"), updated_at=bindparam("now"), message=bindparam("words"))
 )
 _REQUEST_OF = prepared(select(operations.c.request_id).where(operations.c.id == bindparam("operation")))
-_ADD_EVENT = prepared(
-    insert(trace_events).values({name: bindparam(name) for name in Event.__struct_fields__ if name != "number"})
-)
 _TRACE = prepared(
     select(trace_events)
     .where(
@@ -80,7 +79,6 @@ _EVENTS = prepared(
     .order_by(trace_events.c.start, trace_events.c.step)
 )
 _FORGET_VERDICTS = prepared(delete(verdicts).where(verdicts.c.operation_id == bindparam("operation")))
-_ADD_VERDICT = prepared(insert(verdicts))
 _VERDICTS = prepared(
     select(verdicts.c.host, verdicts.c.filter, verdicts.c.passed, verdicts.c.reason)
     .where(verdicts.c.instance_id == bindparam("server"))
@@ -143,7 +141,7 @@ async def add_events(tx: Transaction, batch: Sequence[TraceEvent]) -> None:
         }
         for event in batch
     ]
-    await tx.run_many(_ADD_EVENT, rows)
+    await _insert_all(tx, trace_events, rows)
 
 
 async def keep_verdicts(tx: Transaction, server_id: str, operation_id: str, said: Sequence[Verdict]) -> None:
@@ -160,9 +158,25 @@ async def keep_verdicts(tx: Transaction, server_id: str, operation_id: str, said
         }
         for one in said
     ]
-    await tx.run_many(_ADD_VERDICT, rows)
+    await _insert_all(tx, verdicts, rows)
 
 
 async def verdicts_of(db: Database, server_id: str) -> list[Verdict]:
     """What the filters said for a server, in order."""
     return await db.all(_VERDICTS, Verdict, server=server_id)
+
+
+MANY = 32
+"""Rows per statement: few statements, each compiled once."""
+
+
+async def _insert_all(tx: Transaction, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    for start in range(0, len(rows), MANY):
+        some = rows[start : start + MANY]
+        statement = _insert_of(table, tuple(some[0]), len(some))
+        await tx.run(statement, **{f"{name}_{n}": value for n, row in enumerate(some) for name, value in row.items()})
+
+
+@lru_cache(maxsize=2 * MANY)
+def _insert_of(table: Table, names: tuple[str, ...], count: int) -> Prepared:
+    return prepared(insert(table).values([{name: bindparam(f"{name}_{n}") for name in names} for n in range(count)]))

@@ -38,7 +38,7 @@ class OverLimit(Exception):
 
 
 _COLUMNS = [server_groups.c[name] for name in ServerGroup.__struct_fields__]
-_ONE = prepared(select(*_COLUMNS).where(server_groups.c.id == bindparam("key")))
+BY_ID = prepared(select(*_COLUMNS).where(server_groups.c.id == bindparam("key")))
 _OF_PROJECT = prepared(
     select(*_COLUMNS).where(server_groups.c.project_id == bindparam("project")).order_by(server_groups.c.number)
 )
@@ -64,7 +64,7 @@ _SIZE = prepared(
 
 async def get(db: Database, id: str) -> ServerGroup | None:
     """By id."""
-    return await db.one(_ONE, ServerGroup, key=id)
+    return await db.one(BY_ID, ServerGroup, key=id)
 
 
 async def of_project(db: Database, project_id: str | None) -> list[ServerGroup]:

@@ -1,5 +1,6 @@
 """What hosts report: their services' heartbeats and their hypervisors. Statements only; lists are in ``fleet``."""
 
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import bindparam, insert, select, update
@@ -33,7 +34,7 @@ _FACTS = (
 
 
 def _update_node() -> Prepared:
-    facts = {name: bindparam(f"new_{name}") for name in ("id", *_FACTS, "updated_at")}
+    facts: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("id", *_FACTS, "updated_at")}
     return prepared(update(compute_nodes).where(compute_nodes.c.host == bindparam("at")).values(facts))
 
 

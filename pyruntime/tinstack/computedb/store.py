@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 
 from tinstack.computedb import actions, instances, quotas
 from tinstack.computedb.actions import Action
@@ -20,11 +20,11 @@ from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.tables import instances as instances_table
 from tinstack.computedb.tables import operations as operations_table
-from tinstack.core.clock import now_us
+from tinstack.core.clock import SECOND, now_us
 from tinstack.core.context import request_id_of_task
-from tinstack.core.db import Database, Transaction, prepared
+from tinstack.core.db import Database, Transaction, prepared, to_json
 from tinstack.core.errors import ApiError, Conflict, OverQuota
-from tinstack.core.operations import Operation, Operations
+from tinstack.core.operations import RUNNING, Operation, Operations, OperationTaken
 
 T = TypeVar("T")
 
@@ -72,11 +72,18 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 async def create_servers(
-    db: Database, servers: Sequence[Instance], limits: Mapping[str, int], asked: Asked, *, least: int | None = None
+    db: Database,
+    servers: Sequence[Instance],
+    limits: Mapping[str, int],
+    asked: Asked,
+    *,
+    least: int | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> list[Begun]:
     """Step 7. All of one request: same project and flavor. ``least``: make fewer, down to that, where quota ends.
 
-    ``limits``: by the API's names (instances, cores, ram, server_group_members); -1 is unlimited. Raises TooMuch, GroupFull.
+    ``limits``: by the API's names (instances, cores, ram, server_group_members); -1 is unlimited. ``data``: kept with each
+    boot; ``forced_host`` in it names the one host that may be chosen. Raises TooMuch, GroupFull.
     """
     ids = [str(uuid4()) for _ in servers]
 
@@ -87,14 +94,17 @@ async def create_servers(
             tx, first.project_id, limits, first.flavor, wanted, wanted if least is None else least
         )
         await _check_group(tx, first.server_group, count, limits.get("server_group_members", -1))
-        return [await _create(tx, server, id, asked) for server, id in zip(servers[:count], ids, strict=False)]
+        return [
+            await _create(tx, server, id, asked, dict(data or {}))
+            for server, id in zip(servers[:count], ids, strict=False)
+        ]
 
     return await committed(db, work, ids[0], lambda: _made(db, servers, ids))
 
 
-async def _create(tx: Transaction, server: Instance, operation_id: str, asked: Asked) -> Begun:
+async def _create(tx: Transaction, server: Instance, operation_id: str, asked: Asked, data: dict[str, Any]) -> Begun:
     await instances.add(tx, server)
-    operation = await _open(tx, server, "boot", operation_id, asked, {}, step=7)
+    operation = await _open(tx, server, "boot", operation_id, asked, data, step=7)
     return Begun(server, operation)
 
 
@@ -266,6 +276,57 @@ async def bury(tx: Transaction, operation: Operation, server: Instance) -> bool:
         return False
     await quotas.give_back(tx, server)
     return True
+
+
+_HAND_OVER = prepared(
+    update(operations_table)
+    .where(
+        operations_table.c.id == bindparam("key"),
+        operations_table.c.state == RUNNING,
+        operations_table.c.owner == bindparam("giver"),
+    )
+    .values(
+        owner=bindparam("taker"),
+        lease_until=bindparam("until"),
+        step=bindparam("reached"),
+        attempt=bindparam("tries"),
+        data=bindparam("kept"),
+        updated_at=bindparam("now"),
+    )
+)
+_RUNNING_ON = prepared(
+    select(operations_table)
+    .join(instances_table, instances_table.c.id == operations_table.c.subject)
+    .where(
+        operations_table.c.state == RUNNING,
+        instances_table.c.host == bindparam("host"),
+        instances_table.c.deleted_at == 0,
+    )
+)
+
+
+async def hand_over(tx: Transaction, operation: Operation, owner: str, lease_seconds: float) -> None:
+    """Give the operation, as it stands in memory (step, attempt, data), to ``owner``. Raises OperationTaken."""
+    now = await tx.now()
+    until = now + int(lease_seconds * SECOND)
+    if not await tx.run(
+        _HAND_OVER,
+        key=operation.id,
+        giver=operation.owner,
+        taker=owner,
+        until=until,
+        reached=operation.step,
+        tries=operation.attempt,
+        kept=to_json(operation.data),
+        now=now,
+    ):
+        raise OperationTaken(id=operation.id)
+    operation.owner, operation.lease_until = owner, until
+
+
+async def running_on(db: Database, host: str) -> list[Operation]:
+    """What is under way for the servers of a host."""
+    return await db.all(_RUNNING_ON, Operation, host=host)
 
 
 async def committed(

@@ -117,14 +117,21 @@ class SchedulingFailed(Message):
 
 
 class ObservedServer(msgspec.Struct, frozen=True, kw_only=True):
-    """A guest that the host really has. ``power_state`` as in the compute API (1 running, 4 shut down, …)."""
+    """A guest that the host really has. ``power_state`` as in the compute API (1 running, 4 shut down, …).
+
+    ``generation``: the newest that the host has worked for; what it says of an older one does not count. 0: not known.
+    """
 
     id: str
     power_state: int
+    generation: int = 0
 
 
 class HostReport(Message):
-    """What a host has and what runs on it; cast every few seconds, it is the heartbeat too. MiB, GiB."""
+    """What a host has and what runs on it; cast every few seconds, it is the heartbeat too. MiB, GiB.
+
+    ``reserved_mib``: memory kept for the host itself; the ratios say how often vCPUs, memory and disk are sold.
+    """
 
     host: str
     provider: str
@@ -138,6 +145,10 @@ class HostReport(Message):
     cpu_info: dict[str, Any]
     servers: list[ObservedServer]
     started_at: int
+    reserved_mib: int = 0
+    cpu_ratio: float = 4.0
+    ram_ratio: float = 1.0
+    disk_ratio: float = 1.0
 
 
 class AskServer(Message):
@@ -190,7 +201,8 @@ class ServerDetails(Message):
     """All that a host needs for one operation, and the launch token that allows just that.
 
     ``kind``: boot, delete, start, stop, reboot, …; ``data``: the operation's own; ``wanted_power``: running or shutdown.
-    ``endpoints``: URLs by service type (image, network, volume).
+    ``endpoints``: URLs by service type (image, network, volume). ``attempt``: the how-manieth host of this boot it is.
+    ``vm_state``: the server's when the operation began.
     """
 
     operation_id: str
@@ -217,19 +229,23 @@ class ServerDetails(Message):
     token: str
     endpoints: dict[str, str]
     lease_seconds: float
+    attempt: int = 1
+    vm_state: str = ""
 
 
 class Renew(Message):
-    """Hold the lease longer and get a fresh token. Answer: ``Renewed``; refused when it was given to another."""
+    """Hold the lease longer, and get a fresh token where one is asked for. Answer: ``Renewed``; refused when it was given
+    to another."""
 
     operation_id: str
     owner: str
+    fresh_token: bool = True
 
 
 class Renewed(Message):
-    """The launch token from now on."""
+    """The launch token from now on; '' where none was asked for."""
 
-    token: str
+    token: str = ""
 
 
 class Progress(Message):
@@ -251,7 +267,8 @@ class Finished(Message):
 
 
 class Failed(Message):
-    """It failed at that step; everything local of the server is absent again (boot) or as before. Answer: ``Done``.
+    """It failed at that step; everything local of the server is absent again (boot) or as before.
+    Answer: ``Outcome``.
 
     ``elsewhere``: another host could do it. The conductor tries an alternate, or undoes and shows ERROR.
     """
@@ -263,6 +280,12 @@ class Failed(Message):
     elsewhere: bool
 
 
+class Outcome(Message):
+    """What became of a failed operation. ``retried``: another host is looked for."""
+
+    retried: bool = False
+
+
 # --- api --------------------------------------------------------------------------------------------
 
 
@@ -271,3 +294,9 @@ class Drive(Message):
 
     operation_id: str
     generation: int
+
+
+class NetworkChanged(Message):
+    """The addresses of a server changed: read them again. Cast by the api when the network service says so."""
+
+    server_id: str

@@ -1,16 +1,20 @@
 """Signing in: by password, token or application credential, for a scope (steps 1 and 2 of the flow).
 
-Whatever is wrong, the answer is the same 401 and takes the time of a password's hash.
+Whatever is wrong, the answer is the same 401 after the same time: a hash is computed for users who are not there too, and what
+a failure costs beyond it (counting it, say) goes under in ``REFUSAL_SECONDS``.
 """
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tinstack.core.clock import SECOND, now_us
 from tinstack.core.errors import Forbidden, NotImplementedHere, Unauthorized
 from tinstack.core.trace import Tracer
 from tinstack.identity.config import Config
-from tinstack.identity.errors import SignInRefused
+from tinstack.identity.errors import Invalid, SignInRefused
 from tinstack.identity.fernet import Token
 from tinstack.identity.passwords import Hashing
 from tinstack.identity.rows import ROOT, ApplicationCredential, User
@@ -19,6 +23,19 @@ from tinstack.identity.store import Store
 from tinstack.identity.tokens import Tokens, Valid
 
 AUTHENTICATE, ISSUE = 1, 2
+REFUSAL_SECONDS = 0.2
+KNOWN = ("password", "token", "application_credential")
+
+
+@asynccontextmanager
+async def equal_refusals() -> AsyncIterator[None]:
+    """No refusal inside comes sooner than ``REFUSAL_SECONDS``: nothing is learnt from how long it took."""
+    began = time.monotonic()
+    try:
+        yield
+    except SignInRefused:
+        await asyncio.sleep(began + REFUSAL_SECONDS - time.monotonic())
+        raise
 
 
 class Proof:
@@ -48,13 +65,17 @@ class Authentication:
         self._tokens, self._hashing, self._tracer = tokens, hashing, tracer
 
     async def authenticate(self, auth: dict[str, Any]) -> Valid:
-        """A new token. Raises SignInRefused."""
+        """A new token. Raises SignInRefused, Invalid."""
+        async with equal_refusals():
+            return await self._authenticate(auth)
+
+    async def _authenticate(self, auth: dict[str, Any]) -> Valid:
         start, began = now_us(), time.perf_counter()
         proof = Proof()
         identity = auth["identity"]
         for method in identity["methods"]:
-            if method not in identity:
-                raise SignInRefused
+            if method in KNOWN and method not in identity:
+                raise Invalid(f"The method {method} is named, but identity.{method} is not there.")
             if method == "password":
                 await self._by_password(proof, identity["password"]["user"])
             elif method == "token":

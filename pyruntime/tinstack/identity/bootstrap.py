@@ -99,7 +99,8 @@ class _Bootstrap:
         self._now = await Directory(self._store).current()
         self._domain()
         roles = self._roles(document.roles)
-        admin_project, service_project = self._project("admin", "The administrators' project."), self._project("service", "Our services' users.")
+        admin_project = self._project("admin", "The administrators' project")
+        service_project = self._project("service", "The services' users")
         admin = self._user(document.admin.name, machine=False)
         await self._person_password(admin, document.admin.password)
         for target, target_id in (("project", admin_project), ("domain", rows.DEFAULT_DOMAIN), ("system", "all")):

@@ -94,7 +94,7 @@ class Hashing:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="password")
-        self._nobody = hash_password(secrets.token_hex(16))
+        self._nobody: asyncio.Future[str] | None = None
 
     async def hash(self, password: str) -> str:
         """argon2id."""
@@ -104,7 +104,9 @@ class Hashing:
         """Whether ``given`` is right; None (nobody of that name, or no password) is wrong and takes as long."""
         if kept is not None and secret_matches(kept, given):
             return True
-        against = self._nobody if kept is None or kept.startswith(MARK) else kept
+        if self._nobody is None:
+            self._nobody = asyncio.ensure_future(self.hash(secrets.token_hex(16)))
+        against = await asyncio.shield(self._nobody) if kept is None or kept.startswith(MARK) else kept
         right = await asyncio.get_running_loop().run_in_executor(self._threads, matches, against, given)
         return right and against is kept
 

@@ -242,6 +242,11 @@ class Directory:
                 self._finished = number
             return self._snapshot
 
+    @property
+    def latest(self) -> Snapshot:
+        """What ``current`` gave last: for a request that has asked it already."""
+        return self._snapshot
+
     async def _reload(self) -> None:
         for _ in range(TRIES):
             counters = await self._store.counters()

@@ -8,11 +8,23 @@ import msgspec
 from tinstack.core.clock import now_us
 from tinstack.core.db import Duplicate
 from tinstack.identity import rows
+from tinstack.identity.authentication import equal_refusals
 from tinstack.identity.errors import Invalid, Missing, NameTaken, SignInRefused
 from tinstack.identity.identity import Identity
 from tinstack.identity.store import Writer
 
-KNOWN = {"id", "name", "domain_id", "enabled", "default_project_id", "password", "machine", "links", "password_expires_at"}
+KNOWN = {
+    "id",
+    "name",
+    "domain_id",
+    "enabled",
+    "default_project_id",
+    "password",
+    "original_password",
+    "password_expires_at",
+    "machine",
+    "links",
+}
 
 
 class PasswordUsedBefore(Invalid):
@@ -100,9 +112,10 @@ async def change_password(identity: Identity, user_id: str, original: str, wante
     """By the user itself, who shows the present one. Raises SignInRefused, PasswordUsedBefore."""
     snapshot = await identity.now()
     user = snapshot.users.get(user_id)
-    await identity.authentication.check_password(user, original)
-    if not snapshot.user_usable(user):
-        raise SignInRefused
+    async with equal_refusals():
+        await identity.authentication.check_password(user, original)
+        if not snapshot.user_usable(user):
+            raise SignInRefused
     count = identity.config.unique_last_passwords
     if count and await identity.hashing.any(await identity.store.last_passwords(user_id, count), wanted):
         raise PasswordUsedBefore(count=count)

@@ -1,5 +1,6 @@
 """Extensions that the API is made of, and migrations. Source: compute API reference, "Extensions", "Migrations"."""
 
+from tinstack.api.handlers.servers import visible
 from tinstack.api.parts import Compute
 from tinstack.api.views import Body
 from tinstack.core.errors import NotFound
@@ -73,3 +74,20 @@ async def show(request: Request, service: Compute) -> Body:
 async def migrations(request: Request, service: Compute) -> Body:
     """``GET /os-migrations``: servers do not move between hosts yet, so there are none."""
     return {"migrations": []}
+
+
+async def server_migrations(request: Request, service: Compute) -> Body:
+    """``GET /servers/{id}/migrations``: none is under way."""
+    await visible(request, service, "servers:show")
+    return {"migrations": []}
+
+
+async def password(request: Request, service: Compute) -> Body:
+    """``GET /servers/{id}/os-server-password``: no guest has told one."""
+    await visible(request, service, "os-server-password:show")
+    return {"password": ""}
+
+
+async def clear_password(request: Request, service: Compute) -> None:
+    """``DELETE /servers/{id}/os-server-password``: there is none to forget."""
+    await visible(request, service, "os-server-password:clear")

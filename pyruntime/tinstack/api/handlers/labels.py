@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from tinstack.api.errors import Invalid, ServerNotFound, TooMany
+from tinstack.api.errors import Invalid, TooMany
 from tinstack.api.handlers.servers import visible
 from tinstack.api.parts import Compute
 from tinstack.api.schemas.words import TAG
 from tinstack.api.views import API, Body
 from tinstack.computedb import details, quota_limits
+from tinstack.computedb.instances import ServerNotFound
 from tinstack.computedb.rows import Instance
 from tinstack.core.clock import now_us
 from tinstack.core.errors import NotFound
@@ -107,7 +108,9 @@ async def add_tag(request: Request, service: Compute) -> Response:
     row, tag = await visible(request, service, "os-server-tags:update"), request.path["tag"]
     problem = _TAG.check(tag)
     if problem:
-        raise Invalid(f"Tag '{tag}' is invalid. It must be a non empty string without characters '/' and ',': {problem[1]}")
+        raise Invalid(
+            f"Tag '{tag}' is invalid. It must be a non empty string without characters '/' and ',': {problem[1]}"
+        )
     if tag in row.tags:
         return Response(204)
 

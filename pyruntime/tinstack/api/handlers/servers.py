@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tinstack.api.errors import Invalid, ServerNotFound
-from tinstack.api.filters import wanted_of
+from tinstack.api import networks
+from tinstack.api.filters import listing_of
 from tinstack.api.hosts import fleet_of
 from tinstack.api.parts import Compute
-from tinstack.api.schemas.words import truth
 from tinstack.api.views import API, Body
 from tinstack.api.views.servers import ServerView, addresses
-from tinstack.computedb import details, listing
+from tinstack.computedb import details, instances
+from tinstack.computedb.instances import ServerNotFound
 from tinstack.computedb.rows import Instance
 from tinstack.core.clock import now_us
 from tinstack.core.errors import NotFound
@@ -22,8 +22,8 @@ DETAIL_RULE = "os_compute_api:servers:detail"
 async def visible(request: Request, service: Compute, rule: str) -> Instance:
     """The server in the path: 404 unless it is there and the caller's project's (admin: anyone's), then the policy, 403."""
     id = request.path["server_id"]
-    row = await listing.get(service.db, id)
-    if row is None or row.deleted_at or request.visible_project() not in (None, row.project_id):
+    row = await instances.get(service.db, id)
+    if row is None or request.visible_project() not in (None, row.project_id):
         request.authorized = True
         raise ServerNotFound(id=id)
     request.authorize(f"os_compute_api:{rule}", {"project_id": row.project_id, "user_id": row.user_id})
@@ -48,38 +48,21 @@ def _with_links(request: Request, rows: list[Any], page: Page, shown: list[Body]
 
 async def index(request: Request, service: Compute) -> Body:
     """``GET /servers``."""
-    wanted, page = wanted_of(request, service, "index")
+    wanted, page = await listing_of(request, service, "index")
     if wanted is None:
         return {"servers": []}
-    try:
-        rows = await listing.brief(service.db, wanted)
-    except listing.MarkerNotFound as error:
-        raise Invalid(f"marker [{page.marker}] not found") from error
-    root = request.root_url
-    shown: list[Body] = [
-        {
-            "id": row.id,
-            "name": row.name,
-            "links": [
-                {"rel": "self", "href": f"{root}{API}/servers/{row.id}"},
-                {"rel": "bookmark", "href": f"{root}/servers/{row.id}"},
-            ],
-        }
-        for row in rows
-    ]
-    return _with_links(request, rows, page, shown, "/servers")
+    rows = await instances.page(service.db, wanted)
+    view = ServerView(request)
+    return _with_links(request, rows, page, [view.brief(row) for row in rows], "/servers")
 
 
 async def detail(request: Request, service: Compute) -> Body:
     """``GET /servers/detail``: one query."""
-    wanted, page = wanted_of(request, service, "detail")
+    wanted, page = await listing_of(request, service, "detail")
     if wanted is None:
         return {"servers": []}
+    rows = await instances.page(service.db, wanted)
     view = await view_of(request, service)
-    try:
-        rows = await listing.detail(service.db, wanted, wide=view.attributes)
-    except listing.MarkerNotFound as error:
-        raise Invalid(f"marker [{page.marker}] not found") from error
     return _with_links(request, rows, page, [view.detail(row) for row in rows], "/servers/detail")
 
 
@@ -127,12 +110,5 @@ async def ips_of_network(request: Request, service: Compute) -> Body:
 
 async def security_groups(request: Request, service: Compute) -> Body:
     """``GET /servers/{id}/os-security-groups``: the network service's groups of the server's ports."""
-    from tinstack.api import networks
-
     row = await visible(request, service, "os-security-groups:list")
     return {"security_groups": await networks.groups_of_server(service, request.context, row)}
-
-
-def wants_many(body: Body) -> bool:
-    """Whether a create request asks for a reservation instead of a server."""
-    return truth(body["server"].get("return_reservation_id", False))

@@ -5,7 +5,7 @@ import os
 from tinstack.api.metadata.guests import guest_of
 from tinstack.api.metadata.signature import Signers
 from tinstack.api.parts import Compute
-from tinstack.computedb import listing
+from tinstack.computedb import instances
 from tinstack.core import guestdata
 from tinstack.core.context import Context
 from tinstack.core.errors import ApiError, NotFound, Unauthorized
@@ -29,8 +29,8 @@ class Metadata:
     async def guest(self, request: Request) -> Guest:
         """The guest that the signed request is for. Raises NotFound, 404, for one that is gone or of another project."""
         signed = await self.signers.check(request)
-        row = await listing.get(self.compute.db, signed.instance_id)
-        if row is None or row.deleted_at or row.project_id != signed.project_id:
+        row = await instances.get(self.compute.db, signed.instance_id)
+        if row is None or row.project_id != signed.project_id:
             raise NotFound("There is no such instance.")
         return guest_of(row, self.compute.config)
 

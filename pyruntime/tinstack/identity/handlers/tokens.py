@@ -37,7 +37,7 @@ async def create_launch(request: Request, identity: Identity) -> Response:
 
 async def _subject(request: Request, identity: Identity, rule: str) -> tuple[Valid, bytes]:
     try:
-        valid, body = await identity.tokens.validated_body(request.header(SUBJECT) or "")
+        valid, body = identity.tokens.validated_body(request.header(SUBJECT) or "")
     except Unauthorized as error:
         raise TokenMissing from error
     request.authorize(rule, {"token": {"user_id": valid.user.id}})

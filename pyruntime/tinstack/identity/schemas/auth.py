@@ -5,12 +5,15 @@ from tinstack.identity.schemas.words import TEXT, body, object_of
 _PASSWORD = {"type": "string", "maxLength": 4096}
 _REFERENCE = object_of(id=TEXT, name=TEXT)
 _USER = {**object_of(id=TEXT, name=TEXT, domain=_REFERENCE), "anyOf": [{"required": ["id"]}, {"required": ["name", "domain"]}]}
+_PERSON = {**_USER, "properties": {**_USER["properties"], "password": _PASSWORD}, "required": ["password"]}
 _IDENTITY = object_of(
     ["methods"],
     methods={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 4},
-    password=object_of(["user"], user={**_USER, "properties": {**_USER["properties"], "password": _PASSWORD}, "required": ["password"]}),
+    password=object_of(["user"], user=_PERSON),
     token=object_of(["id"], id=TEXT),
-    application_credential=object_of(["secret"], id=TEXT, name=TEXT, secret=_PASSWORD, user=object_of(id=TEXT, name=TEXT, domain=_REFERENCE)),
+    application_credential=object_of(
+        ["secret"], id=TEXT, name=TEXT, secret=_PASSWORD, user=object_of(id=TEXT, name=TEXT, domain=_REFERENCE)
+    ),
 )
 _SCOPE = {
     "type": ["object", "string"],

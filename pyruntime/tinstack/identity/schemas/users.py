@@ -1,6 +1,17 @@
 """Bodies of users and groups."""
 
-from tinstack.identity.schemas.words import BOOLEAN, ID, NAME, OPTIONS, PASSWORD, TEXT, body, changes, nullable, object_of
+from tinstack.identity.schemas.words import (
+    BOOLEAN,
+    ID,
+    NAME,
+    OPTIONS,
+    PASSWORD,
+    TEXT,
+    body,
+    changes,
+    nullable,
+    object_of,
+)
 
 _USER = object_of(
     ["name"],

@@ -54,7 +54,7 @@ class Agent:
             state = await self.bus.call(rpc.TOPIC, rpc.AskHostState(host=self.config.host), rpc.HostNetworkState)
         except ApiError as error:
             log.warning("the wanted state can't be had, all stays as it is: %s", error.text)
-            asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._looking.nudge)
+            self._look_again_soon()
             return
         began = time.perf_counter()
         outcome = await asyncio.to_thread(self.host.make, state)
@@ -67,7 +67,14 @@ class Agent:
             milliseconds = (time.perf_counter() - began) * 1000
             log.info("generation %d: %d changes in %.0f ms", state.generation, outcome.changes, milliseconds)
         done = rpc.Applied(host=self.config.host, generation=state.generation, up=outcome.up, errors=errors)
-        await self.bus.cast(rpc.TOPIC, done)
+        try:
+            await self.bus.cast(rpc.TOPIC, done)
+        except ApiError as error:
+            log.warning("what was made can't be reported yet: %s", error.text)
+            self._look_again_soon()
+
+    def _look_again_soon(self) -> None:
+        asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._looking.nudge)
 
     async def report(self) -> None:
         """The heartbeat."""

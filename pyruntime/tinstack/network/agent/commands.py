@@ -8,6 +8,7 @@ from tinstack.core.errors import ApiError
 from tinstack.network.agent.model import Line
 
 SECONDS = 30
+_PLAIN = {"Unknown device type": "this host's kernel has no interfaces of this type"}
 _FAILED = re.compile(r"Command failed -:(\d+)")
 
 
@@ -46,7 +47,8 @@ def failures(said: str) -> list[tuple[int, str]]:
             found.append((int(match[1]), reason or "no reason given."))
             reason = ""
         elif text.strip():
-            reason = text.strip().removeprefix("Error: ").removeprefix("RTNETLINK answers: ").rstrip(".") + "."
+            said_why = text.strip().removeprefix("Error: ").removeprefix("RTNETLINK answers: ").rstrip(".")
+            reason = _PLAIN.get(said_why, said_why) + "."
     return found
 
 

@@ -13,7 +13,7 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
 
     auth: AuthConfig = msgspec.field(default_factory=lambda: AuthConfig(auth_url=""))
     tunnel_ip: str
-    roles: list[str] = ["l2"]
+    roles: list[str] = msgspec.field(default_factory=lambda: ["l2"])
     physical_networks: dict[str, str] = {}
     look_seconds: float = 30.0
     report_seconds: float = 10.0

@@ -2,7 +2,8 @@
 
 One instance per network, as unit ``tinstack-dhcp@<network>.service`` inside the namespace ``dhcp-<network>``. Every port has a
 file of its own in ``hosts`` (lease) and ``names`` (DNS), which dnsmasq reads as soon as it appears; when one is changed or
-goes, dnsmasq reads all again (SIGHUP): it would keep the old lease, and refuse its address to another port.
+goes, dnsmasq reads all again (SIGHUP) and is sent a release: it would keep the old line and lease, and refuse the address to
+another port.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,11 +19,14 @@ LEASE_SECONDS = 86400
 CONFIGURATION = "dnsmasq.conf"
 
 
-class Server(msgspec.Struct, frozen=True):
-    """The DHCP server of a network: path below its folder → content."""
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """The DHCP server of a network. ``files``: path below its folder → content; ``device``, ``mac``, ``ip``: its port."""
 
     network_id: str
     files: dict[str, str]
+    device: str
+    mac: str
+    ip: str | None
 
 
 def served(network: WantedNetwork) -> list[WantedSubnet]:
@@ -44,7 +48,8 @@ def server(network: WantedNetwork, port: WantedPort, hosts: Iterable[DhcpHost], 
             leases.setdefault(host.port_id, []).append(f"{fields.mac(host.mac)},{ip},{name}")
     files |= {f"hosts/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in leases.items()}
     files |= {f"names/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in known.items()}
-    return Server(network.id, files)
+    own = [fields.address(one.ip) for one in port.addresses if ":" not in one.ip]
+    return Server(network_id=network.id, files=files, device=port.device, mac=port.mac, ip=own[0] if own else None)
 
 
 def _configuration(network: WantedNetwork, port: WantedPort, folder: str) -> str:

@@ -17,8 +17,10 @@ class Malformed(ApiError):
 
 
 def address(text: str) -> str:
-    """An IPv4 or IPv6 address. Raises Malformed."""
+    """An IPv4 or IPv6 address without a zone. Raises Malformed."""
     try:
+        if "%" in text:
+            raise ValueError("a zone")
         return str(ipaddress.ip_address(text))
     except ValueError as error:
         raise Malformed(f"'{text}' is no IP address.") from error
@@ -27,7 +29,7 @@ def address(text: str) -> str:
 def interface(ip: str, prefix: int) -> str:
     """An address with its prefix length, as an interface has it. Raises Malformed."""
     try:
-        return str(ipaddress.ip_interface(f"{ip}/{prefix}"))
+        return str(ipaddress.ip_interface(f"{address(ip)}/{prefix}"))
     except ValueError as error:
         raise Malformed(f"'{ip}/{prefix}' is no address with a prefix.") from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from tinstack.core.errors import ApiError
-from tinstack.network.agent import announce, commands, dhcp, names, netns, nft, observe, plans
+from tinstack.network.agent import announce, commands, dhcp, names, netns, nft, observe, plans, release
 from tinstack.network.agent.files import read_all, write_all
 from tinstack.network.agent.layout import Layout, lay_out
 from tinstack.network.agent.model import Line, Space
@@ -93,9 +93,7 @@ class _Making:
         if self.renewed:
             log.info("namespaces: %s", ", ".join(sorted(self.renewed)))
             self.changes += len(self.renewed)
-            self._guarded(
-                "host", self.host.units.tell, "restart", [names.SPACE_UNIT.format(name) for name in self.renewed]
-            )
+            self._guarded("host", self.host.units.tell, "restart", map(names.SPACE_UNIT.format, self.renewed))
         for name in self.renewed:
             self._guarded(self.layout.spaces[name].owner, self._settings, self.layout.spaces[name])
 
@@ -104,13 +102,20 @@ class _Making:
         if unwanted:
             log.info("namespaces removed: %s", ", ".join(sorted(unwanted)))
             self.changes += len(unwanted)
-            self._guarded("host", self.host.units.tell, "stop", [names.SPACE_UNIT.format(name) for name in unwanted])
+            self._guarded("host", self._stop_spaces, unwanted)
+
+    def _stop_spaces(self, unwanted: set[str]) -> None:
+        """One that was not made by its unit is taken over by it first."""
+        self.host.units.tell("stop", map(names.SPACE_UNIT.format, unwanted))
+        foreign = [names.SPACE_UNIT.format(name) for name in unwanted & netns.ours()]
+        self.host.units.tell("restart", foreign)
+        self.host.units.tell("stop", foreign)
 
     def _host(self) -> None:
         wanted = self.layout.host
-        plan = plans.host_plan(
-            self.seen, wanted, sorted(set(self.host.physical_networks.values())), ipv6=(SYSCTL / "ipv6").exists()
-        )
+        physical = sorted(set(self.host.physical_networks.values()))
+        ipv6 = (SYSCTL / "ipv6").exists()
+        plan = plans.host_plan(self.seen, wanted, physical, renewed=self.renewed, ipv6=ipv6)
         self._batch("ip", plan.removals)
         try:
             self._rules(wanted)
@@ -164,7 +169,7 @@ class _Making:
     def _stop_dhcp(self) -> None:
         if not self.host.dhcp_dir.is_dir():
             return
-        gone = {entry.name for entry in self.host.dhcp_dir.iterdir()} - set(self.layout.dhcp)
+        gone = {entry.name for entry in self.host.dhcp_dir.iterdir()} - set(self.layout.servers)
         for network_id in gone:
             log.info("DHCP of %s is stopped", network_id)
             self.changes += 1
@@ -172,15 +177,16 @@ class _Making:
             write_all(self.host.dhcp_dir / network_id, None)
 
     def _dhcp(self) -> None:
-        if not self.layout.dhcp:
+        if not self.layout.servers:
             return
         states = self.host.units.states(names.DHCP_UNIT.format("*"))
-        for network_id, server in self.layout.dhcp.items():
+        for network_id, server in self.layout.servers.items():
             self._guarded(network_id, self._dhcp_server, server, states.get(names.DHCP_UNIT.format(network_id), ""))
 
     def _dhcp_server(self, server: dhcp.Server, state: str) -> None:
         folder = self.host.dhcp_dir / server.network_id
-        change = dhcp.change(read_all(folder), server.files)
+        before = read_all(folder)
+        change = dhcp.change(before, server.files)
         if change.write or change.remove:
             log.info("DHCP of %s: %d written, %d removed", server.network_id, len(change.write), len(change.remove))
             self.changes += len(change.write) + len(change.remove)
@@ -194,6 +200,9 @@ class _Making:
             self.host.units.tell("restart", [unit])
         elif change.then == "reload":
             self.host.units.tell("reload", [unit])
+            gone = release.leases(before) - release.leases(server.files)
+            if gone and server.ip:
+                release.release(server.device, sorted(gone), server.mac, server.ip)
 
     def _wired(self) -> list[str]:
         """Ports whose interface is in its bridge and up; why not, for each other port."""

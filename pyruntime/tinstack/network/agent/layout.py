@@ -13,8 +13,9 @@ from tinstack.network.agent import dhcp, fields, names, rules
 from tinstack.network.agent.model import Link, Route, SeenLink, Space
 from tinstack.network.rpc import HostNetworkState, WantedNetwork, WantedPort, WantedRouter
 
-ROUTES_PACKETS = {"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"}
 HEARS_NO_ROUTERS = {"ipv6/conf/default/accept_ra": "0", "ipv6/conf/all/accept_ra": "0"}
+ROUTER_SETTINGS = {**HEARS_NO_ROUTERS, "ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1"}
+DHCP_SETTINGS = {**HEARS_NO_ROUTERS, "ipv4/ip_forward": "0", "ipv6/conf/all/forwarding": "0"}
 
 
 class Unfit(ApiError):
@@ -24,12 +25,12 @@ class Unfit(ApiError):
 
 
 class Layout(msgspec.Struct, kw_only=True):
-    """All that this host should have. ``ports``: port id → its interface in the host's own namespace; ``doors``: namespace
-    → the networks whose guests ask for metadata there; ``errors``: id → sentence."""
+    """All that this host should have. ``servers``: of DHCP, by network; ``ports``: port id → its interface in the host's own
+    namespace; ``doors``: namespace → the networks whose guests ask for metadata there; ``errors``: id → sentence."""
 
     host: Space
     spaces: dict[str, Space] = {}
-    dhcp: dict[str, dhcp.Server] = {}
+    servers: dict[str, dhcp.Server] = {}
     ports: dict[str, Link] = {}
     doors: dict[str, list[str]] = {}
     errors: dict[str, str] = {}
@@ -212,7 +213,7 @@ def _lay_router(
     if not names.UUID.fullmatch(router.id):
         raise Unfit(f"The router's id '{router.id}' is no UUID.")
     name = names.router_space(router.id)
-    space = Space(name=name, owner=router.id, settings={**HEARS_NO_ROUTERS, **ROUTES_PACKETS})
+    space = Space(name=name, owner=router.id, settings=ROUTER_SETTINGS)
     space.links["lo"] = _loopback(router.id, f"{names.METADATA_IP}/32")
     layout.spaces[name] = space
     layout.doors[name] = []
@@ -247,7 +248,7 @@ def _lay_dhcp(
         raise Unfit(f"The DHCP port {network.dhcp_port} is not among this host's ports.")
     _network_of(port, {network.id: network})
     name = names.dhcp_space(network.id)
-    space = Space(name=name, owner=network.id, settings=HEARS_NO_ROUTERS)
+    space = Space(name=name, owner=network.id, settings=DHCP_SETTINGS)
     space.links["lo"] = _loopback(network.id)
     _lay_veth(layout, space, port, network, [f"{names.METADATA_IP}/32"])
     gateways = [subnet.gateway_ip for subnet in dhcp.served(network) if subnet.gateway_ip]
@@ -256,4 +257,4 @@ def _lay_dhcp(
     layout.spaces[name] = space
     layout.doors[name] = [network.id]
     hosts = [host for host in state.dhcp_hosts if host.network_id == network.id]
-    layout.dhcp[network.id] = dhcp.server(network, port, hosts, folder)
+    layout.servers[network.id] = dhcp.server(network, port, hosts, folder)

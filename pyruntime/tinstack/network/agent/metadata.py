@@ -67,6 +67,7 @@ def headers(asked: Mapping[str, str], guest: Guest, address: str, known: Book) -
     """Those of the request to the service: a few of the guest's, and ours, which the guest can't set."""
     kept = {name: value for name, value in asked.items() if name.lower() in PASSED_ON}
     return kept | {
+        "Accept-Encoding": "identity",
         "X-Forwarded-For": address,
         "X-Instance-ID": guest.device_id,
         "X-Tenant-ID": guest.project_id,

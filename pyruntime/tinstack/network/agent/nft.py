@@ -42,9 +42,8 @@ class Tables:
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
-        self._loaded: dict[str, Loaded] = {}
-        if memory.exists():
-            self._loaded = msgspec.json.decode(memory.read_bytes(), type=dict[str, Loaded])
+        self._loaded = _remembered(memory)
+        self._written = dict(self._loaded)
         self._fresh: dict[str, tuple[str, str, str]] = {}
 
     def load(self, space: str, family: str, text: str | None, seen: Listing | None) -> bool:
@@ -64,16 +63,24 @@ class Tables:
 
     def settle(self, spaces: set[str]) -> None:
         """Remember how the kernel prints what was loaded; forget namespaces that are gone."""
-        before = dict(self._loaded)
         for key, (space, family, digest) in self._fresh.items():
             if (seen := listing(space, family)) is not None:
                 self._loaded[key] = Loaded(digest, seen.digest)
         self._fresh = {}
         self._loaded = {key: kept for key, kept in self._loaded.items() if key.partition("/")[0] in {"", *spaces}}
-        if self._loaded != before:
+        if self._loaded != self._written:
             new = self._memory.with_suffix(".new")
             new.write_bytes(msgspec.json.encode(self._loaded))
             os.replace(new, self._memory)
+            self._written = dict(self._loaded)
+
+
+def _remembered(memory: Path) -> dict[str, Loaded]:
+    """Without a readable file all tables are loaded once more, which harms nobody."""
+    try:
+        return msgspec.json.decode(memory.read_bytes(), type=dict[str, Loaded])
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
 
 
 def replacement(family: str, text: str) -> str:

@@ -28,12 +28,20 @@ class HostPlan(msgspec.Struct, kw_only=True):
         return not (self.removals or self.additions or self.flooding)
 
 
-def host_plan(seen: SeenSpace, wanted: Space, physical: Collection[str], *, ipv6: bool = True) -> HostPlan:
-    """The host's own namespace. ``physical``: interfaces that may be taken into our bridges and are given back."""
+def host_plan(
+    seen: SeenSpace, wanted: Space, physical: Collection[str], *, renewed: Collection[str] = (), ipv6: bool = True
+) -> HostPlan:
+    """The host's own namespace. ``physical``: interfaces that may be taken into our bridges and are given back;
+    ``renewed``: namespaces that were just made, so that no veth can lead into them yet."""
     goes = [
         name
         for name, link in seen.links.items()
-        if OURS.fullmatch(name) and (name not in wanted.links or not same_kind(link, wanted.links[name]))
+        if OURS.fullmatch(name)
+        and (
+            name not in wanted.links
+            or not same_kind(link, wanted.links[name])
+            or (wanted.links[name].space is not None and wanted.links[name].space in renewed)
+        )
     ]
     stays = {name: link for name, link in seen.links.items() if name not in goes}
     removals = [Line(f"link delete dev {name}", _owner(wanted, name)) for name in goes]

@@ -1,0 +1,102 @@
+"""Operations on servers that are there: who asks, locks, and telling the host to look. No HTTP bodies, no SQL."""
+
+from collections.abc import Collection
+from typing import Any
+
+from tinstack.api.errors import ServerLocked
+from tinstack.api.parts import Compute
+from tinstack.compute import rpc as compute_rpc
+from tinstack.computedb import actions, instances, store
+from tinstack.computedb.actions import Action
+from tinstack.computedb.rows import Instance
+from tinstack.computedb.store import OPERATIONS, Asked, Begun
+from tinstack.conductor import rpc as conductor
+from tinstack.core.clock import now_us
+from tinstack.core.db import Transaction
+from tinstack.core.http import Request
+
+
+def asked_by(compute: Compute, request: Request, deadline_seconds: float) -> Asked:
+    """This request, driven by this process until another takes over."""
+    return Asked(
+        request_id=request.request_id,
+        user_id=request.user_id,
+        project_id=request.project_id,
+        owner=compute.owner,
+        lease_seconds=compute.config.owner_lease_seconds,
+        deadline_seconds=deadline_seconds,
+    )
+
+
+def check_unlocked(request: Request, row: Instance) -> None:
+    """Raises ServerLocked, 409, unless it is admin who asks."""
+    if row.locked_by is not None and not request.context.is_admin:
+        raise ServerLocked(id=row.id)
+
+
+async def operate(
+    compute: Compute,
+    request: Request,
+    row: Instance,
+    kind: str,
+    *,
+    data: dict[str, Any] | None = None,
+    vm_states: Collection[str] | None = None,
+) -> Begun:
+    """Swap the state and open the operation, then tell its host (or, where it has none, the conductor).
+
+    Raises WrongState and ServerLocked (409), ServerNotFound. Where nobody can be told, the lease runs out and the
+    conductor goes on.
+    """
+    check_unlocked(request, row)
+    asked = asked_by(compute, request, compute.config.action_deadline_seconds)
+    begun = await store.start_operation(compute.db, row.id, kind, asked, data=data, vm_states=vm_states)
+    compute.in_background(_tell(compute, begun), f"telling of {kind} of server {row.id}")
+    return begun
+
+
+async def _tell(compute: Compute, begun: Begun) -> None:
+    server, operation = begun.server, begun.operation
+    if server.host is None:
+        drive = conductor.Drive(operation_id=operation.id, generation=operation.generation)
+        await compute.bus.cast(conductor.TOPIC, drive)
+        return
+    look = compute_rpc.Look(server_id=server.id, operation_id=operation.id, generation=operation.generation)
+    await compute.bus.cast(compute_rpc.topic(server.host), look)
+
+
+async def note(compute: Compute, request: Request, row: Instance, action: str) -> None:
+    """An action that is over as soon as it is asked."""
+    now = now_us()
+
+    async def work(tx: Transaction) -> None:
+        await actions.add(tx, _action(request, row, action, now))
+
+    await compute.db.transact(work)
+
+
+def _action(request: Request, row: Instance, action: str, now: int) -> Action:
+    return Action(
+        request_id=request.request_id,
+        instance_id=row.id,
+        action=action,
+        user_id=request.user_id,
+        project_id=request.project_id,
+        started_at=now,
+        updated_at=now,
+        finished_at=now,
+    )
+
+
+async def reset_state(compute: Compute, request: Request, row: Instance, state: str) -> None:
+    """Say what state a server is in, and end what is under way for it: whoever works for it is refused from now on."""
+
+    async def work(tx: Transaction) -> None:
+        server = await instances.locked(tx, row.id)
+        for operation in await OPERATIONS.running(tx, server.id):
+            await OPERATIONS.end(tx, operation.id, {"superseded": "resetState"})
+            await actions.finish(tx, operation.id, failed=True)
+        await instances.write(tx, server.id, vm_state=state, task_state=None, generation=server.generation + 1)
+        await actions.add(tx, _action(request, row, "resetState", now_us()))
+
+    await compute.db.transact(work)

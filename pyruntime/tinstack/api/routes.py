@@ -1,0 +1,208 @@
+"""Every operation of the compute API, one line each, in the order of its reference."""
+
+from typing import Any
+
+from tinstack.api.handlers import (
+    actions,
+    aggregates,
+    attachments,
+    create,
+    events,
+    extensions,
+    flavors,
+    groups,
+    hypervisors,
+    keypairs,
+    labels,
+    quotas,
+    records,
+    servers,
+    services,
+    usage,
+    versions,
+)
+from tinstack.api.schemas import actions as act
+from tinstack.api.schemas import admin
+from tinstack.api.schemas import flavors as flavor
+from tinstack.api.schemas import keypairs as keys
+from tinstack.api.schemas import servers as body
+from tinstack.core.http import Route, since
+from tinstack.core.http.routes import Handler, SchemaVersions
+
+N = "os_compute_api:"
+ACTION = "/servers/{server_id}/action"
+
+VERSIONS = [
+    Route("GET", "", versions.index, public=True),
+    Route("GET", "/v2", versions.show_v2, public=True),
+    Route("GET", "/v2.1", versions.show_v2_1, public=True),
+]
+
+SERVERS = [
+    #     method    path                                      handler                  policy
+    Route("GET",    "/servers",                               servers.index,           N + "servers:index"),
+    Route("POST",   "/servers",                               create.create,           N + "servers:create",
+          body=body.CREATE, status=202),
+    Route("GET",    "/servers/detail",                        servers.detail,          N + "servers:detail"),
+    Route("GET",    "/servers/{server_id}",                   servers.show,            checked=True),
+    Route("PUT",    "/servers/{server_id}",                   servers.update,          checked=True, body=body.UPDATE),
+    Route("DELETE", "/servers/{server_id}",                   actions.delete,          checked=True),
+    Route("GET",    "/servers/{server_id}/ips",               servers.ips,             checked=True),
+    Route("GET",    "/servers/{server_id}/ips/{network}",     servers.ips_of_network,  checked=True),
+    Route("GET",    "/servers/{server_id}/diagnostics",       actions.diagnostics,     checked=True),
+    Route("GET",    "/servers/{server_id}/os-security-groups", servers.security_groups, checked=True),
+    Route("GET",    "/servers/{server_id}/migrations",        extensions.server_migrations, checked=True, first="2.23"),
+    Route("POST",   "/servers/{server_id}/remote-consoles",   attachments.missing,     checked=True, first="2.6"),
+    Route("GET",    "/servers/{server_id}/os-server-password", extensions.password,    checked=True),
+    Route("DELETE", "/servers/{server_id}/os-server-password", extensions.clear_password, checked=True),
+    Route("GET",    "/servers/{server_id}/tinstack-trace",    records.trace,           checked=True),
+
+    Route("GET",    "/servers/{server_id}/metadata",          labels.metadata,         checked=True),
+    Route("POST",   "/servers/{server_id}/metadata",          labels.add_metadata,     checked=True,
+          body=body.METADATA_SET, status=200),
+    Route("PUT",    "/servers/{server_id}/metadata",          labels.set_metadata,     checked=True, body=body.METADATA_SET),
+    Route("GET",    "/servers/{server_id}/metadata/{key}",    labels.metadata_item,    checked=True),
+    Route("PUT",    "/servers/{server_id}/metadata/{key}",    labels.set_metadata_item, checked=True, body=body.METADATA_ITEM),
+    Route("DELETE", "/servers/{server_id}/metadata/{key}",    labels.delete_metadata_item, checked=True),
+
+    Route("GET",    "/servers/{server_id}/tags",              labels.tags,             checked=True, first="2.26"),
+    Route("PUT",    "/servers/{server_id}/tags",              labels.set_tags,         checked=True, first="2.26",
+          body=body.TAGS_SET),
+    Route("DELETE", "/servers/{server_id}/tags",              labels.delete_tags,      checked=True, first="2.26"),
+    Route("GET",    "/servers/{server_id}/tags/{tag}",        labels.has_tag,          checked=True, first="2.26", status=204),
+    Route("PUT",    "/servers/{server_id}/tags/{tag}",        labels.add_tag,          checked=True, first="2.26", status=201),
+    Route("DELETE", "/servers/{server_id}/tags/{tag}",        labels.delete_tag,       checked=True, first="2.26"),
+
+    Route("GET",    "/servers/{server_id}/os-instance-actions", records.index,         checked=True),
+    Route("GET",    "/servers/{server_id}/os-instance-actions/{request_id}", records.show, checked=True),
+
+    Route("GET",    "/servers/{server_id}/os-interface",      attachments.interfaces,  checked=True),
+    Route("POST",   "/servers/{server_id}/os-interface",      attachments.missing,     checked=True),
+    Route("GET",    "/servers/{server_id}/os-interface/{port_id}", attachments.interface, checked=True),
+    Route("DELETE", "/servers/{server_id}/os-interface/{port_id}", attachments.missing, checked=True),
+    Route("GET",    "/servers/{server_id}/os-volume_attachments", attachments.volumes, checked=True),
+    Route("POST",   "/servers/{server_id}/os-volume_attachments", attachments.missing, checked=True),
+    Route("GET",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.volume, checked=True),
+    Route("PUT",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.missing, checked=True),
+    Route("DELETE", "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.missing, checked=True),
+]  # fmt: skip
+
+_ACCEPTED: list[tuple[str, Handler, dict[str, Any] | SchemaVersions]] = [
+    ("os-start", actions.start, act.bare("os-start")),
+    ("os-stop", actions.stop, act.bare("os-stop")),
+    ("reboot", actions.reboot, act.REBOOT),
+    ("pause", actions.pause, act.bare("pause")),
+    ("unpause", actions.unpause, act.bare("unpause")),
+    ("suspend", actions.suspend, act.bare("suspend")),
+    ("resume", actions.resume, act.bare("resume")),
+    ("lock", actions.lock, act.LOCK),
+    ("unlock", actions.unlock, act.bare("unlock")),
+    ("forceDelete", actions.force_delete, act.bare("forceDelete")),
+    ("restore", actions.restore, act.bare("restore")),
+    ("os-resetState", actions.reset, act.RESET_STATE),
+    ("addSecurityGroup", actions.add_group, act.ADD_GROUP),
+    ("removeSecurityGroup", actions.remove_group, act.REMOVE_GROUP),
+    *((name, actions.missing, act.bare(name)) for name in actions.MISSING),
+]
+
+ACTIONS = [
+    *(Route("POST", ACTION, handler, checked=True, action=name, body=schema, status=202) for name, handler, schema in _ACCEPTED),
+    Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
+]  # fmt: skip
+
+FLAVORS = [
+    Route("GET",    "/flavors",                               flavors.index,           N + "servers:index"),
+    Route("POST",   "/flavors",                               flavors.create,          N + "os-flavor-manage:create",
+          body=flavor.CREATE, status=200),
+    Route("GET",    "/flavors/detail",                        flavors.detail,          N + "servers:index"),
+    Route("GET",    "/flavors/{flavor_id}",                   flavors.show,            N + "servers:index"),
+    Route("PUT",    "/flavors/{flavor_id}",                   flavors.update,          N + "os-flavor-manage:update",
+          body=flavor.UPDATE, first="2.55"),
+    Route("DELETE", "/flavors/{flavor_id}",                   flavors.delete,          N + "os-flavor-manage:delete", status=202),
+    Route("GET",    "/flavors/{flavor_id}/os-flavor-access",  flavors.access,          N + "os-flavor-access"),
+    Route("POST",   "/flavors/{flavor_id}/action",            flavors.add_access,      N + "os-flavor-access:add_tenant_access",
+          action="addTenantAccess", body=flavor.ADD_ACCESS, status=200),
+    Route("POST",   "/flavors/{flavor_id}/action",            flavors.remove_access,   N + "os-flavor-access:remove_tenant_access",
+          action="removeTenantAccess", body=flavor.REMOVE_ACCESS, status=200),
+    Route("GET",    "/flavors/{flavor_id}/os-extra_specs",    flavors.specs,           N + "os-flavor-extra-specs:index"),
+    Route("POST",   "/flavors/{flavor_id}/os-extra_specs",    flavors.set_specs,       N + "os-flavor-extra-specs:create",
+          body=flavor.SPECS, status=200),
+    Route("GET",    "/flavors/{flavor_id}/os-extra_specs/{key}", flavors.spec,         N + "os-flavor-extra-specs:show"),
+    Route("PUT",    "/flavors/{flavor_id}/os-extra_specs/{key}", flavors.set_spec,     N + "os-flavor-extra-specs:update",
+          body=flavor.SPEC),
+    Route("DELETE", "/flavors/{flavor_id}/os-extra_specs/{key}", flavors.delete_spec,  N + "os-flavor-extra-specs:delete", status=200),
+
+    Route("GET",    "/os-keypairs",                           keypairs.index,          checked=True, query=keys.INDEX),
+    Route("POST",   "/os-keypairs",                           keypairs.create,         checked=True,
+          body=keys.CREATE, status=since("2.1", 200, "2.2", 201)),
+    Route("GET",    "/os-keypairs/{name}",                    keypairs.show,           checked=True, query=keys.SHOW),
+    Route("DELETE", "/os-keypairs/{name}",                    keypairs.delete,         checked=True,
+          query=keys.SHOW, status=since("2.1", 202, "2.2", 204)),
+]  # fmt: skip
+
+PROJECTS = [
+    Route("GET",    "/limits",                                quotas.limits,           N + "limits"),
+    Route("GET",    "/os-quota-sets/{project_id}",            quotas.show,             checked=True),
+    Route("PUT",    "/os-quota-sets/{project_id}",            quotas.update,           checked=True, body=admin.QUOTA_SET),
+    Route("DELETE", "/os-quota-sets/{project_id}",            quotas.delete,           checked=True, status=202),
+    Route("GET",    "/os-quota-sets/{project_id}/defaults",   quotas.defaults,         checked=True),
+    Route("GET",    "/os-quota-sets/{project_id}/detail",     quotas.detail,           checked=True),
+    Route("GET",    "/os-quota-class-sets/{name}",            quotas.show_class,       N + "os-quota-class-sets:show"),
+    Route("PUT",    "/os-quota-class-sets/{name}",            quotas.update_class,     N + "os-quota-class-sets:update",
+          body=admin.QUOTA_CLASS),
+    Route("GET",    "/os-simple-tenant-usage",                usage.index,             N + "os-simple-tenant-usage:list"),
+    Route("GET",    "/os-simple-tenant-usage/{project_id}",   usage.show,              checked=True),
+    Route("GET",    "/os-server-groups",                      groups.index,            checked=True),
+    Route("POST",   "/os-server-groups",                      groups.create,           checked=True,
+          body=admin.GROUP_CREATE, status=200),
+    Route("GET",    "/os-server-groups/{id}",                 groups.show,             checked=True),
+    Route("DELETE", "/os-server-groups/{id}",                 groups.delete,           checked=True),
+]  # fmt: skip
+
+HOSTS = [
+    Route("GET",    "/os-services",                           services.index,          N + "os-services:list"),
+    Route("PUT",    "/os-services/enable",                    services.enable,         N + "os-services:update",
+          body=admin.SERVICE_SWITCH, last="2.52"),
+    Route("PUT",    "/os-services/disable",                   services.disable,        N + "os-services:update",
+          body=admin.SERVICE_SWITCH, last="2.52"),
+    Route("PUT",    "/os-services/disable-log-reason",        services.disable_with_reason, N + "os-services:update",
+          body=admin.SERVICE_REASON, last="2.52"),
+    Route("PUT",    "/os-services/force-down",                services.force_down,     N + "os-services:update",
+          body=admin.SERVICE_FORCE, first="2.11", last="2.52"),
+    Route("PUT",    "/os-services/{service_id}",              services.update,         N + "os-services:update",
+          body=admin.SERVICE_UPDATE, first="2.53"),
+    Route("DELETE", "/os-services/{service_id}",              services.delete,         N + "os-services:delete"),
+    Route("GET",    "/os-availability-zone",                  services.zone_index,     N + "os-availability-zone:list"),
+    Route("GET",    "/os-availability-zone/detail",           services.zone_detail,    N + "os-availability-zone:detail"),
+
+    Route("GET",    "/os-hypervisors",                        hypervisors.index,       N + "os-hypervisors:list"),
+    Route("GET",    "/os-hypervisors/detail",                 hypervisors.detail,      N + "os-hypervisors:list-detail"),
+    Route("GET",    "/os-hypervisors/statistics",             hypervisors.statistics,  N + "os-hypervisors:statistics", last="2.87"),
+    Route("GET",    "/os-hypervisors/{id}",                   hypervisors.show,        N + "os-hypervisors:show"),
+    Route("GET",    "/os-hypervisors/{id}/uptime",            hypervisors.uptime,      N + "os-hypervisors:uptime", last="2.87"),
+    Route("GET",    "/os-hypervisors/{id}/search",            hypervisors.search,      N + "os-hypervisors:search", last="2.52"),
+    Route("GET",    "/os-hypervisors/{id}/servers",           hypervisors.servers,     N + "os-hypervisors:servers", last="2.52"),
+    Route("GET",    "/os-hosts",                              hypervisors.host_index,  N + "os-hosts:list", last="2.42"),
+    Route("GET",    "/os-hosts/{name}",                       hypervisors.host_show,   N + "os-hosts:show", last="2.42"),
+
+    Route("GET",    "/os-aggregates",                         aggregates.index,        N + "os-aggregates:index"),
+    Route("POST",   "/os-aggregates",                         aggregates.create,       N + "os-aggregates:create",
+          body=admin.AGGREGATE_CREATE, status=200),
+    Route("GET",    "/os-aggregates/{id}",                    aggregates.show,         N + "os-aggregates:show"),
+    Route("PUT",    "/os-aggregates/{id}",                    aggregates.update,       N + "os-aggregates:update",
+          body=admin.AGGREGATE_UPDATE),
+    Route("DELETE", "/os-aggregates/{id}",                    aggregates.delete,       N + "os-aggregates:delete", status=200),
+    Route("POST",   "/os-aggregates/{id}/action",             aggregates.add_host,     N + "os-aggregates:add_host",
+          action="add_host", body=admin.AGGREGATE_ADD, status=200),
+    Route("POST",   "/os-aggregates/{id}/action",             aggregates.remove_host,  N + "os-aggregates:remove_host",
+          action="remove_host", body=admin.AGGREGATE_REMOVE, status=200),
+    Route("POST",   "/os-aggregates/{id}/action",             aggregates.set_metadata, N + "os-aggregates:set_metadata",
+          action="set_metadata", body=admin.AGGREGATE_METADATA, status=200),
+    Route("GET",    "/os-migrations",                         extensions.migrations,   N + "os-migrations:index"),
+    Route("GET",    "/extensions",                            extensions.index,        N + "extensions"),
+    Route("GET",    "/extensions/{alias}",                    extensions.show,         N + "extensions"),
+    Route("POST",   "/os-server-external-events",             events.create,           N + "os-server-external-events:create",
+          body=admin.EXTERNAL_EVENTS, status=200),
+]  # fmt: skip
+
+ROUTES = [*SERVERS, *ACTIONS, *FLAVORS, *PROJECTS, *HOSTS]

@@ -1,0 +1,264 @@
+"""How operations end: what success means for each kind, and what is undone, retried or shown as a fault after a failure.
+
+The conductor drives two things itself, under a lease like anybody else: the undoing of a failed boot once the host has
+nothing of it any more, and the rest of a delete once the host is done (or where there never was a host).
+"""
+
+import logging
+from typing import Any
+
+from tinstack.computedb import instances, store
+from tinstack.computedb.kinds import KINDS, NO_POWER, RUNNING_POWER
+from tinstack.computedb.rows import Fault, Instance
+from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.network_info import NetworkInfo
+from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
+from tinstack.conductor.remote import Remote
+from tinstack.conductor.rpc import Done, Drive, Failed, Finished, Outcome
+from tinstack.core.bus import Envelope
+from tinstack.core.clock import now_us
+from tinstack.core.context import request_id_of_task
+from tinstack.core.db import Transaction
+from tinstack.core.operations import Operation, OperationTaken
+from tinstack.core.trace import STEPS
+from tinstack.scheduler import rpc as scheduler
+
+log = logging.getLogger(__name__)
+
+UNDO, CLEARED, FAILURES, TRIED = "undo", "cleared", "failures", "tried"
+"""Keys of an operation's ``data``: a failed boot is being undone; the host is done with a delete; what failed where."""
+
+
+class Endings:
+    """Finishes, fails and undoes."""
+
+    def __init__(self, parts: Parts, remote: Remote, network_info: NetworkInfo) -> None:
+        self._parts, self._remote, self._network_info = parts, remote, network_info
+
+    # --- what hosts say ------------------------------------------------------------------------
+
+    async def finished(self, message: Finished, envelope: Envelope) -> Done:
+        """Step 29 for a boot: the host is done. Raises OperationTaken."""
+        held_by_host(message.owner, envelope)
+        network_info: dict[str, Any] = {}
+        operation, server = await self._mine(message.operation_id, message.owner, envelope)
+        if operation.kind == "boot":
+            found = await self._network_info.of_boot(server)
+            network_info = {} if found is None else {"network_info": found}
+
+        async def work(tx: Transaction) -> Operation:
+            operation, server = await _held(tx, message.operation_id, message.owner)
+            only_host(envelope, server.host)
+            if operation.kind == "delete":
+                operation.data[CLEARED] = True
+                await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
+            else:
+                await store.succeed(tx, operation, **network_info, **_after(operation, server, message))
+            return operation
+
+        operation = await self._parts.db.transact(work)
+        if operation.kind == "delete":
+            self._parts.in_background(self.drive(operation), f"deleting {operation.subject}")
+        return Done()
+
+    async def failed(self, message: Failed, envelope: Envelope) -> Outcome:
+        """The host has nothing of a failed boot any more, or is where it was before. Raises OperationTaken."""
+        held_by_host(message.owner, envelope)
+
+        async def work(tx: Transaction) -> tuple[Operation, bool]:
+            operation, server = await _held(tx, message.operation_id, message.owner)
+            only_host(envelope, server.host)
+            if operation.kind != "boot":
+                await self._fail(tx, operation, server, message)
+                return operation, False
+            again = message.elsewhere and self._may_try_again(operation)
+            self.note_failure(operation, message.step, server.host, message.reason, again=again)
+            await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
+            return operation, again
+
+        operation, again = await self._parts.db.transact(work)
+        if operation.kind == "boot":
+            self._parts.in_background(self.drive(operation), f"undoing the boot of {operation.subject}")
+        return Outcome(retried=again)
+
+    async def take_over(self, message: Drive, envelope: Envelope) -> None:
+        """An operation of a server without a host."""
+        only_controllers(envelope)
+
+        async def work(tx: Transaction) -> Operation | None:
+            operation = await OPERATIONS.get(tx, message.operation_id)
+            if operation is None or operation.generation != message.generation:
+                return None
+            server = await instances.get(tx, operation.subject)
+            if server is None or server.host is not None:
+                return None
+            return await OPERATIONS.take(
+                tx,
+                operation.id,
+                message.generation,
+                self._parts.owner,
+                "api@",
+                self._parts.config.own_lease_seconds,
+            )
+
+        operation = await self._parts.db.transact(work)
+        if operation:
+            await self.drive(operation)
+
+    async def _mine(self, id: str, owner: str, envelope: Envelope) -> tuple[Operation, Instance]:
+        async def work(tx: Transaction) -> tuple[Operation, Instance]:
+            found = await _held(tx, id, owner)
+            only_host(envelope, found[1].host)
+            return found
+
+        return await self._parts.db.transact(work)
+
+    # --- what the conductor drives -------------------------------------------------------------
+
+    async def drive(self, operation: Operation) -> None:
+        """Go on with an operation that this process holds."""
+        request_id_of_task.set(operation.request_id)
+        server = await instances.get(self._parts.db, operation.subject)
+        if server is None:
+            await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id))
+        elif operation.kind == "delete":
+            await self._delete(operation, server)
+        elif UNDO in operation.data:
+            await self._undo(operation, server)
+
+    async def _delete(self, operation: Operation, server: Instance) -> None:
+        """The host (if any) has nothing of it any more: clear the rest, then forget it."""
+        await self._remote.clear(server, gone=True)
+
+        async def work(tx: Transaction) -> None:
+            held, row = await _held(tx, operation.id, self._parts.owner)
+            await store.bury(tx, held, row)
+
+        await self._parts.db.transact(work)
+
+    async def _undo(self, operation: Operation, server: Instance) -> None:
+        """Everything of a failed boot is brought to absent; then another host, or ERROR."""
+        await self._remote.clear(server, gone=False)
+        if operation.data[UNDO]["again"]:
+            await self._try_again(operation)
+            return
+
+        async def work(tx: Transaction) -> None:
+            held, row = await _held(tx, operation.id, self._parts.owner)
+            fault = fault_of(held)
+            await store.fail(
+                tx, held, fault, vm_state="error", host=None, node=None, power_state=NO_POWER, network_info=[]
+            )
+            log.info("server %s: %s", row.id, fault.message)
+
+        await self._parts.db.transact(work)
+
+    async def _try_again(self, operation: Operation) -> None:
+        async def work(tx: Transaction) -> Operation:
+            held, row = await _held(tx, operation.id, self._parts.owner)
+            held.data.pop(UNDO)
+            held.attempt += 1
+            held.step = 7
+            await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
+            await instances.write(tx, row.id, host=None, node=None, task_state="scheduling", network_info=[])
+            return held
+
+        await self.schedule(await self._parts.db.transact(work))
+
+    async def schedule(self, operation: Operation) -> None:
+        """Hand a boot to the scheduler; it takes the lease from us."""
+        select = scheduler.SelectHost(
+            server_id=operation.subject, operation_id=operation.id, generation=operation.generation
+        )
+        await self._parts.bus.cast(scheduler.TOPIC, select)
+
+    # --- failures ------------------------------------------------------------------------------
+
+    def note_failure(self, operation: Operation, step: int, host: str | None, reason: str, *, again: bool) -> None:
+        """Write into the operation that it failed there, and whether another host is to be tried."""
+        operation.step = step
+        failures = operation.data.setdefault(FAILURES, [])
+        failures.append({"step": step, "host": host, "reason": reason})
+        if host:
+            operation.data.setdefault(TRIED, []).append(host)
+        operation.data[UNDO] = {"again": again}
+
+    def _may_try_again(self, operation: Operation) -> bool:
+        """Whether there is a host that the scheduler named beside this one, and tries are left."""
+        return operation.attempt < self._parts.config.max_attempts and bool(operation.data.get("alternates"))
+
+    async def _fail(self, tx: Transaction, operation: Operation, server: Instance, message: Failed) -> None:
+        verb = KINDS[operation.kind].verb
+        fault = Fault(
+            code=500,
+            message=f"The operation {verb} failed on host {server.host}: {message.reason}",
+            created=now_us(),
+            host=server.host,
+            details=message.reason,
+        )
+        changes = {"vm_state": "error"} if operation.kind in ("delete", "rebuild", "reboot_hard") else {}
+        await store.fail(tx, operation, fault, **changes)
+
+    async def expire(self, operation: Operation, server: Instance) -> None:
+        """Past its deadline: ERROR. The claim, ports and attachments stay with the server, as its host may still use them."""
+
+        async def work(tx: Transaction) -> None:
+            row = await instances.locked(tx, server.id)
+            held = await OPERATIONS.get(tx, operation.id)
+            if held is None or row.generation != held.generation:
+                return
+            verb = KINDS[held.kind].verb
+            where = f" on host {row.host}" if row.host else ""
+            at = f" It had reached step {held.step} ({STEPS[held.step]})." if held.step in STEPS else ""
+            words = f"The operation {verb} was not done by its deadline{where}.{at}"
+            fault = Fault(code=500, message=words, created=now_us(), step=held.step or None, host=row.host)
+            await store.fail(tx, held, fault, vm_state="error")
+
+        await self._parts.db.transact(work)
+
+
+async def _held(tx: Transaction, id: str, owner: str) -> tuple[Operation, Instance]:
+    """The operation and its server's row, locked. Raises OperationTaken."""
+    operation = await OPERATIONS.get(tx, id)
+    if operation is None or operation.owner != owner or operation.state != "running":
+        raise OperationTaken(id=id)
+    server = await instances.locked(tx, operation.subject)
+    if server.generation != operation.generation:
+        raise OperationTaken(id=id)
+    return operation, server
+
+
+def _after(operation: Operation, server: Instance, message: Finished) -> dict[str, Any]:
+    """The server's columns once the operation is done."""
+    changes: dict[str, Any] = {"power_state": message.power_state}
+    done = KINDS[operation.kind].done
+    if operation.kind == "rebuild":
+        done = "active" if message.power_state == RUNNING_POWER else "stopped"
+    if done:
+        changes |= {"vm_state": done, "fault": None}
+    if operation.kind == "boot":
+        changes["launched_at"] = now_us()
+    return changes
+
+
+def fault_of(operation: Operation) -> Fault:
+    """The sentence that names step, host and reason; where several hosts were tried, each of them."""
+    failures = operation.data[FAILURES]
+    last = next((one for one in reversed(failures) if one["host"]), failures[-1])
+    sentences = [_sentence(one) for one in failures]
+    return Fault(
+        code=500,
+        message=sentences[-1] if len(sentences) == 1 else " ".join(sentences),
+        created=now_us(),
+        step=last["step"],
+        host=last["host"],
+        details="\n".join(sentences),
+    )
+
+
+def _sentence(failure: dict[str, Any]) -> str:
+    step, host, reason = failure["step"], failure["host"], str(failure["reason"])
+    reason = reason if reason.endswith((".", "!", "?")) else f"{reason}."
+    if host is None:
+        return reason
+    return f"Step {step} ({STEPS.get(step, 'operation')}) failed on host {host}: {reason}"

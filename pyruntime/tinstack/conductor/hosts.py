@@ -1,0 +1,139 @@
+"""Hosts' reports: heartbeats, hypervisors, their inventories in placement, and what became of guests by themselves."""
+
+import logging
+from functools import partial
+
+import msgspec
+
+from tinstack.computedb import heartbeats, instances, store
+from tinstack.computedb.fleet import COMPUTE
+from tinstack.computedb.kinds import CRASHED_POWER, SHUTDOWN_POWER
+from tinstack.computedb.rows import Instance
+from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.parts import Parts, only
+from tinstack.conductor.remote import Remote
+from tinstack.conductor.rpc import HostReport, ObservedServer
+from tinstack.core.bus import Envelope
+from tinstack.core.clock import SECOND, now_us
+from tinstack.core.db import Transaction
+from tinstack.core.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+SETTLED = 30 * SECOND
+OFF = {SHUTDOWN_POWER, CRASHED_POWER}
+
+
+class _Known(msgspec.Struct):
+    """What was last taken from a host's reports."""
+
+    started_at: int = 0
+    facts: tuple[object, ...] = ()
+    inventory: tuple[object, ...] = ()
+    servers: tuple[ObservedServer, ...] = ()
+
+
+class HostReports:
+    """Takes reports; writes only what changed."""
+
+    def __init__(self, parts: Parts, remote: Remote) -> None:
+        self._parts, self._remote = parts, remote
+        self._known: dict[str, _Known] = {}
+
+    async def report(self, message: HostReport, envelope: Envelope) -> None:
+        """One report."""
+        only(envelope, f"compute.{message.host}")
+        known = self._known.setdefault(message.host, _Known())
+        await heartbeats.beat(self._parts.db, message.host, COMPUTE, message.started_at)
+        await self._describe(message, known)
+        await self._sell(message, known)
+        if known.started_at != message.started_at:
+            await self._continue(message.host)
+            known.started_at = message.started_at
+        seen = tuple(message.servers)
+        if known.servers != seen and await self._sync_power(message):
+            known.servers = seen
+
+    async def _describe(self, message: HostReport, known: _Known) -> None:
+        facts = (
+            message.provider,
+            message.hypervisor_type,
+            message.hypervisor_version,
+            message.host_ip,
+            message.vcpus,
+            message.ram_mib,
+            message.disk_gib,
+            message.free_disk_gib,
+        )
+        if known.facts != facts:
+            await heartbeats.describe(self._parts.db, message)
+            known.facts = facts
+
+    async def _sell(self, message: HostReport, known: _Known) -> None:
+        """The host's inventory in placement; while that is out of reach the next report tries again."""
+        wanted = {
+            "VCPU": _stock(message.vcpus, message.cpu_ratio, 0),
+            "MEMORY_MB": _stock(message.ram_mib, message.ram_ratio, message.reserved_mib),
+            "DISK_GB": _stock(message.disk_gib, message.disk_ratio, 0),
+        }
+        wanted = {kind: stock for kind, stock in wanted.items() if stock["total"]}
+        inventory = (message.provider, msgspec.json.encode(wanted))
+        if known.inventory == inventory:
+            return
+        try:
+            await self._remote.inventory(message.provider, message.host, wanted)
+            known.inventory = inventory
+        except ApiError as error:
+            log.warning("placement does not know yet what host %s has: %s", message.host, error.text)
+
+    async def _continue(self, host: str) -> None:
+        """The agent has started anew: what it was at is told to it again."""
+        for operation in await store.running_on(self._parts.db, host):
+            if operation.owner.startswith((f"compute@{host}/", "scheduler@")):
+                await self._parts.look(host, operation)
+
+    async def _sync_power(self, message: HostReport) -> bool:
+        """A guest that halted by itself is SHUTOFF. False where something must be looked at again.
+
+        What a host saw before the last operation began does not count: it names the generation that it worked for last.
+        """
+        seen = {one.id: one for one in message.servers}
+        settled = True
+        for server in await instances.on_host(self._parts.db, message.host):
+            observed = seen.get(server.id)
+            if observed is None or observed.power_state == server.power_state:
+                continue
+            if _is_current(server, observed):
+                await self._parts.db.transact(partial(self._swap, observed))
+            else:
+                settled = False
+        return settled
+
+    @staticmethod
+    async def _swap(observed: ObservedServer, tx: Transaction) -> None:
+        server = await instances.locked(tx, observed.id)
+        if not _is_current(server, observed) or await OPERATIONS.running(tx, server.id):
+            return
+        changes: dict[str, object] = {"power_state": observed.power_state}
+        if server.vm_state == "active" and observed.power_state in OFF:
+            changes["vm_state"] = "stopped"
+            log.info("server %s stopped by itself", server.id)
+        await instances.write(tx, server.id, **changes)
+
+
+def _stock(total: int, ratio: float, reserved: int) -> dict[str, float]:
+    return {
+        "total": total,
+        "reserved": reserved,
+        "min_unit": 1,
+        "max_unit": max(1, total),
+        "step_size": 1,
+        "allocation_ratio": ratio,
+    }
+
+
+def _is_current(server: Instance, observed: ObservedServer) -> bool:
+    """Whether the host saw it after all that was done to it. A host that has just started does not know: it waits a while."""
+    if observed.generation:
+        return observed.generation == server.generation
+    return now_us() - server.updated_at > SETTLED

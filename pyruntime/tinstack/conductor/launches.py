@@ -1,0 +1,147 @@
+"""What a host asks while it works for a server: everything about it (steps 14–18), more time, and progress."""
+
+import time
+from typing import Any
+
+from tinstack.computedb import instances
+from tinstack.computedb.kinds import KINDS
+from tinstack.computedb.rows import Instance
+from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.network_info import NetworkInfo
+from tinstack.conductor.parts import Parts, held_by_host, only_host
+from tinstack.conductor.remote import Remote
+from tinstack.conductor.rpc import AskServer, Done, Progress, Renew, Renewed, ServerDetails
+from tinstack.core.bus import Envelope
+from tinstack.core.clock import now_us
+from tinstack.core.db import Transaction
+from tinstack.core.operations import Operation, OperationTaken
+
+NETWORK_KNOWN = 25
+"""From this step on the host has the server's ports, so its addresses can be read."""
+
+
+class Launches:
+    """Answers hosts."""
+
+    def __init__(self, parts: Parts, remote: Remote, network_info: NetworkInfo) -> None:
+        self._parts, self._remote, self._network_info = parts, remote, network_info
+
+    async def ask(self, message: AskServer, envelope: Envelope) -> ServerDetails:
+        """Give the host the operation and all that it needs. Raises Refused, OperationTaken."""
+        held_by_host(message.owner, envelope)
+        steps = _Steps()
+
+        async def work(tx: Transaction) -> tuple[Operation, Instance]:
+            operation = await OPERATIONS.get(tx, message.operation_id)
+            if operation is None or operation.subject != message.server_id:
+                raise OperationTaken(id=message.operation_id)
+            server = await instances.locked(tx, operation.subject)
+            only_host(envelope, server.host)
+            if server.generation != operation.generation:
+                raise OperationTaken(id=message.operation_id)
+            seconds = self._parts.config.host_lease_seconds
+            taken = await OPERATIONS.take(tx, operation.id, message.generation, message.owner, operation.owner, seconds)
+            return taken, server
+
+        steps.reached(15)
+        operation, server = await self._parts.db.transact(work)
+        steps.reached(16)
+        details = _details(operation, server, self._parts.config.host_lease_seconds)
+        steps.reached(17)
+        if KINDS[operation.kind].token:
+            details.token = await self._token(operation, server, envelope.host)
+            details.endpoints = await self._remote.endpoints()
+        steps.reached(18)
+        if operation.kind == "boot":
+            for step, start, duration in steps.times:
+                self._parts.tracer.record(step, start=start, duration=duration, server_id=server.id)
+        return details
+
+    async def renew(self, message: Renew, envelope: Envelope) -> Renewed:
+        """Hold it longer. Raises OperationTaken."""
+        held_by_host(message.owner, envelope)
+
+        async def work(tx: Transaction) -> tuple[Operation, Instance]:
+            await OPERATIONS.renew(tx, message.operation_id, message.owner, self._parts.config.host_lease_seconds)
+            operation = await OPERATIONS.get(tx, message.operation_id)
+            assert operation
+            return operation, await instances.find(tx, operation.subject)
+
+        operation, server = await self._parts.db.transact(work)
+        only_host(envelope, server.host)
+        if not (message.fresh_token and KINDS[operation.kind].token):
+            return Renewed()
+        return Renewed(token=await self._token(operation, server, envelope.host))
+
+    async def progress(self, message: Progress, envelope: Envelope) -> Done:
+        """Swap the task state in. Raises OperationTaken."""
+        held_by_host(message.owner, envelope)
+
+        async def work(tx: Transaction) -> tuple[Operation, Instance]:
+            operation = await OPERATIONS.get(tx, message.operation_id)
+            if operation is None or operation.owner != message.owner:
+                raise OperationTaken(id=message.operation_id)
+            server = await instances.locked(tx, operation.subject)
+            only_host(envelope, server.host)
+            if server.generation != operation.generation:
+                raise OperationTaken(id=message.operation_id)
+            await OPERATIONS.reach(tx, operation, message.step, self._parts.config.host_lease_seconds)
+            if server.task_state != message.task_state:
+                await instances.write(tx, server.id, task_state=message.task_state)
+            return operation, server
+
+        operation, server = await self._parts.db.transact(work)
+        if operation.kind == "boot" and message.step >= NETWORK_KNOWN:
+            self._network_info.read_early(server)
+        return Done()
+
+    async def _token(self, operation: Operation, server: Instance, host: str) -> str:
+        image = operation.data.get("image_id", server.image_id)
+        return await self._remote.launch_token(server, host, self._parts.config.launch_token_seconds, image)
+
+
+class _Steps:
+    """The times between the steps of one question."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[int, int, int]] = []
+        self._start, self._began = now_us(), time.perf_counter()
+
+    def reached(self, step: int) -> None:
+        now = time.perf_counter()
+        self.times.append((step, self._start, int((now - self._began) * 1e6)))
+        self._start, self._began = now_us(), now
+
+
+def _details(operation: Operation, server: Instance, lease_seconds: float) -> ServerDetails:
+    data: dict[str, Any] = {
+        key: value for key, value in operation.data.items() if key not in ("failures", "tried", "alternates")
+    }
+    return ServerDetails(
+        operation_id=operation.id,
+        kind=operation.kind,
+        generation=operation.generation,
+        data=data,
+        id=server.id,
+        instance_name=server.instance_name,
+        name=server.name,
+        hostname=server.hostname,
+        project_id=server.project_id,
+        user_id=server.user_id,
+        flavor=server.flavor,
+        image_id=server.image_id,
+        key_name=server.key_name,
+        public_key=server.public_key,
+        user_data=server.user_data,
+        config_drive=server.config_drive,
+        admin_password=server.admin_password,
+        metadata=server.metadata,
+        availability_zone=server.availability_zone,
+        ports=server.ports,
+        volumes=server.volumes,
+        token="",
+        endpoints={},
+        lease_seconds=lease_seconds,
+        attempt=operation.attempt,
+        vm_state=server.vm_state,
+    )

@@ -1,0 +1,125 @@
+"""The network info cache: each server's addresses as its row shows them, read from the network service."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from tinstack.computedb import instances
+from tinstack.computedb.instances import Listing
+from tinstack.computedb.rows import Address, Instance, Interface
+from tinstack.conductor.parts import Parts, only_controllers
+from tinstack.conductor.rpc import NetworkChanged
+from tinstack.core.bus import Envelope
+from tinstack.core.db import Transaction
+from tinstack.core.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+NAMES_SECONDS = 30.0
+Body = dict[str, Any]
+
+
+class NetworkInfo:
+    """Reads ports and floating IPs, writes what changed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._names: dict[str, tuple[float, str]] = {}
+        self._early: dict[str, asyncio.Task[list[Interface]]] = {}
+
+    def read_early(self, server: Instance) -> None:
+        """Begin to read a booting server's addresses while its host goes on."""
+        if server.id not in self._early:
+            self._early[server.id] = asyncio.create_task(self._read(server))
+
+    async def of_boot(self, server: Instance) -> list[Interface] | None:
+        """What was read early, or read now; None where the network service can't say: the next look will."""
+        task = self._early.pop(server.id, None)
+        try:
+            return await (task or self._read(server))
+        except ApiError as error:
+            log.warning("the addresses of server %s are not known yet: %s", server.id, error.text)
+            return None
+
+    async def changed(self, message: NetworkChanged, envelope: Envelope) -> None:
+        """The network service said so, by the api."""
+        only_controllers(envelope)
+        server = await instances.get(self._parts.db, message.server_id)
+        if server:
+            await self._write(server.id, server.network_info, await self._read(server))
+
+    async def refresh_all(self) -> None:
+        """Every server: three requests and what differs."""
+        servers = await instances.page(
+            self._parts.db, Listing(among={"vm_state": ["active", "stopped", "paused", "suspended"]})
+        )
+        if not servers:
+            return
+        ports = await self._get("/v2.0/ports", "ports")
+        floating = await self._get("/v2.0/floatingips", "floatingips")
+        of_server: dict[str, list[Body]] = {}
+        for port in ports:
+            of_server.setdefault(port["device_id"], []).append(port)
+        for server in servers:
+            found = await self._interfaces(server, of_server.get(server.id, []), floating)
+            await self._write(server.id, server.network_info, found)
+
+    async def _write(self, id: str, known: list[Interface], found: list[Interface]) -> None:
+        if known == found:
+            return
+
+        async def work(tx: Transaction) -> None:
+            row = await instances.locked(tx, id)
+            await instances.write(tx, id, network_info=found, updated_at=row.updated_at)
+
+        await self._parts.db.transact(work)
+
+    async def _read(self, server: Instance) -> list[Interface]:
+        ports = await self._get(f"/v2.0/ports?device_id={quote(server.id)}", "ports")
+        wanted = "&".join(f"port_id={quote(port['id'])}" for port in ports)
+        floating = await self._get(f"/v2.0/floatingips?{wanted}", "floatingips") if ports else []
+        return await self._interfaces(server, ports, floating)
+
+    async def _interfaces(self, server: Instance, ports: list[Body], floating: Iterable[Body]) -> list[Interface]:
+        order = {port.id: place for place, port in enumerate(server.ports)}
+        tags = {port.id: port.tag for port in server.ports}
+        nat = [one for one in floating if one.get("port_id")]
+        return [
+            Interface(
+                port_id=port["id"],
+                network_id=port["network_id"],
+                network_name=await self._name(port["network_id"]),
+                mac=port["mac_address"],
+                addresses=_addresses(port, nat),
+                state=port["status"],
+                tag=tags.get(port["id"]),
+            )
+            for port in sorted(ports, key=lambda port: order.get(port["id"], len(order)))
+        ]
+
+    async def _name(self, network_id: str) -> str:
+        known = self._names.get(network_id)
+        if known is None or time.monotonic() - known[0] > NAMES_SECONDS:
+            answer = await self._parts.session.request("GET", "network", f"/v2.0/networks/{network_id}")
+            known = self._names[network_id] = time.monotonic(), answer.json()["network"]["name"]
+        return known[1]
+
+    async def _get(self, path: str, collection: str) -> list[Body]:
+        found: list[Body] = (await self._parts.session.request("GET", "network", path)).json()[collection]
+        return found
+
+
+def _addresses(port: Body, nat: list[Body]) -> list[Address]:
+    """Fixed addresses, each followed by the floating ones that lead to it."""
+    found: list[Address] = []
+    for fixed in port["fixed_ips"]:
+        ip = fixed["ip_address"]
+        found.append(Address(ip=ip, version=6 if ":" in ip else 4))
+        for one in nat:
+            if one["port_id"] == port["id"] and one["fixed_ip_address"] == ip:
+                outer = one["floating_ip_address"]
+                found.append(Address(ip=outer, version=6 if ":" in outer else 4, kind="floating"))
+    return found

@@ -1,0 +1,79 @@
+"""What the conductor's modules work with, and how messages are checked and passed on."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from uuid import uuid4
+
+from tinstack.compute import rpc as compute
+from tinstack.conductor.config import Config
+from tinstack.core.bus import Bus, Envelope, Refused
+from tinstack.core.client import Session
+from tinstack.core.db import Database
+from tinstack.core.errors import ApiError
+from tinstack.core.operations import Operation
+from tinstack.core.trace import Tracer
+
+log = logging.getLogger(__name__)
+
+
+class Parts:
+    """The parts of a running conductor. ``owner``: how this process signs operations that it drives itself."""
+
+    def __init__(self, config: Config, db: Database, bus: Bus, session: Session, tracer: Tracer) -> None:
+        self.config, self.db, self.bus, self.session, self.tracer = config, db, bus, session, tracer
+        self.owner = f"conductor@{config.host}/{uuid4().hex[:12]}"
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def in_background(self, work: Coroutine[Any, Any, object], what: str) -> None:
+        """Go on with ``work``; a failure is logged, the operation's lease brings the next try."""
+
+        async def run() -> None:
+            try:
+                await work
+            except ApiError as error:
+                log.warning("%s: %s", what, error.text)
+            except Exception:
+                log.exception("%s failed", what)
+
+        task = asyncio.create_task(run(), name=what)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Give what is under way a moment, then end it: leases bring it back."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=1)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def look(self, host: str, operation: Operation) -> None:
+        """Tell a host to look at the operation's server."""
+        look = compute.Look(server_id=operation.subject, operation_id=operation.id, generation=operation.generation)
+        await self.bus.cast(compute.topic(host), look)
+
+
+def only(envelope: Envelope, sender: str) -> None:
+    """Refuse a message that another user sent. Raises Refused."""
+    if envelope.sender != sender:
+        raise Refused(f"{envelope.name} is for {sender} to say, not for '{envelope.sender}'.")
+
+
+def only_host(envelope: Envelope, host: str | None) -> None:
+    """Refuse a message about a server of another host. Raises Refused."""
+    if not host or envelope.sender != f"compute.{host}":
+        raise Refused(f"'{envelope.sender}' may not say {envelope.name} of a server that is not its own.")
+
+
+def only_controllers(envelope: Envelope) -> None:
+    """Refuse what hosts may not say. Raises Refused."""
+    if envelope.host:
+        raise Refused(f"The host '{envelope.sender}' may not say {envelope.name}.")
+
+
+def held_by_host(owner: str, envelope: Envelope) -> None:
+    """An owner's name must be of the host that speaks. Raises Refused."""
+    if not owner.startswith(f"compute@{envelope.host}/"):
+        raise Refused(f"'{envelope.sender}' may not speak as '{owner}'.")

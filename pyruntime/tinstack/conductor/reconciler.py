@@ -1,0 +1,127 @@
+"""The reconciler: an operation whose lease ran out goes to its next owner; what nobody stands behind is swept away."""
+
+import logging
+
+from tinstack.computedb import fleet, heartbeats, instances, store
+from tinstack.computedb.rows import Instance
+from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.endings import CLEARED, UNDO, Endings
+from tinstack.conductor.network_info import NetworkInfo
+from tinstack.conductor.parts import Parts
+from tinstack.conductor.remote import Remote
+from tinstack.core.context import request_id_of_task
+from tinstack.core.db import Transaction
+from tinstack.core.errors import ApiError
+from tinstack.core.operations import Operation, OperationTaken
+from tinstack.core.periodic import Periodic
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Looks again and again; several conductors may, a compare-and-swap decides between them."""
+
+    def __init__(self, parts: Parts, remote: Remote, endings: Endings, network_info: NetworkInfo) -> None:
+        self._parts, self._remote, self._endings = parts, remote, endings
+        self._suspects: set[str] = set()
+        config = parts.config
+        self._works = [
+            Periodic("overdue operations", config.reconcile_seconds, self.overdue, delay=config.reconcile_seconds),
+            Periodic("claims without a server", config.sweep_seconds, self.sweep, delay=config.sweep_seconds),
+            Periodic("addresses", config.network_seconds, network_info.refresh_all, delay=config.network_seconds),
+        ]
+
+    def start(self) -> None:
+        """Begin."""
+        for work in self._works:
+            work.start()
+
+    async def stop(self) -> None:
+        """End."""
+        for work in self._works:
+            await work.stop()
+
+    async def overdue(self) -> None:
+        """Every operation that nobody drives, or that is past its deadline."""
+        for operation in await self._parts.db.transact(OPERATIONS.overdue):
+            try:
+                await self._one(operation)
+            except OperationTaken:
+                continue
+            except ApiError as error:
+                log.warning("%s of server %s waits: %s", operation.kind, operation.subject, error.text)
+
+    async def _one(self, operation: Operation) -> None:
+        request_id_of_task.set(operation.request_id)
+        server = await instances.get(self._parts.db, operation.subject)
+        if server is None or server.generation != operation.generation:
+            await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id, {"superseded": "another"}))
+            return
+        if UNDO not in operation.data and await self._is_late(operation):
+            log.warning("%s of server %s is past its deadline", operation.kind, operation.subject)
+            if operation.kind == "boot" and server.host is None:
+                await self._give_up(operation, server, operation.step, "The boot was not done by its deadline.", 0)
+            else:
+                await self._endings.expire(operation, server)
+            return
+        log.info("%s of server %s has no owner any more (last: %s)", operation.kind, server.id, operation.owner)
+        before = operation.owner
+
+        async def take(tx: Transaction) -> None:
+            await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
+
+        await self._parts.db.transact(take)
+        await self._next(operation, server, before)
+
+    async def _is_late(self, operation: Operation) -> bool:
+        async def now(tx: Transaction) -> int:
+            return await tx.now()
+
+        return operation.deadline < await self._parts.db.transact(now)
+
+    async def _next(self, operation: Operation, server: Instance, before: str) -> None:
+        """Who goes on: the conductor with what hosts are done with, the scheduler where there is no host, else the host."""
+        if UNDO in operation.data or CLEARED in operation.data or (operation.kind == "delete" and server.host is None):
+            self._parts.in_background(self._endings.drive(operation), f"{operation.kind} of {server.id}")
+        elif server.host is None:
+            await self._endings.schedule(operation)
+        elif operation.kind == "boot" and before.startswith("scheduler@") and not await self._is_up(server.host):
+            await self._give_up(operation, server, 12, "The host is down.", self._parts.config.max_attempts)
+        else:
+            await self._parts.look(server.host, operation)
+
+    async def _is_up(self, host: str) -> bool:
+        service = await heartbeats.compute_service(self._parts.db, host)
+
+        async def now(tx: Transaction) -> int:
+            return await tx.now()
+
+        moment = await self._parts.db.transact(now)
+        return bool(service and service.is_up(moment, self._parts.config.service_down_seconds))
+
+    async def _give_up(self, operation: Operation, server: Instance, step: int, reason: str, attempts: int) -> None:
+        """No host has anything of that boot: undo it, and try another host while there are ``attempts`` left."""
+
+        async def work(tx: Transaction) -> Operation:
+            held = await OPERATIONS.get(tx, operation.id)
+            if held is None or held.owner != operation.owner:
+                raise OperationTaken(id=operation.id)
+            self._endings.note_failure(held, step, server.host, reason, again=held.attempt < attempts)
+            await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
+            return held
+
+        held = await self._parts.db.transact(work)
+        self._parts.in_background(self._endings.drive(held), f"undoing the boot of {server.id}")
+
+    async def sweep(self) -> None:
+        """Claims of servers that are gone, seen twice."""
+        suspects: set[str] = set()
+        for node in await fleet.all_nodes(self._parts.db):
+            for consumer in await self._remote.consumers(node.id):
+                if await instances.get(self._parts.db, consumer) is None:
+                    suspects.add(consumer)
+        for consumer in suspects & self._suspects:
+            if await self._remote.is_instance(consumer):
+                log.warning("the claim of %s, which is gone, is given back", consumer)
+                await self._remote.forget_claim(consumer)
+        self._suspects = suspects

@@ -1,0 +1,60 @@
+"""The conductor, put together."""
+
+from tinstack.conductor import rpc
+from tinstack.conductor.config import Config
+from tinstack.conductor.endings import Endings
+from tinstack.conductor.hosts import HostReports
+from tinstack.conductor.launches import Launches
+from tinstack.conductor.network_info import NetworkInfo
+from tinstack.conductor.parts import Parts
+from tinstack.conductor.reconciler import Reconciler
+from tinstack.conductor.remote import Remote
+from tinstack.conductor.scheduling import Scheduling
+from tinstack.conductor.traces import Traces
+from tinstack.core.bus import Bus, Handler, Message
+from tinstack.core.client import Session
+from tinstack.core.config import ConfigError
+from tinstack.core.db import Database
+from tinstack.core.service import Service
+from tinstack.core.trace import TraceEvents, Tracer
+
+
+def create(config: Config, bus: Bus, database: Database | None) -> Service:
+    """The database, the bus, and REST to other services."""
+    if database is None:
+        raise ConfigError("The conductor needs a [database].")
+    service = Service("conductor")
+    session = Session(config.auth, config.region)
+    tracer = Tracer(bus, "conductor", config.host)
+    parts = Parts(config, database, bus, session, tracer)
+    remote = Remote(session)
+    network_info = NetworkInfo(parts)
+    endings = Endings(parts, remote, network_info)
+    scheduling = Scheduling(parts, endings)
+    launches = Launches(parts, remote, network_info)
+    reports = HostReports(parts, remote)
+    reconciler = Reconciler(parts, remote, endings, network_info)
+    handlers: dict[type[Message], Handler] = {
+        rpc.BeginScheduling: scheduling.begin,
+        rpc.AskHosts: scheduling.hosts,
+        rpc.AssignHost: scheduling.assign,
+        rpc.SchedulingFailed: scheduling.failed,
+        rpc.AskServer: launches.ask,
+        rpc.Renew: launches.renew,
+        rpc.Progress: launches.progress,
+        rpc.Finished: endings.finished,
+        rpc.Failed: endings.failed,
+        rpc.Drive: endings.take_over,
+        rpc.HostReport: reports.report,
+        rpc.NetworkChanged: network_info.changed,
+    }
+
+    async def start() -> None:
+        tracer.start()
+        await bus.serve(rpc.TOPIC, handlers)
+        await bus.serve("trace", {TraceEvents: Traces(parts).keep})
+        reconciler.start()
+
+    service.on_start = [start]
+    service.on_stop = [session.close, tracer.stop, parts.stop, reconciler.stop]
+    return service

@@ -1,0 +1,198 @@
+"""Rows of the network database. Times are microseconds."""
+
+import msgspec
+
+ACTIVE, DOWN = "ACTIVE", "DOWN"
+
+DHCP = "network:dhcp"
+ROUTER_INTERFACE = "network:router_interface"
+ROUTER_GATEWAY = "network:router_gateway"
+FLOATING_IP = "network:floatingip"
+ROUTER_OWNERS = (ROUTER_INTERFACE, ROUTER_GATEWAY)
+"""``device_owner`` of the ports that the service makes for itself."""
+
+UNBOUND, BOUND, BINDING_FAILED = "unbound", "tap", "binding_failed"
+"""``binding:vif_type``: a bound port is a persistent tap that the host's agent makes."""
+
+
+class Standard(msgspec.Struct, kw_only=True):
+    """What every resource has."""
+
+    id: str
+    project_id: str
+    name: str = ""
+    description: str = ""
+    tags: list[str] = []
+    revision_number: int = 1
+    created_at: int = 0
+    updated_at: int = 0
+
+
+class Network(Standard, kw_only=True):
+    """``kind``: vxlan, gre, vlan, flat or local; ``segment``: VNI, key or VLAN id."""
+
+    admin_state_up: bool = True
+    shared: bool = False
+    external: bool = False
+    is_default: bool = False
+    port_security_enabled: bool = True
+    mtu: int
+    kind: str
+    physical_network: str | None = None
+    segment: int | None = None
+    dns_domain: str = ""
+    availability_zone_hints: list[str] = []
+
+
+class Route(msgspec.Struct, kw_only=True, frozen=True):
+    """A static route: of a subnet's hosts, or of a router."""
+
+    destination: str
+    nexthop: str
+
+
+class Pool(msgspec.Struct, kw_only=True, frozen=True):
+    """Addresses from ``start`` to ``end``, both included."""
+
+    start: str
+    end: str
+
+
+class Subnet(Standard, kw_only=True):
+    """Addresses of a network."""
+
+    network_id: str
+    ip_version: int
+    cidr: str
+    gateway_ip: str | None = None
+    enable_dhcp: bool = True
+    ipv6_ra_mode: str | None = None
+    ipv6_address_mode: str | None = None
+    dns_nameservers: list[str] = []
+    host_routes: list[Route] = []
+    allocation_pools: list[Pool] = []
+    service_types: list[str] = []
+    subnetpool_id: str | None = None
+
+
+class SubnetPool(Standard, kw_only=True):
+    """Prefixes from which subnets are cut. ``default_quota``: addresses (IPv4) or /64s (IPv6) per project."""
+
+    ip_version: int
+    prefixes: list[str]
+    default_prefixlen: int
+    min_prefixlen: int
+    max_prefixlen: int
+    default_quota: int | None = None
+    shared: bool = False
+    is_default: bool = False
+
+
+class Allocation(msgspec.Struct, kw_only=True, frozen=True):
+    """An address that a port has. ``key``: the address as hexadecimal text of fixed width."""
+
+    subnet_id: str
+    key: str
+    ip: str
+    port_id: str
+    network_id: str
+
+
+class Port(Standard, kw_only=True):
+    """``binding_generation``: the host's generation from which on the port's place stands in the host's wanted state."""
+
+    network_id: str
+    mac_address: str
+    admin_state_up: bool = True
+    status: str = DOWN
+    device_id: str = ""
+    device_owner: str = ""
+    port_security_enabled: bool = True
+    allowed_address_pairs: list[dict[str, str]] = []
+    extra_dhcp_opts: list[dict[str, str | int]] = []
+    dns_name: str = ""
+    binding_host: str = ""
+    binding_profile: dict[str, object] = {}
+    binding_vnic_type: str = "normal"
+    binding_vif_type: str = UNBOUND
+    binding_generation: int = 0
+
+
+class PortGroup(msgspec.Struct, frozen=True):
+    """A security group of a port."""
+
+    port_id: str
+    group_id: str
+
+
+class Router(Standard, kw_only=True):
+    """``host``: where it is made; '' while nowhere."""
+
+    admin_state_up: bool = True
+    gateway_network_id: str | None = None
+    gateway_port_id: str | None = None
+    enable_snat: bool = True
+    routes: list[Route] = []
+    availability_zone_hints: list[str] = []
+    host: str = ""
+
+
+class FloatingIp(Standard, kw_only=True):
+    """``floating_port_id``: the port that holds the address. ``generation``: as ``Port.binding_generation``."""
+
+    floating_network_id: str
+    floating_ip_address: str
+    floating_port_id: str
+    port_id: str | None = None
+    fixed_ip_address: str | None = None
+    router_id: str | None = None
+    status: str = DOWN
+    generation: int = 0
+
+
+class SecurityGroup(Standard, kw_only=True):
+    """A set of rules."""
+
+    stateful: bool = True
+
+
+class SecurityGroupRule(Standard, kw_only=True):
+    """``signature``: equal for rules that say the same."""
+
+    security_group_id: str
+    direction: str
+    ethertype: str
+    protocol: str | None = None
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: str | None = None
+    signature: str
+
+
+class Host(msgspec.Struct, kw_only=True):
+    """A host whose network agent reports."""
+
+    host: str
+    generation: int = 1
+    applied: int = 0
+    tunnel_ip: str = ""
+    roles: list[str] = []
+    physical_networks: dict[str, str] = {}
+    started_at: int = 0
+    heartbeat_at: int = 0
+
+
+class Agent(msgspec.Struct, kw_only=True):
+    """One role of a host's agent, as the API shows it; the last fields are its host's."""
+
+    id: str
+    host: str
+    role: str
+    admin_state_up: bool = True
+    description: str = ""
+    created_at: int = 0
+    tunnel_ip: str = ""
+    physical_networks: dict[str, str] = {}
+    started_at: int = 0
+    heartbeat_at: int = 0

@@ -1,0 +1,1 @@
+"""What a body may hold, one module per noun of the Network API."""

@@ -1,0 +1,222 @@
+"""Queries of the network database. What a list asks for is in ``listing``."""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, case, func, select, update
+
+from tinstack.core.db import Database, Prepared, Transaction, prepared, values
+from tinstack.network.server import rows as r
+from tinstack.network.server import tables as t
+
+Reader = Database | Transaction
+R = TypeVar("R", bound=r.Standard)
+S = TypeVar("S")
+
+
+class Stale(Exception):
+    """The row was changed since it was read; the transaction is run again."""
+
+
+class Resource(Generic[R]):
+    """A table of one kind of resource."""
+
+    def __init__(self, table: Table, row: type[R]) -> None:
+        self.table, self.row = table, row
+        columns = [column.name for column in table.columns]
+        self._by_id = prepared(select(table).where(table.c.id == bindparam("key")))
+        self._insert = prepared(table.insert())
+        self._delete = prepared(table.delete().where(table.c.id == bindparam("key")))
+        self._update = prepared(
+            update(table)
+            .where(table.c.id == bindparam("key"), table.c.revision_number == bindparam("old_revision"))
+            .values({name: bindparam(f"new_{name}") for name in columns})
+        )
+        self._count = prepared(select(func.count()).select_from(table).where(table.c.project_id == bindparam("project")))
+
+    async def get(self, db: Reader, id: str | None) -> R | None:
+        """By id."""
+        return await db.one(self._by_id, self.row, key=id) if id else None
+
+    async def add(self, tx: Transaction, row: R) -> None:
+        """Raises Duplicate."""
+        await tx.run(self._insert, **values(row))
+
+    async def save(self, tx: Transaction, row: R, now: int) -> None:
+        """Write a row that was read in this transaction, as its next revision. Raises Stale, Duplicate."""
+        old, row.revision_number, row.updated_at = row.revision_number, row.revision_number + 1, now
+        found = {f"new_{name}": value for name, value in values(row).items()}
+        if not await tx.run(self._update, key=row.id, old_revision=old, **found):
+            raise Stale
+
+    async def remove(self, tx: Transaction, id: str) -> bool:
+        """False where it is gone already."""
+        return bool(await tx.run(self._delete, key=id))
+
+    async def count(self, tx: Transaction, project: str) -> int:
+        """How many a project has."""
+        return int(await tx.scalar(self._count, project=project))
+
+
+networks = Resource(t.networks, r.Network)
+subnets = Resource(t.subnets, r.Subnet)
+subnetpools = Resource(t.subnetpools, r.SubnetPool)
+ports = Resource(t.ports, r.Port)
+routers = Resource(t.routers, r.Router)
+floatingips = Resource(t.floatingips, r.FloatingIp)
+groups = Resource(t.groups, r.SecurityGroup)
+rules = Resource(t.rules, r.SecurityGroupRule)
+
+_N, _S, _A, _P, _G, _R, _F, _U = (
+    t.networks.c, t.subnets.c, t.allocations.c, t.ports.c, t.port_groups.c, t.routers.c, t.floatingips.c, t.rules.c
+)  # fmt: skip
+
+SUBNETS_OF_NETWORK = prepared(
+    select(t.subnets).where(_S.network_id == bindparam("network")).order_by(_S.created_at, _S.id)
+)
+PORTS_OF_NETWORK = prepared(select(t.ports).where(_P.network_id == bindparam("network")).order_by(_P.id))
+PORTS_OF_DEVICE = prepared(select(t.ports).where(_P.device_id == bindparam("device")).order_by(_P.created_at, _P.id))
+PORTS_OF_SUBNET = prepared(
+    select(t.ports).where(_P.id.in_(select(_A.port_id).where(_A.subnet_id == bindparam("subnet"))))
+)
+ALLOCATIONS_OF_PORT = prepared(select(t.allocations).where(_A.port_id == bindparam("port")).order_by(_A.key))
+ALLOCATION = prepared(
+    select(t.allocations).where(_A.subnet_id == bindparam("subnet"), _A.ip == bindparam("address"))
+)
+ADD_ALLOCATION = prepared(t.allocations.insert())
+DROP_ALLOCATION = prepared(
+    t.allocations.delete().where(
+        _A.port_id == bindparam("port"), _A.subnet_id == bindparam("subnet"), _A.ip == bindparam("address")
+    )
+)
+DROP_ALLOCATIONS = prepared(t.allocations.delete().where(_A.port_id == bindparam("port")))
+GROUPS_OF_PORT = prepared(select(t.port_groups).where(_G.port_id == bindparam("port")).order_by(_G.group_id))
+ADD_PORT_GROUP = prepared(t.port_groups.insert())
+DROP_PORT_GROUPS = prepared(t.port_groups.delete().where(_G.port_id == bindparam("port")))
+PORTS_IN_GROUP = prepared(
+    select(t.port_groups).where(_G.group_id == bindparam("group")).limit(1)
+)  # fmt: skip
+RULES_OF_GROUP = prepared(
+    select(t.rules).where(_U.security_group_id == bindparam("group")).order_by(_U.created_at, _U.id)
+)
+DROP_RULES_OF_GROUP = prepared(t.rules.delete().where(_U.security_group_id == bindparam("group")))
+DROP_RULES_TO_GROUP = prepared(t.rules.delete().where(_U.remote_group_id == bindparam("group")))
+DEFAULT_GROUP = prepared(
+    select(t.default_groups.c.group_id).where(t.default_groups.c.project_id == bindparam("project"))
+)
+ADD_DEFAULT_GROUP = prepared(t.default_groups.insert())
+DROP_DEFAULT_GROUP = prepared(t.default_groups.delete().where(t.default_groups.c.group_id == bindparam("group")))
+FLOATING_OF_PORT = prepared(select(t.floatingips).where(_F.port_id == bindparam("port")).order_by(_F.id))
+FLOATING_OF_ROUTER = prepared(select(t.floatingips).where(_F.router_id == bindparam("router")).order_by(_F.id))
+ROUTERS_OF_NETWORK = prepared(select(t.routers).where(_R.gateway_network_id == bindparam("network")))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A host that has ports of a network. ``serving``: whether some of them are DHCP or router ports."""
+
+    host: str
+    serving: int
+    ports: int
+
+
+PLACES_OF_NETWORK = prepared(
+    select(
+        _P.binding_host.label("host"),
+        func.max(case((_P.device_owner.like("network:%"), 1), else_=0)).label("serving"),
+        func.count().label("ports"),
+    )
+    .where(_P.network_id == bindparam("network"), _P.binding_host != "")
+    .group_by(_P.binding_host)
+)
+
+
+def padded(keys: Iterable[str]) -> list[str]:
+    """A list for IN whose length is a power of two, so that few texts of a statement exist."""
+    found = sorted(set(keys)) or [""]
+    size = 1 << (len(found) - 1).bit_length()
+    return found + [found[-1]] * (size - len(found))
+
+
+@lru_cache(maxsize=256)
+def _in(statement: "Select[Any]", column: "Column[Any]", size: int) -> Prepared:
+    return prepared(statement.where(column.in_([bindparam(f"one_{place}") for place in range(size)])))
+
+
+MANY = 512
+
+
+async def all_in(
+    db: Reader, statement: "Select[Any]", column: ColumnElement[Any], keys: Collection[str], into: type[S]
+) -> list[S]:
+    """The rows of ``statement`` whose ``column`` is one of ``keys``, some hundreds at a time."""
+    found: list[S] = []
+    ordered = sorted(set(keys))
+    for start in range(0, len(ordered), MANY):
+        part = padded(ordered[start : start + MANY])
+        query = _in(statement, column, len(part))  # type: ignore[arg-type]
+        found += await db.all(query, into, **{f"one_{place}": key for place, key in enumerate(part)})
+    return found
+
+
+SUBNET_IDS = select(_S.id, _S.network_id).order_by(_S.created_at, _S.id)
+ALL_ALLOCATIONS = select(t.allocations).order_by(_A.key)
+ALL_PORT_GROUPS = select(t.port_groups).order_by(_G.group_id)
+ALL_RULES = select(t.rules).order_by(_U.created_at, _U.id)
+ALL_PORTS = select(t.ports)
+ALL_NETWORKS = select(t.networks)
+ALL_SUBNETS = select(t.subnets).order_by(_S.created_at, _S.id)
+
+
+class SubnetOf(msgspec.Struct, frozen=True):
+    """A subnet's id and its network's."""
+
+    id: str
+    network_id: str
+
+
+async def subnet_ids(db: Reader, network_ids: Collection[str]) -> dict[str, list[str]]:
+    """The subnets of several networks, oldest first."""
+    found: dict[str, list[str]] = {id: [] for id in network_ids}
+    for one in await all_in(db, SUBNET_IDS, _S.network_id, network_ids, SubnetOf):
+        found[one.network_id].append(one.id)
+    return found
+
+
+async def allocations(db: Reader, port_ids: Collection[str]) -> dict[str, list[r.Allocation]]:
+    """The addresses of several ports."""
+    found: dict[str, list[r.Allocation]] = {id: [] for id in port_ids}
+    for one in await all_in(db, ALL_ALLOCATIONS, _A.port_id, port_ids, r.Allocation):
+        found[one.port_id].append(one)
+    return found
+
+
+async def port_groups(db: Reader, port_ids: Collection[str]) -> dict[str, list[str]]:
+    """The security groups of several ports."""
+    found: dict[str, list[str]] = {id: [] for id in port_ids}
+    for one in await all_in(db, ALL_PORT_GROUPS, _G.port_id, port_ids, r.PortGroup):
+        found[one.port_id].append(one.group_id)
+    return found
+
+
+async def rules_of(db: Reader, group_ids: Collection[str]) -> dict[str, list[r.SecurityGroupRule]]:
+    """The rules of several groups."""
+    found: dict[str, list[r.SecurityGroupRule]] = {id: [] for id in group_ids}
+    for one in await all_in(db, ALL_RULES, _U.security_group_id, group_ids, r.SecurityGroupRule):
+        found[one.security_group_id].append(one)
+    return found
+
+
+async def by_ids(db: Reader, resource: Resource[R], ids: Iterable[str | None]) -> dict[str, R]:
+    """Several resources by id."""
+    wanted = {id for id in ids if id}
+    statement = _SELECTS[resource.table.name]
+    found: Sequence[R] = await all_in(db, statement, resource.table.c.id, wanted, resource.row)
+    return {one.id: one for one in found}
+
+
+_SELECTS: dict[str, "Select[Any]"] = {
+    one.table.name: select(one.table)
+    for one in (networks, subnets, subnetpools, ports, routers, floatingips, groups, rules)
+}

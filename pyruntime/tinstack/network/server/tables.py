@@ -1,0 +1,237 @@
+"""Tables of the network database."""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+ID = 36
+PROJECT = 64
+KEY = 32
+"""An address or a number as hexadecimal text of fixed width, so that it sorts."""
+
+
+def _standard(name: str, *columns: Any) -> Table:
+    """What every resource of the API has, and ``columns``."""
+    return Table(
+        name,
+        metadata,
+        Column("id", String(ID), primary_key=True),
+        Column("project_id", String(PROJECT), nullable=False),
+        Column("name", String(255), nullable=False),
+        Column("description", String(255), nullable=False),
+        Column("tags", Text, nullable=False),
+        Column("revision_number", Integer, nullable=False),
+        Column("created_at", BigInteger, nullable=False),
+        Column("updated_at", BigInteger, nullable=False),
+        *columns,
+        Index(f"{name}_project", "project_id", "id"),
+    )
+
+
+networks = _standard(
+    "networks",
+    Column("admin_state_up", Integer, nullable=False),
+    Column("shared", Integer, nullable=False),
+    Column("external", Integer, nullable=False),
+    Column("is_default", Integer, nullable=False),
+    Column("port_security_enabled", Integer, nullable=False),
+    Column("mtu", Integer, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("physical_network", String(64)),
+    Column("segment", Integer),
+    Column("dns_domain", String(255), nullable=False),
+    Column("availability_zone_hints", Text, nullable=False),
+    Index("networks_open", "shared", "external"),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("kind", String(16), primary_key=True),
+    Column("physical_network", String(64), primary_key=True),
+    Column("segment", Integer, primary_key=True, autoincrement=False),
+    Column("network_id", String(ID), nullable=False),
+    Index("segments_network", "network_id"),
+)
+
+subnets = _standard(
+    "subnets",
+    Column("network_id", String(ID), nullable=False),
+    Column("ip_version", Integer, nullable=False),
+    Column("cidr", String(64), nullable=False),
+    Column("gateway_ip", String(45)),
+    Column("enable_dhcp", Integer, nullable=False),
+    Column("ipv6_ra_mode", String(16)),
+    Column("ipv6_address_mode", String(16)),
+    Column("dns_nameservers", Text, nullable=False),
+    Column("host_routes", Text, nullable=False),
+    Column("allocation_pools", Text, nullable=False),
+    Column("service_types", Text, nullable=False),
+    Column("subnetpool_id", String(ID)),
+    Index("subnets_network", "network_id"),
+    Index("subnets_pool", "subnetpool_id"),
+)
+
+subnetpools = _standard(
+    "subnetpools",
+    Column("ip_version", Integer, nullable=False),
+    Column("prefixes", Text, nullable=False),
+    Column("default_prefixlen", Integer, nullable=False),
+    Column("min_prefixlen", Integer, nullable=False),
+    Column("max_prefixlen", Integer, nullable=False),
+    Column("default_quota", Integer),
+    Column("shared", Integer, nullable=False),
+    Column("is_default", Integer, nullable=False),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("next", String(KEY), nullable=False),
+)
+"""Where the next search for something free begins; its row is updated first by whoever takes from that range."""
+
+allocations = Table(
+    "allocations",
+    metadata,
+    Column("subnet_id", String(ID), primary_key=True),
+    Column("key", String(KEY), primary_key=True),
+    Column("ip", String(45), nullable=False),
+    Column("port_id", String(ID), nullable=False),
+    Column("network_id", String(ID), nullable=False),
+    Index("allocations_port", "port_id"),
+    Index("allocations_ip", "ip"),
+)
+
+ports = _standard(
+    "ports",
+    Column("network_id", String(ID), nullable=False),
+    Column("mac_address", String(17), nullable=False),
+    Column("admin_state_up", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("device_id", String(255), nullable=False),
+    Column("device_owner", String(255), nullable=False),
+    Column("port_security_enabled", Integer, nullable=False),
+    Column("allowed_address_pairs", Text, nullable=False),
+    Column("extra_dhcp_opts", Text, nullable=False),
+    Column("dns_name", String(255), nullable=False),
+    Column("binding_host", String(255), nullable=False),
+    Column("binding_profile", Text, nullable=False),
+    Column("binding_vnic_type", String(64), nullable=False),
+    Column("binding_vif_type", String(64), nullable=False),
+    Column("binding_generation", BigInteger, nullable=False),
+    Index("ports_mac", "network_id", "mac_address", unique=True),
+    Index("ports_place", "network_id", "binding_host", "device_owner"),
+    Index("ports_host", "binding_host", "status"),
+    Index("ports_device", "device_id"),
+)
+
+port_groups = Table(
+    "port_groups",
+    metadata,
+    Column("port_id", String(ID), primary_key=True),
+    Column("group_id", String(ID), primary_key=True),
+    Index("port_groups_group", "group_id"),
+)
+
+routers = _standard(
+    "routers",
+    Column("admin_state_up", Integer, nullable=False),
+    Column("gateway_network_id", String(ID)),
+    Column("gateway_port_id", String(ID)),
+    Column("enable_snat", Integer, nullable=False),
+    Column("routes", Text, nullable=False),
+    Column("availability_zone_hints", Text, nullable=False),
+    Column("host", String(255), nullable=False),
+    Index("routers_gateway", "gateway_network_id"),
+    Index("routers_host", "host"),
+)
+
+floatingips = _standard(
+    "floatingips",
+    Column("floating_network_id", String(ID), nullable=False),
+    Column("floating_ip_address", String(45), nullable=False),
+    Column("floating_port_id", String(ID), nullable=False),
+    Column("port_id", String(ID)),
+    Column("fixed_ip_address", String(45)),
+    Column("router_id", String(ID)),
+    Column("status", String(16), nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Index("floatingips_fixed", "port_id", "fixed_ip_address", unique=True),
+    Index("floatingips_router", "router_id"),
+    Index("floatingips_network", "floating_network_id"),
+    Index("floatingips_port", "floating_port_id"),
+)
+
+groups = _standard(
+    "security_groups",
+    Column("stateful", Integer, nullable=False),
+)
+
+default_groups = Table(
+    "default_security_groups",
+    metadata,
+    Column("project_id", String(PROJECT), primary_key=True),
+    Column("group_id", String(ID), nullable=False),
+)
+
+rules = _standard(
+    "security_group_rules",
+    Column("security_group_id", String(ID), nullable=False),
+    Column("direction", String(16), nullable=False),
+    Column("ethertype", String(8), nullable=False),
+    Column("protocol", String(32)),
+    Column("port_range_min", Integer),
+    Column("port_range_max", Integer),
+    Column("remote_ip_prefix", String(64)),
+    Column("remote_group_id", String(ID)),
+    Column("signature", String(64), nullable=False),
+    Index("security_group_rules_same", "security_group_id", "signature", unique=True),
+    Index("security_group_rules_remote", "remote_group_id"),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host", String(255), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("applied", BigInteger, nullable=False),
+    Column("tunnel_ip", String(45), nullable=False),
+    Column("roles", Text, nullable=False),
+    Column("physical_networks", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("heartbeat_at", BigInteger, nullable=False),
+)
+"""One row per host whose agent ever reported. ``generation``: of its wanted state; ``applied``: the last that it made."""
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", String(ID), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("admin_state_up", Integer, nullable=False),
+    Column("description", String(255), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("agents_role", "host", "role", unique=True),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("project_id", String(PROJECT), primary_key=True),
+    Column("resource", String(64), primary_key=True),
+    Column("limit", BigInteger, nullable=False),
+)
+
+quota_generations = Table(
+    "quota_generations",
+    metadata,
+    Column("project_id", String(PROJECT), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+)
+"""Updated first by whoever takes from a project's quota."""

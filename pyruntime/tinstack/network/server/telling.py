@@ -1,0 +1,60 @@
+"""Telling hosts' agents to look: in the background, many changes in one message, never in the way of an answer."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from tinstack.core.bus import Bus
+from tinstack.core.db import Database
+from tinstack.core.errors import ApiError
+from tinstack.network import rpc
+from tinstack.network.server import store
+from tinstack.network.server import tables as t
+from tinstack.network.server.rows import Host
+
+log = logging.getLogger(__name__)
+
+
+class Telling:
+    """Collects hosts; a task of its own sends each one ``LookHost`` with its newest generation."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database, self._bus = database, bus
+        self._hosts: set[str] = set()
+        self._some = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to tell."""
+        self._task = asyncio.create_task(self._run(), name="telling hosts")
+
+    async def stop(self) -> None:
+        """Stop; agents look by themselves soon enough."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def tell(self, hosts: Iterable[str]) -> None:
+        """After a commit."""
+        self._hosts.update(hosts)
+        if self._hosts:
+            self._some.set()
+
+    async def _run(self) -> None:
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            hosts, self._hosts = self._hosts, set()
+            try:
+                await self._send(hosts)
+            except ApiError as error:
+                log.warning("hosts are not told to look, they will by themselves: %s", error.text)
+            except Exception:
+                log.exception("hosts are not told to look, they will by themselves")
+
+    async def _send(self, names: set[str]) -> None:
+        """Hosts without an agent have no queue and are left out."""
+        for host in await store.all_in(self._database, select(t.hosts), t.hosts.c.host, names, Host):
+            await self._bus.cast(rpc.topic(host.host), rpc.LookHost(generation=host.generation))

@@ -1,0 +1,68 @@
+"""What a backend must be able to do. Every method may be called again with the same ids and then changes nothing."""
+
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import msgspec
+
+from tinstack.core.errors import ApiError
+
+
+class DriverFailed(ApiError):
+    """A backend could not do it; the message names what and why."""
+
+    code, message = "volume.driver", "{what} failed: {why}"
+
+
+class Capacity(msgspec.Struct, frozen=True):
+    """GiB."""
+
+    total: float
+    free: float
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where a volume's first content comes from: ``kind`` is ``volume`` or ``snapshot``."""
+
+    kind: str
+    id: str
+
+
+class Driver(Protocol):
+    """A backend. Sizes in GiB, ids of volumes and snapshots."""
+
+    name: str
+    storage_protocol: str
+
+    async def start(self) -> None:
+        """Prepare; raises DriverFailed."""
+
+    async def create(self, volume: str, size: int) -> None:
+        """An empty volume."""
+
+    async def create_from(self, volume: str, size: int, source: Source) -> None:
+        """A copy that does not need its source any more."""
+
+    async def create_from_image(self, volume: str, size: int, disk_format: str, data: AsyncIterator[bytes]) -> None:
+        """A volume with an image's content."""
+
+    async def extend(self, volume: str, size: int) -> None:
+        """Larger."""
+
+    async def delete(self, volume: str) -> None:
+        """Gone; also when it was never there."""
+
+    async def create_snapshot(self, snapshot: str, volume: str) -> None:
+        """The volume's content of now."""
+
+    async def delete_snapshot(self, snapshot: str) -> None:
+        """Gone; also when it was never there."""
+
+    async def connect(self, volume: str, attachment: str, connector: dict[str, Any], mode: str) -> dict[str, Any]:
+        """How the connector's host reaches the volume: ``driver_volume_type`` and ``data``."""
+
+    async def disconnect(self, volume: str, attachment: str) -> None:
+        """That host does not reach it any more."""
+
+    async def capacity(self) -> Capacity:
+        """How much there is."""

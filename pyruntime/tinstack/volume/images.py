@@ -1,0 +1,60 @@
+"""The image service as the volume service needs it."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tinstack.core.client import RemoteError, Session
+from tinstack.volume.errors import Invalid
+
+GIB = 1 << 30
+CHUNK = 1024 * 1024
+
+_BASE = {"checksum", "container_format", "disk_format", "min_disk", "min_ram", "size"}
+_NOT_COPIED = {
+    "id", "name", "visibility", "status", "protected", "owner", "os_hidden", "os_hash_algo", "os_hash_value", "created_at",
+    "updated_at", "tags", "self", "file", "schema", "stores", "virtual_size", "locations", "direct_url",
+}  # fmt: skip
+
+
+class Images:
+    """Looks at images with the caller's eyes, reads their data as the service itself."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    async def show(self, id: str, token: str) -> dict[str, Any]:
+        """The image as the owner of ``token`` sees it. Raises Invalid where it can't be used."""
+        url = f"{await self._session.endpoint('image')}/v2/images/{id}"
+        try:
+            answer = await self._session.send("GET", url, token=token, service="image")
+        except RemoteError as error:
+            if error.remote_status in (401, 403, 404):
+                raise Invalid(f"Invalid image identifier or unable to access requested image: {id}.") from error
+            raise
+        image: dict[str, Any] = answer.json()
+        if image["status"] != "active":
+            raise Invalid(f"Image {id} is not active.")
+        return image
+
+    async def data(self, id: str) -> AsyncIterator[bytes]:
+        """The image's data in chunks."""
+        url = f"{await self._session.endpoint('image')}/v2/images/{id}/file"
+        token = await self._session.token()
+        async with self._session.stream("GET", url, token=token, service="image") as response:
+            async for chunk in response.content.iter_chunked(CHUNK):
+                yield chunk
+
+
+def least_gib(image: dict[str, Any]) -> int:
+    """The size that a volume of that image needs."""
+    size = max(int(image.get("size") or 0), int(image.get("virtual_size") or 0))
+    return max(-(-size // GIB), int(image.get("min_disk") or 0))
+
+
+def kept_metadata(image: dict[str, Any]) -> dict[str, str]:
+    """What a volume remembers of its image."""
+    found = {"image_id": str(image["id"]), "image_name": str(image.get("name") or "")}
+    for name, value in image.items():
+        if name in _BASE or name not in _NOT_COPIED:
+            found[name] = "" if value is None else str(value)
+    return found

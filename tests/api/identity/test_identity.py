@@ -1,0 +1,89 @@
+"""Identity as the other services and any client see it."""
+
+import uuid
+from typing import Any
+
+import pytest
+
+USERS, PROJECTS, ROLES, TOKENS = "/users", "/projects", "/roles", "/auth/tokens"
+
+
+def _name(kind: str) -> str:
+    return f"{kind}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def member(cloud: Any) -> Any:
+    """A new user with the role member on a new project: (client's class and arguments, ids)."""
+    admin = cloud.admin
+    project = admin.post("identity", PROJECTS, {"project": {"name": _name("project")}}).json["project"]
+    user = admin.post("identity", USERS, {"user": {"name": _name("user"), "password": "pw"}}).json["user"]
+    role_id = admin.get("identity", f"{ROLES}?name=member").json["roles"][0]["id"]
+    grant = f"{PROJECTS}/{project['id']}/users/{user['id']}/roles/{role_id}"
+    assert admin.put("identity", grant).status == 204
+    client = type(admin)(cloud.auth_url, user["name"], "pw", project["name"])
+    yield client, user, project, grant
+    admin.delete("identity", f"{USERS}/{user['id']}")
+    admin.delete("identity", f"{PROJECTS}/{project['id']}")
+
+
+def test_the_catalog_names_every_service(cloud: Any) -> None:
+    assert {"identity", "compute", "image", "network", "placement", "block-storage", "volumev3"} <= set(cloud.demo.urls)
+
+
+def test_a_new_member_is_known_to_the_other_services_at_once(member: Any) -> None:
+    client, _, project, _ = member
+    assert client.project_id == project["id"]
+    assert client.get("image", "/v2/images").status == 200
+
+
+@pytest.mark.parametrize("how", ["token deleted", "role removed", "user disabled", "project disabled", "password changed"])
+def test_every_service_refuses_a_token_at_once_when(cloud: Any, member: Any, how: str) -> None:
+    client, user, project, grant = member
+    assert client.get("image", "/v2/images").status == 200
+    assert client.get("image", "/v2/images").status == 200
+    disabled = {"enabled": False}
+    done = {
+        "token deleted": lambda: client.delete("identity", TOKENS, headers={"X-Subject-Token": client.token}),
+        "role removed": lambda: cloud.admin.delete("identity", grant),
+        "user disabled": lambda: cloud.admin.patch("identity", f"{USERS}/{user['id']}", {"user": disabled}),
+        "project disabled": lambda: cloud.admin.patch("identity", f"{PROJECTS}/{project['id']}", {"project": disabled}),
+        "password changed": lambda: cloud.admin.patch("identity", f"{USERS}/{user['id']}", {"user": {"password": "new"}}),
+    }[how]()
+    assert done.status in (200, 204)
+    assert client.get("image", "/v2/images").status == 401
+
+
+def test_errors_have_the_form_of_the_identity_api(cloud: Any) -> None:
+    answer = cloud.admin.get("identity", f"{USERS}/nobody")
+    assert answer.status == 404
+    assert answer.json["error"]["code"] == 404
+    assert answer.json["error"]["title"] == "Not Found"
+    assert "nobody" in answer.json["error"]["message"]
+
+
+def test_who_may_not_read_learns_nothing_of_what_is_there(cloud: Any) -> None:
+    for identifier in (cloud.admin.user_id, "nobody"):
+        assert cloud.demo.get("identity", f"{USERS}/{identifier}").status == 403
+
+
+def test_a_system_token_reads_everything(cloud: Any) -> None:
+    token = {"X-Subject-Token": cloud.system_admin.token}
+    assert cloud.system_admin.get("identity", TOKENS, headers=token).json["token"]["system"] == {"all": True}
+    for path in (USERS, PROJECTS, ROLES, "/domains", "/groups", "/services", "/endpoints", "/role_assignments"):
+        assert cloud.system_admin.get("identity", path).status == 200
+
+
+@pytest.mark.parametrize("noun", ["group", "domain", "role", "service", "region"])
+def test_what_is_made_is_shown_listed_changed_and_deleted(cloud: Any, noun: str) -> None:
+    admin, name = cloud.admin, _name(noun)
+    fields = {"service": {"type": name}, "region": {"id": name}}.get(noun, {"name": name})
+    made = admin.post("identity", f"/{noun}s", {noun: fields})
+    assert made.status == 201
+    path = f"/{noun}s/{made.json[noun]['id']}"
+    assert admin.get("identity", path).json == made.json
+    assert made.json[noun] in admin.get("identity", f"/{noun}s").json[f"{noun}s"]
+    changed = admin.patch("identity", path, {noun: {"description": "new", **({"enabled": False} if noun == "domain" else {})}})
+    assert (changed.status, changed.json[noun]["description"]) == (200, "new")
+    assert admin.delete("identity", path).status == 204
+    assert admin.get("identity", path).status == 404

@@ -1,0 +1,158 @@
+"""The boot flow from step 7 on, and what undoes it."""
+
+import asyncio
+
+from tinstack.computedb import actions, quota_limits
+
+from .conftest import Lab
+
+
+async def steps_of(lab: Lab, server_id: str, least: int) -> dict[int, list[str]]:
+    """Step → outcomes, once ``least`` steps are there."""
+    async with asyncio.timeout(5):
+        while True:
+            events = await actions.trace(lab.db, server_id, None)
+            if len({event.step for event in events}) >= least:
+                break
+            await asyncio.sleep(0.02)
+    found: dict[int, list[str]] = {}
+    for event in events:
+        found.setdefault(event.step, []).append(event.outcome)
+    return found
+
+
+async def test_a_boot_reaches_active(lab: Lab) -> None:
+    server = await lab.booted()
+    assert server.host in ("compute1", "compute2")
+    assert server.power_state == 1 and server.launched_at
+    assert [address.ip for port in server.network_info for address in port.addresses] == ["192.168.50.10"]
+    assert list(lab.cloud.allocations) == [server.id]
+    steps = await steps_of(lab, server.id, 18)
+    assert set(steps) == set(range(9, 30)) - {20, 23, 26}
+    assert steps[25] == ["none"] and steps[19] == ["ok"]
+
+
+async def test_a_failing_step_gives_error_and_leaves_nothing(lab: Lab) -> None:
+    begun = await lab.create(metadata={"tinstack:fault": "28"})
+    server = await lab.until(begun.server.id, "error")
+    assert server.fault and server.fault.step == 28
+    assert "spawn" in server.fault.message or "render and start" in server.fault.message
+    assert server.host is None
+    assert not lab.cloud.allocations and not lab.cloud.ports
+    steps = await steps_of(lab, server.id, 15)
+    assert sorted(steps[28]) == ["failed", "retried"]
+    action = (await actions.of_server(lab.db, server.id))[0]
+    assert (action.action, action.message) == ("create", "Error")
+
+
+async def test_another_host_is_tried(lab: Lab) -> None:
+    server = await lab.booted(metadata={"tinstack:fault": "28:1"})
+    assert server.fault is None
+    steps = await steps_of(lab, server.id, 18)
+    assert steps[28] == ["retried", "ok"]
+    assert len(lab.cloud.ports) == 1
+
+
+async def test_a_missing_image_is_not_tried_elsewhere(lab: Lab) -> None:
+    begun = await lab.create(image_id="nothing")
+    server = await lab.until(begun.server.id, "error")
+    assert server.fault and "No image found" in server.fault.message
+    assert not lab.cloud.allocations
+
+
+async def test_no_host_with_room(lab: Lab) -> None:
+    for inventory in lab.cloud.inventories.values():
+        inventory["MEMORY_MB"]["reserved"] = inventory["MEMORY_MB"]["total"]
+    begun = await lab.create()
+    server = await lab.until(begun.server.id, "error")
+    assert server.fault and server.fault.message.startswith("No valid host was found.")
+    said = await actions.verdicts_of(lab.db, server.id)
+    assert {one.host for one in said if not one.passed} == {"compute1", "compute2"}
+
+
+async def test_delete_leaves_nothing(lab: Lab) -> None:
+    server = await lab.booted()
+    await lab.act(server.id, "delete")
+    gone = await lab.until(server.id, "deleted")
+    assert gone.deleted_at
+    assert not lab.cloud.allocations and not lab.cloud.ports
+    assert (await quota_limits.usage(lab.db, "project")).instances == 0
+
+
+async def test_delete_of_a_server_in_error(lab: Lab) -> None:
+    begun = await lab.create(image_id="nothing")
+    await lab.until(begun.server.id, "error")
+    await lab.act(begun.server.id, "delete")
+    await lab.until(begun.server.id, "deleted")
+
+
+async def test_delete_overtakes_a_boot(lab: Lab) -> None:
+    begun = await lab.create(metadata={"tinstack:delay": "28:60000"})
+    async with asyncio.timeout(5):
+        while (await lab.server(begun.server.id)).task_state != "spawning":
+            await asyncio.sleep(0.01)
+    await lab.act(begun.server.id, "delete")
+    await lab.until(begun.server.id, "deleted", 5)
+    assert not lab.cloud.allocations and not lab.cloud.ports
+
+
+async def test_power(lab: Lab) -> None:
+    server = await lab.booted()
+    for kind, state, power in (
+        ("stop", "stopped", 4),
+        ("start", "active", 1),
+        ("reboot", "active", 1),
+        ("reboot_hard", "active", 1),
+        ("pause", "paused", 3),
+        ("unpause", "active", 1),
+        ("suspend", "suspended", 7),
+        ("resume", "active", 1),
+    ):
+        begun = await lab.act(server.id, kind)
+        assert begun.server.task_state
+        found = await lab.until(server.id, state)
+        assert found.power_state == power, kind
+
+
+async def test_a_lost_hint_is_made_up_for(lab: Lab) -> None:
+    lab.asked = type(lab.asked)(request_id="", user_id="u", project_id="project", owner="api@x/1", lease_seconds=0.05)
+    begun = await lab.create(hint=False)
+    await lab.until(begun.server.id, "active")
+
+
+async def test_every_message_twice_boots_once(lab: Lab) -> None:
+    lab.hub.fault = lambda topic, envelope: (2, 0.0)
+    begun = await lab.create()
+    server = await lab.until(begun.server.id, "active")
+    lab.hub.fault = None
+    steps = await steps_of(lab, server.id, 18)
+    assert len(lab.cloud.ports) == 1 and len(lab.cloud.allocations) == 1
+    assert "failed" not in {outcome for outcomes in steps.values() for outcome in outcomes if outcomes is not steps[9]}
+
+
+async def test_many_at_once(lab: Lab) -> None:
+    begun = await asyncio.gather(*(lab.create() for _ in range(20)))
+    servers = await asyncio.gather(*(lab.until(one.server.id, "active") for one in begun))
+    assert {server.host for server in servers} == {"compute1", "compute2"}
+    assert lab.cloud.downloads == 2
+    for server in servers:
+        await lab.act(server.id, "delete")
+    await asyncio.gather(*(lab.until(one.server.id, "deleted") for one in begun))
+    assert not lab.cloud.allocations and not lab.cloud.ports
+
+
+async def test_a_guest_that_halts_is_shutoff(lab: Lab) -> None:
+    server = await lab.booted()
+    assert server.host
+    driver = lab.hosts[server.host].service.driver  # type: ignore[attr-defined]
+    await driver.halt(server.id)
+    stopped = await lab.until(server.id, "stopped")
+    assert stopped.power_state == 4
+
+
+async def test_a_claim_without_a_server_is_swept(lab: Lab) -> None:
+    provider = next(iter(lab.cloud.inventories))
+    lab.cloud.allocations["nobody"] = {provider: {"VCPU": 1}}
+    async with asyncio.timeout(5):
+        while lab.cloud.allocations:
+            await asyncio.sleep(0.02)

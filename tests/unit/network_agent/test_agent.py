@@ -1,0 +1,161 @@
+"""The loop: look when told, make, report."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.network_agent.conftest import GUEST_PORT, guest, network, state
+
+from tinstack.core.bus import Envelope
+from tinstack.core.bus.memory import Hub, MemoryBus
+from tinstack.network import rpc
+from tinstack.network.agent import agent as agents
+from tinstack.network.agent import host as hosts
+from tinstack.network.agent.agent import Agent
+from tinstack.network.agent.commands import CommandFailed
+from tinstack.network.agent.config import Config
+from tinstack.network.agent.host import Host, Outcome
+from tinstack.network.agent.model import SeenSpace
+
+
+class Maker:
+    """Stands for the host: notes what it is asked to make."""
+
+    def __init__(self) -> None:
+        self.made: list[int] = []
+        self.gate = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+
+    def make(self, wanted: rpc.HostNetworkState) -> Outcome:
+        asyncio.run_coroutine_threadsafe(self.gate.wait(), self.loop).result(5)
+        self.made.append(wanted.generation)
+        return Outcome(up=[GUEST_PORT], errors={"n": "why"}, doors={}, changes=1)
+
+
+class Server:
+    """Stands for the network service."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.bus = MemoryBus(hub, "network", "controller")
+        self.generation = 1
+        self.applied: asyncio.Queue[rpc.Applied] = asyncio.Queue()
+        self.reports: asyncio.Queue[rpc.AgentReport] = asyncio.Queue()
+
+    async def start(self) -> None:
+        await self.bus.open()
+        handlers: Any = {rpc.AskHostState: self.ask, rpc.Applied: self.take, rpc.AgentReport: self.report}
+        await self.bus.serve("network", handlers)
+
+    async def ask(self, message: rpc.AskHostState, envelope: Envelope) -> rpc.HostNetworkState:
+        assert envelope.sender == "network.host1" and message.host == "host1"
+        return state(generation=self.generation)
+
+    async def take(self, message: rpc.Applied, envelope: Envelope) -> None:
+        self.applied.put_nowait(message)
+
+    async def report(self, message: rpc.AgentReport, envelope: Envelope) -> None:
+        self.reports.put_nowait(message)
+
+    async def tell(self, generation: int) -> None:
+        self.generation = generation
+        await self.bus.cast("network.host1", rpc.LookHost(generation=generation))
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.hub = Hub()
+        self.maker = Maker()
+        self.server = Server(self.hub)
+        self.bus = MemoryBus(self.hub, "network.host1", "host")
+        host: Any = self.maker
+        self.agent = Agent(Config(host="host1", tunnel_ip="10.77.0.12"), self.bus, host, None)
+
+
+@pytest.fixture
+async def rig() -> AsyncIterator[Rig]:
+    made = Rig()
+    await made.bus.open()
+    yield made
+    made.maker.gate.set()
+    await made.agent.stop()
+    await made.bus.close()
+    await made.server.bus.close()
+
+
+async def test_it_looks_when_it_starts_and_says_what_became_of_it(rig: Rig) -> None:
+    rig.maker.gate.set()
+    await rig.server.start()
+    await rig.agent.start()
+    done = await asyncio.wait_for(rig.server.applied.get(), 5)
+    assert (done.host, done.generation, done.up, done.errors) == ("host1", 1, [GUEST_PORT], {"n": "why"})
+    report = await asyncio.wait_for(rig.server.reports.get(), 5)
+    assert (report.tunnel_ip, report.roles) == ("10.77.0.12", ["l2"])
+
+
+async def test_many_messages_during_one_look_make_one_more(rig: Rig) -> None:
+    await rig.server.start()
+    await rig.agent.start()
+    for generation in range(2, 8):
+        await rig.server.tell(generation)
+    rig.maker.gate.set()
+    seen = [(await asyncio.wait_for(rig.server.applied.get(), 5)).generation for _ in range(2)]
+    assert seen[-1] == 7
+    assert len(rig.maker.made) == 2
+
+
+async def test_without_the_server_all_stays_and_it_asks_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "AGAIN_SECONDS", 0.01)
+    rig.maker.gate.set()
+    calls = 0
+    real = rig.bus.call
+
+    async def call(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise agents.ApiError("nobody there")
+        return await real(*arguments, **named)
+
+    monkeypatch.setattr(rig.bus, "call", call)
+    await rig.server.start()
+    await rig.agent.start()
+    await asyncio.wait_for(rig.server.applied.get(), 5)
+    assert calls == 2
+
+
+def test_no_guest_is_plugged_in_when_its_rules_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def batch(program: str, lines: list[Any]) -> dict[str, str]:
+        told.extend(line.text for line in lines)
+        return {}
+
+    def refuse(space: str, text: str) -> str:
+        raise CommandFailed(command="nft", reason="not permitted.")
+
+    monkeypatch.setattr(hosts.observe, "host", SeenSpace)
+    monkeypatch.setattr(hosts.netns, "ours", set)
+    monkeypatch.setattr(hosts.commands, "batch", batch)
+    monkeypatch.setattr(hosts.nft, "command", refuse)
+    units: Any = None
+    outcome = Host("10.77.0.12", {}, tmp_path, units).make(state(networks=[network([])], ports=[guest()]))
+    assert outcome.up == [] and told == []
+    assert outcome.errors == {GUEST_PORT: "'nft' failed: not permitted."}
+
+
+def test_a_port_is_not_up_while_its_network_is_not_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(hosts.observe, "host", SeenSpace)
+    monkeypatch.setattr(hosts.observe, "links", dict)
+    monkeypatch.setattr(hosts.netns, "ours", set)
+    monkeypatch.setattr(hosts.nft, "command", lambda space, text: '{"nftables":[]}')
+    monkeypatch.setattr(
+        hosts.commands, "batch", lambda program, lines: {line.owner: "it failed." for line in lines[:1]}
+    )
+    wanted = state(networks=[network(["10.77.0.11"])], ports=[guest()])
+    units: Any = None
+    outcome = Host("10.77.0.12", {}, tmp_path, units).make(wanted)
+    assert outcome.up == [] and outcome.errors[GUEST_PORT] == "it failed."
