@@ -23,6 +23,7 @@ from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import Begun
 from tinstack.conductor.rpc import FlavorDetails
 from tinstack.core.clock import now_us
+from tinstack.core.errors import NotImplementedHere
 from tinstack.core.http import Request
 from tinstack.scheduler import rpc as scheduler
 
@@ -58,6 +59,7 @@ async def check(compute: Compute, request: Request) -> Plan:
     """Step 6. Raises what is wrong, as a 400, 403 or 409 of one sentence."""
     body = request.body["server"]
     least, most = _counts(body)
+    _check_offered(body)
     flavor = await _flavor(compute, request, str(body["flavorRef"]))
     _check_user_data(body.get("user_data"))
     limits = await quota_limits.limits(compute.db, compute.default_quotas, request.project_id, request.user_id)
@@ -95,6 +97,14 @@ def _counts(body: dict[str, Any]) -> tuple[int, int]:
     if most > MOST:
         raise Invalid(f"max_count must be <= {MOST}")
     return least, most
+
+
+def _check_offered(body: dict[str, Any]) -> None:
+    """What is promised must be done: files are not injected, and signatures of images not verified."""
+    if body.get("personality"):
+        raise NotImplementedHere("Files can't be injected into servers here; use user_data.")
+    if body.get("trusted_image_certificates"):
+        raise Invalid("Trusted image certificates are given, but signatures of images are not verified here.")
 
 
 async def _flavor(compute: Compute, request: Request, ref: str) -> Flavor:

@@ -46,6 +46,15 @@ TIMES = {"created_at": "created_at", "launched_at": "launched_at", "terminated_a
 PATTERNS = ("name", "display_name", "ip", "ip6")
 TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 
+OTHERS = {
+    "all_tenants", "architecture", "auto_disk_config", "cell_name", "changes-before", "changes-since", "config_drive",
+    "default_ephemeral_device", "default_swap_device", "deleted", "deleted_at", "disable_terminate", "ephemeral_gb",
+    "ephemeral_key_uuid", "id", "kernel_id", "limit", "locked", "marker", "memory_mb", "os_type", "project_id", "ramdisk_id",
+    "root_gb", "shutdown_terminate", "soft_deleted", "sort_dir", "sort_key", "status", "tenant_id", "updated_at", "vcpus",
+    "vm_mode",
+}  # fmt: skip
+"""What a query may hold beside the filters above; unknown names are refused from 2.75 on."""
+
 ANYONE = {"reservation_id", "name", "image", "flavor", "ip"}
 ANYONE_FROM_2_83 = {
     "availability_zone",
@@ -158,6 +167,9 @@ def _allowed(request: Request) -> set[str] | None:
     return allowed
 
 
+KNOWN = {*COLUMNS, *NUMBERS, *TIMES, *PATTERNS, *TAGS, *OTHERS}
+
+
 class _Wanted:
     """A listing in the making."""
 
@@ -229,6 +241,8 @@ def _by_status(request: Request, wanted: _Wanted) -> bool:
 def _others(request: Request, wanted: _Wanted) -> None:
     allowed = _allowed(request)
     for name, text in request.query.flat().items():
+        if request.at_least(2, 75) and name not in KNOWN:
+            raise Invalid(f"Invalid input for query parameters {name}. Additional properties are not allowed.")
         if allowed is not None and name not in allowed:
             continue
         if name in COLUMNS:

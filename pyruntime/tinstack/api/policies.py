@@ -41,7 +41,7 @@ _RULES = {
         servers:create:attach_volume servers:create:trusted_certs servers:create_image servers:delete servers:reboot
         servers:rebuild servers:resize servers:start servers:stop servers:update
     """,
-    ANYONE: "extensions limits os-availability-zone:list os-quota-sets:defaults",
+    ANYONE: "extensions flavors limits os-availability-zone:list os-quota-sets:defaults",
     OWN_KEYS: "os-keypairs:create os-keypairs:delete os-keypairs:index os-keypairs:show",
     "rule:service_role": "os-server-external-events:create",
 }

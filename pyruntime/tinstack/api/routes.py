@@ -102,20 +102,24 @@ _ACCEPTED: list[tuple[str, Handler, dict[str, Any] | SchemaVersions]] = [
     ("os-resetState", actions.reset, act.RESET_STATE),
     ("addSecurityGroup", actions.add_group, act.ADD_GROUP),
     ("removeSecurityGroup", actions.remove_group, act.REMOVE_GROUP),
-    *((name, actions.missing, act.bare(name)) for name in actions.MISSING),
 ]
 
 ACTIONS = [
     *(Route("POST", ACTION, handler, checked=True, action=name, body=schema, status=202) for name, handler, schema in _ACCEPTED),
+    *(
+        Route("POST", ACTION, actions.missing, checked=True, action=name, body=act.bare(name), status=202, last=last)
+        for last, names in actions.MISSING.items()
+        for name in names.split()
+    ),
     Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
 ]  # fmt: skip
 
 FLAVORS = [
-    Route("GET",    "/flavors",                               flavors.index,           N + "servers:index"),
+    Route("GET",    "/flavors",                               flavors.index,           N + "flavors"),
     Route("POST",   "/flavors",                               flavors.create,          N + "os-flavor-manage:create",
           body=flavor.CREATE, status=200),
-    Route("GET",    "/flavors/detail",                        flavors.detail,          N + "servers:index"),
-    Route("GET",    "/flavors/{flavor_id}",                   flavors.show,            N + "servers:index"),
+    Route("GET",    "/flavors/detail",                        flavors.detail,          N + "flavors"),
+    Route("GET",    "/flavors/{flavor_id}",                   flavors.show,            N + "flavors"),
     Route("PUT",    "/flavors/{flavor_id}",                   flavors.update,          N + "os-flavor-manage:update",
           body=flavor.UPDATE, first="2.55"),
     Route("DELETE", "/flavors/{flavor_id}",                   flavors.delete,          N + "os-flavor-manage:delete", status=202),

@@ -64,7 +64,9 @@ class Agent:
         if under_way and under_way[0] == message.operation_id:
             return
         before = under_way[1] if under_way else None
-        task = asyncio.create_task(self._operate(message, before, taken, began), name=f"operation {message.operation_id}")
+        task = asyncio.create_task(
+            self._operate(message, before, taken, began), name=f"operation {message.operation_id}"
+        )
         self._at[message.server_id] = message.operation_id, task
         try:
             await asyncio.gather(task, return_exceptions=True)
@@ -120,20 +122,18 @@ class Agent:
     async def _perform(self, server: ServerDetails, lease: Lease, steps: Steps) -> None:
         try:
             if server.kind == "boot":
-                power: int | None = await self._boot.run(server, lease, steps)
-            else:
-                await self._rehearse(server.kind, server)
-                await self._change(server)
-                power = await self._driver.power_state(server.id)
+                state = await self._boot.run(server, lease, steps)
+                async with steps.step(29):
+                    await lease.finished(state)
+                return
+            await self._rehearse(server.kind, server)
+            await self._change(server)
+            power = await self._driver.power_state(server.id)
         except LeaseLost:
             raise
         except Exception as error:
             await self._give_up(server, lease, steps, error)
-            return
-        if server.kind != "boot":
-            await lease.finished(NOSTATE if power is None else power)
-            return
-        async with steps.step(29):
+        else:
             await lease.finished(NOSTATE if power is None else power)
 
     async def _give_up(self, server: ServerDetails, lease: Lease, steps: Steps, error: Exception) -> None:

@@ -6,7 +6,8 @@ from tinstack.core.config import ServiceConfig
 class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     """``driver``: libvirt or fake; ``virt_type``: auto, kvm or qemu. ``my_ip``: this host's address on the management network.
 
-    ``reserved_ram_mib``, ``reserved_disk_gib``: kept for the host itself. ``simulated_*``: what a host of the fake driver has.
+    ``reserved_ram_mib``, ``reserved_disk_gib``: kept for the host itself; ``*_allocation_ratio``: how often the rest is sold.
+    ``simulated_*``: what a host of the fake driver has.
     """
 
     driver: str = "libvirt"
@@ -20,6 +21,9 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     report_seconds: float = 10.0
     vif_plug_seconds: float = 60.0
     shutdown_seconds: float = 60.0
+    cpu_allocation_ratio: float = 4.0
+    ram_allocation_ratio: float = 1.0
+    disk_allocation_ratio: float = 1.0
     simulated_vcpus: int = 64
     simulated_ram_mib: int = 256 * 1024
     simulated_disk_gib: int = 4096

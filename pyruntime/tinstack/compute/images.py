@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -56,16 +55,6 @@ class ImageCache:
                 self._part(id).unlink(missing_ok=True)
                 self._coming.pop(id).set()
         return CachedImage(path=self._folder / id, format=image["disk_format"], properties=image)
-
-    def age_out(self, used: set[Path], seconds: float) -> list[str]:
-        """Remove images that no guest stands on and that were not asked for lately; their ids."""
-        if not self._folder.exists():
-            return []
-        limit = time.time() - seconds
-        old = [file for file in self._folder.iterdir() if file not in used and file.stat().st_mtime < limit]
-        for file in old:
-            file.unlink(missing_ok=True)
-        return [file.name for file in old]
 
     async def _is_mine_to_fetch(self, id: str) -> bool:
         """False once it is here; whoever is told True fetches it, others wait for him."""

@@ -60,7 +60,9 @@ class Ports:
         return await self._send("PUT", f"{url}/v2.0/ports/{port.id}", token, {"port": bound})
 
     async def _is_there(self, url: str, port_id: str, token: str) -> bool:
-        answer = await self._http.send("GET", f"{url}/v2.0/ports/{port_id}", token=token, service="network", ok=(403, 404))
+        answer = await self._http.send(
+            "GET", f"{url}/v2.0/ports/{port_id}", token=token, service="network", ok=(403, 404)
+        )
         return answer.status == 200
 
     async def wait_until_wired(self, server: ServerDetails, ports: list[dict[str, Any]], token: str) -> list[Nic]:

@@ -8,6 +8,7 @@ from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
 from tinstack.compute.images import ImageCache
 from tinstack.compute.ports import Ports
+from tinstack.compute.reports import Reports
 from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, Look, ServerEvent
 from tinstack.compute.volumes import Volumes
 from tinstack.core.bus import Bus
@@ -26,21 +27,24 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     ports = Ports(http, config.host, config.vif_plug_seconds)
     volumes = Volumes(http, config.host, config.my_ip)
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
-    boot = Boot(driver, rehearse, images, ports, volumes, tracer)
-    agent = Agent(config, bus, driver, rehearse, boot, ports, tracer)
+    reports = Reports(config, bus, driver)
+    boot = Boot(driver, images, ports, volumes)
+    agent = Agent(config, bus, driver, rehearse, boot, ports, reports, tracer)
 
-    async def serve() -> None:
+    async def start() -> None:
         tracer.start()
+        await driver.open(reports.power_changed)
         await bus.serve(
             rpc.topic(config.host),
             {
                 Look: agent.look,
                 ServerEvent: agent.event,
-                GetConsoleOutput: agent.console_output,
-                GetDiagnostics: agent.diagnostics,
+                GetConsoleOutput: reports.console_output,
+                GetDiagnostics: reports.diagnostics,
             },
         )
+        reports.start()
 
-    service.on_start = [agent.start, serve]
-    service.on_stop = [http.close, tracer.stop, agent.stop]
+    service.on_start = [start]
+    service.on_stop = [http.close, tracer.stop, driver.close, agent.stop, reports.stop]
     return service

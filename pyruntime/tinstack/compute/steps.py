@@ -62,5 +62,3 @@ class Steps:
 
 def _since(began: float) -> int:
     return int((time.perf_counter() - began) * 1e6)
-
-

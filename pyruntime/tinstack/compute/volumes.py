@@ -41,3 +41,10 @@ class Volumes:
             device=wanted.device if wanted else None,
             boot_index=wanted.boot_index if wanted else None,
         )
+
+    async def complete(self, server: ServerDetails, disks: list[AttachedDisk], token: str) -> None:
+        """The guest has them: the volumes are in use now."""
+        for disk in disks:
+            url = f"{server.endpoints['volume']}/attachments/{disk.attachment_id}/action"
+            body: dict[str, Any] = {"os-complete": {}}
+            await self._http.send("POST", url, token=token, json=body, headers=VERSION, service="volume")

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, select, update
 
 from tinstack.computedb.tables import keypairs, quota_limits, quota_usage, server_groups
-from tinstack.core.db import Database, Transaction, prepared
+from tinstack.core.db import Database, Duplicate, Transaction, prepared
 
 DEFAULT_CLASS = "class:default"
 ROW = "generation"
@@ -98,8 +98,12 @@ async def set_limits(db: Database, owner: str, wanted: Mapping[str, int]) -> Non
 
     async def work(tx: Transaction) -> None:
         for resource, most in wanted.items():
-            if not await tx.run(_SET, who=owner, what=resource, most=most):
+            if await tx.run(_SET, who=owner, what=resource, most=most):
+                continue
+            try:
                 await tx.run(_INSERT, owner=owner, resource=resource, hard_limit=most)
+            except Duplicate:
+                await tx.run(_SET, who=owner, what=resource, most=most)
 
     await db.transact(work)
 
@@ -130,8 +134,12 @@ async def groups(db: Database, project_id: str) -> int:
 
 async def take_turn(tx: Transaction, owner: str) -> None:
     """Serialise with all others that count in ``owner``'s name, until this transaction ends."""
-    if not await tx.run(_TURN, who=owner):
+    if await tx.run(_TURN, who=owner):
+        return
+    try:
         await tx.run(_INSERT, owner=owner, resource=ROW, hard_limit=1)
+    except Duplicate:
+        await tx.run(_TURN, who=owner)
 
 
 async def key_pairs_in(tx: Transaction, user_id: str) -> int:

@@ -11,12 +11,9 @@ import msgspec
 from tinstack.core.bus import Bus
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.clock import now_us, parse_iso
-from tinstack.core.context import Context, LaunchClaims
+from tinstack.core.context import LAUNCH, Context, LaunchClaims
 from tinstack.core.errors import Unauthorized
 from tinstack.core.revocation import RevocationBeat, RevocationListener
-
-LAUNCH = "OS-TINSTACK:launch"
-"""The key of the launch claims in a token's body."""
 
 KEEP = 10_000
 """Contexts held at the most; the oldest go first."""

@@ -5,6 +5,9 @@ from uuid import uuid4
 
 import msgspec
 
+LAUNCH = "OS-TINSTACK:launch"
+"""The key of the launch claims in a token's body."""
+
 request_id_of_task: ContextVar[str] = ContextVar("request_id", default="-")
 """The *global* request id of what this task works for; log lines, bus messages and REST calls carry it."""
 

@@ -96,9 +96,9 @@ class Cloud:
         _create(name, config)
 
     async def _bootstrap(self) -> None:
-        bootstrap: Any = importlib.import_module("tinstack.identity.bootstrap").bootstrap
+        first: Any = importlib.import_module("tinstack.identity.bootstrap")
         identity = next(one for one in self._running if one.name == "identity")
-        await bootstrap(identity.database, self.first_identity())
+        await first.bootstrap(identity.database, first.parse(msgspec.json.encode(self.first_identity())))
 
     def first_identity(self) -> Any:
         """The document of ``tinstack identity bootstrap``."""

@@ -2,9 +2,8 @@
 
 import msgspec
 
-from tinstack.core.auth import LAUNCH
 from tinstack.core.clock import SECOND, iso_us_z, now_us
-from tinstack.core.context import Context, LaunchClaims
+from tinstack.core.context import LAUNCH, Context, LaunchClaims
 from tinstack.core.errors import Forbidden, Unauthorized
 from tinstack.identity.catalog import catalog_for
 from tinstack.identity.fernet import Codec, Token, new_audit_id

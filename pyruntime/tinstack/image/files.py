@@ -20,6 +20,7 @@ T = TypeVar("T")
 CHUNK = 1024 * 1024
 READ = 2 * CHUNK
 SUFFIX = ".part"
+STAGED = ".staged"
 
 
 class StoreFull(TooLarge):
@@ -64,11 +65,12 @@ class FileStore:
 
     def remove(self, id: str) -> None:
         """Data gone; nothing happens where there are none."""
-        self.path(id).unlink(missing_ok=True)
+        for name in (id, id + STAGED):
+            self.path(name).unlink(missing_ok=True)
 
     def leftovers(self) -> list[Path]:
         """Files of uploads that did not end."""
-        return sorted(self.directory.glob(f"*{SUFFIX}"))
+        return sorted([*self.directory.glob(f"*{SUFFIX}"), *self.directory.glob(f"*{STAGED}")])
 
     async def write(self, id: str, chunks: AsyncIterator[bytes], check: Check) -> Written:
         """Take the data of an image. Raises TooLarge, StoreFull, and what ``check`` raises; then nothing stays behind."""

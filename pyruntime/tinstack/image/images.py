@@ -115,7 +115,7 @@ class Images:
         wanted, old = (ACTIVE, DEACTIVATED) if active else (DEACTIVATED, ACTIVE)
         if image.status == wanted:
             return
-        if image.status != old or not await self._swap(image.id, old, wanted):
+        if image.status != old or not await self.swap(image.id, old, wanted):
             raise Forbidden(
                 f"Not allowed to {'reactivate' if active else 'deactivate'} image in status '{image.status}'"
             )
@@ -127,26 +127,28 @@ class Images:
         missing = [name for name in ("container_format", "disk_format") if getattr(image, name) is None]
         if missing:
             raise Invalid(f"Properties {', '.join(missing)} must be set prior to saving data.")
-        if not await self._swap(image.id, QUEUED, SAVING, lease=True):
+        if not await self.swap(image.id, QUEUED, SAVING, lease=LEASE):
             raise WrongStatus(status=image.status, wanted=SAVING)
         try:
-            async with self._leased(image.id, SAVING):
+            async with self.leased(image.id, SAVING):
                 written = await self.files.write(image.id, chunks, checker(image))
         except BaseException:
-            await self._swap(image.id, SAVING, QUEUED)
+            await self.swap(image.id, SAVING, QUEUED)
             raise
-        if not await self._stored(image.id, written):
+        if not await self.stored(image.id, SAVING, written):
             await asyncio.to_thread(self.files.remove, image.id)
             raise Gone(
                 f"Image {image.id} could not be found after upload. The image may have been deleted during the upload."
             )
 
-    async def _stored(self, id: str, written: Written) -> bool:
+    async def stored(self, id: str, old: str, written: Written) -> bool:
+        """The data are in the store: the image is active. False where it is gone."""
+
         async def work(tx: Transaction) -> int:
             return await tx.run(
                 store.STORED,
                 key=id,
-                old=SAVING,
+                old=old,
                 new=ACTIVE,
                 bytes=written.size,
                 virtual=written.virtual_size,
@@ -157,25 +159,31 @@ class Images:
 
         return bool(await self.database.transact(work))
 
-    async def _swap(self, id: str, old: str, new: str, *, lease: bool = False) -> bool:
+    async def swap(self, id: str, old: str, new: str, *, lease: int = 0) -> bool:
+        """Compare-and-swap of the status; ``lease``: µs for which an upload is held."""
+
         async def work(tx: Transaction) -> int:
-            until = await tx.now() + LEASE if lease else 0
+            until = await tx.now() + lease if lease else 0
             return await tx.run(store.STATUS, key=id, old=old, new=new, until=until, now=now_us())
 
         return bool(await self.database.transact(work))
 
+    async def renew(self, id: str, status: str, lease: int) -> None:
+        """Hold an upload ``lease`` µs from now."""
+
+        async def work(tx: Transaction) -> int:
+            return await tx.run(store.RENEW, key=id, old=status, until=await tx.now() + lease)
+
+        await self.database.transact(work)
+
     @asynccontextmanager
-    async def _leased(self, id: str, status: str) -> AsyncIterator[None]:
+    async def leased(self, id: str, status: str) -> AsyncIterator[None]:
         """Renew the upload's lease while inside."""
 
         async def renew() -> None:
             while True:
                 await asyncio.sleep(LEASE / SECOND / 3)
-
-                async def work(tx: Transaction) -> int:
-                    return await tx.run(store.RENEW, key=id, old=status, until=await tx.now() + LEASE)
-
-                await self.database.transact(work)
+                await self.renew(id, status, LEASE)
 
         renewing = asyncio.create_task(renew(), name=f"lease of the upload of {id}")
         try:

@@ -8,6 +8,7 @@ from tinstack.core.http import Request
 from tinstack.core.trace import Tracer
 from tinstack.image.files import FileStore
 from tinstack.image.images import Images
+from tinstack.image.imports import Imports
 from tinstack.image.rows import Image
 
 
@@ -18,6 +19,7 @@ class Parts:
     database: Database
     files: FileStore
     images: Images
+    imports: Imports
     tracer: Tracer
 
     async def image(self, request: Request) -> Image:

@@ -2,7 +2,7 @@
 
 from tinstack.core.http import Route
 from tinstack.image.handlers import data, images, info, members
-from tinstack.image.schemas.images import ADD_MEMBER, UPDATE_MEMBER
+from tinstack.image.schemas.images import ADD_MEMBER, IMPORT, UPDATE_MEMBER
 
 ONE = "/v2/images/{image_id}"
 
@@ -24,6 +24,8 @@ ROUTES = [
 
     Route("PUT", f"{ONE}/file", data.upload, checked=True, status=204, stream=True),
     Route("GET", f"{ONE}/file", data.download, checked=True),
+    Route("PUT", f"{ONE}/stage", data.stage, checked=True, status=204, stream=True),
+    Route("POST", f"{ONE}/import", data.import_image, checked=True, body=IMPORT, status=202),
 
     Route("PUT", f"{ONE}/tags/{{tag}}", images.add_tag, checked=True, status=204),
     Route("DELETE", f"{ONE}/tags/{{tag}}", images.remove_tag, checked=True),

@@ -16,6 +16,7 @@ from tinstack.image.config import Config
 from tinstack.image.errors import render, violation
 from tinstack.image.files import FileStore
 from tinstack.image.images import Images
+from tinstack.image.imports import Imports
 from tinstack.image.parts import Parts
 from tinstack.image.policies import DEFAULTS
 from tinstack.image.routes import ROUTES
@@ -44,6 +45,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     tracer = Tracer(bus, "image", config.host)
     files = FileStore(Path(config.store_dir), config.image_size_cap)
     images = Images(database, files)
+    imports = Imports(images)
     sweeping = Periodic("uploads that did not end", SWEEP_SECONDS, images.sweep)
     service = Service("image")
 
@@ -52,6 +54,6 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         sweeping.start()
 
     service.on_start += [tokens.start, files.start, start_parts]
-    service.apps.append((config.http, build([api(config, Parts(database, files, images, tracer), tokens)])))
-    service.on_stop += [session.close, files.stop, tracer.stop, sweeping.stop, tokens.stop]
+    service.apps.append((config.http, build([api(config, Parts(database, files, images, imports, tracer), tokens)])))
+    service.on_stop += [session.close, files.stop, tracer.stop, sweeping.stop, imports.stop, tokens.stop]
     return service

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinstack.core.clock import iso
-from tinstack.image.rows import QUEUED, SAVING, Image, Member
+from tinstack.image.rows import ACTIVE, DEACTIVATED, Image, Member
 
 Body = dict[str, Any]
 
@@ -36,7 +36,7 @@ def image(row: Image, tags: list[str]) -> Body:
         "file": f"{href}/file",
         "schema": "/v2/schemas/image",
     }
-    if row.status not in (QUEUED, SAVING):
+    if row.status in (ACTIVE, DEACTIVATED):
         shown["stores"] = "file"
     return shown
 

@@ -75,8 +75,12 @@ class Attachments:
             if same and same.instance_id == instance:
                 return same
             if row.status != AVAILABLE and not (row.multiattach and row.status in (IN_USE, RESERVED, ATTACHING)):
-                raise InvalidState(why=f"Volume {row.id} status must be available or downloading to reserve, but the current status is {row.status}.")
-            if not await tx.run(store.SWAP_VOLUME, key=row.id, old=row.status, new=_status([*there, made]), now=now_us()):
+                raise InvalidState(
+                    why=f"Volume {row.id} status must be available or downloading to reserve, but the current status is {row.status}."
+                )
+            if not await tx.run(
+                store.SWAP_VOLUME, key=row.id, old=row.status, new=_status([*there, made]), now=now_us()
+            ):
                 raise InvalidState(why=f"the status of volume {row.id} is not {row.status} any more.")
             await tx.run(store.ADD_ATTACHMENT, **values(made))
             return made
@@ -96,14 +100,18 @@ class Attachments:
             raise Invalid(f"The backend '{volume.backend}' of volume {volume.id} is not there.")
         info = await driver.connect(volume.id, attachment.id, connector, attachment.mode)
         status = ATTACHED if attachment.status == ATTACHED else ATTACHING
-        await self._write(attachment, status=status, connector=connector, connection_info=info, host=connector.get("host"))
+        await self._write(
+            attachment, status=status, connector=connector, connection_info=info, host=connector.get("host")
+        )
         return attachment
 
     async def complete(self, attachment: Attachment) -> None:
         """The server has it: the volume is in use."""
         await self._write(attachment, status=ATTACHED, attached_at=now_us())
 
-    async def attached(self, volume: Volume, instance: str | None, mountpoint: str, mode: str, host: str | None) -> None:
+    async def attached(
+        self, volume: Volume, instance: str | None, mountpoint: str, mode: str, host: str | None
+    ) -> None:
         """The older way (os-attach): in use at once."""
         rows = await self.database.all(store.ATTACHMENTS_OF, Attachment, key=volume.id)
         row = next((one for one in rows if one.instance_id == instance and one.status != ATTACHED), None)

@@ -33,7 +33,10 @@ class NoSuchType(NotFound):
 
 
 class NoSuchAttachment(NotFound):
-    code, message = "volume.attachment.not_found", "Volume attachment could not be found with filter: attachment_id = {id}."
+    code, message = (
+        "volume.attachment.not_found",
+        "Volume attachment could not be found with filter: attachment_id = {id}.",
+    )
 
 
 class Invalid(BadRequest):

@@ -29,7 +29,9 @@ class NoBackend(DriverFailed):
 class Jobs:
     """``drive`` and ``undo`` of ``work.Work``."""
 
-    def __init__(self, database: Database, operations: Operations, drivers: Mapping[str, Driver], images: Images) -> None:
+    def __init__(
+        self, database: Database, operations: Operations, drivers: Mapping[str, Driver], images: Images
+    ) -> None:
         self.database, self.operations, self.drivers, self.images = database, operations, drivers, images
         self._kinds = {
             volumes.CREATE: self._create_volume,
@@ -44,7 +46,7 @@ class Jobs:
         await self._kinds[operation.kind](operation)
 
     def _driver(self, name: str | None) -> Driver:
-        if name not in self.drivers:
+        if name is None or name not in self.drivers:
             raise NoBackend(why=f"there is no backend '{name}'")
         return self.drivers[name]
 
@@ -71,7 +73,7 @@ class Jobs:
     async def _delete_volume(self, operation: Operation) -> None:
         volume = await self._volume(operation.subject)
         gone: list[str] = operation.data.get("snapshots", [])
-        if volume and volume.backend in self.drivers:
+        if volume and volume.backend and volume.backend in self.drivers:
             driver = self.drivers[volume.backend]
             for snapshot in gone:
                 await driver.delete_snapshot(snapshot)
@@ -111,7 +113,7 @@ class Jobs:
     async def _delete_snapshot(self, operation: Operation) -> None:
         snapshot = await self.database.one(store.SNAPSHOT, Snapshot, key=operation.subject)
         volume = await self._volume(snapshot.volume_id) if snapshot else None
-        if volume and volume.backend in self.drivers:
+        if volume and volume.backend and volume.backend in self.drivers:
             await self.drivers[volume.backend].delete_snapshot(operation.subject)
 
         async def work(tx: Transaction) -> None:

@@ -37,9 +37,9 @@ volume_extension:access_types_qos_specs_id volume_extension:volume_type_encrypti
 """
 
 DEFAULTS = {
-    **{name: _READ for name in _READS.split()},
-    **{name: _WRITE for name in _WRITES.split()},
-    **{name: _ADMIN for name in _ADMINS.split()},
+    **dict.fromkeys(_READS.split(), _READ),
+    **dict.fromkeys(_WRITES.split(), _WRITE),
+    **dict.fromkeys(_ADMINS.split(), _ADMIN),
     "snapshot_extension:snapshot_actions:update_snapshot_status": _WRITE,
     "volume_extension:volume_tenant_attribute": _READ,
     "volume_extension:volume_type_access": "rule:admin_or_service or role:reader",

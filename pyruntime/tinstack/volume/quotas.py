@@ -77,7 +77,9 @@ class Quotas:
                     found["gigabytes" + suffix] = found.get("gigabytes" + suffix, 0) + int(row.size or 0)
         return found
 
-    async def take(self, tx: Transaction, project: str, wanted: Mapping[str, int], type_name: str | None, size: int = 0) -> None:
+    async def take(
+        self, tx: Transaction, project: str, wanted: Mapping[str, int], type_name: str | None, size: int = 0
+    ) -> None:
         """Called in the transaction that inserts. ``size``: of the largest volume, in GiB. Raises OverLimit."""
         await self._in_line(tx, project)
         limits, used = await self.limits(tx, project), await self.usage(tx, project)

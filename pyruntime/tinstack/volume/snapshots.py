@@ -35,7 +35,9 @@ class Snapshots:
         """A snapshot that is being taken. Raises InvalidState, OverLimit."""
         allowed = (AVAILABLE, IN_USE) if force else (AVAILABLE,)
         if volume.status not in allowed:
-            raise InvalidState(why=f"Volume {volume.id} status must be {' or '.join(allowed)}, but current status is: {volume.status}.")
+            raise InvalidState(
+                why=f"Volume {volume.id} status must be {' or '.join(allowed)}, but current status is: {volume.status}."
+            )
         kinds = await store.types(self.database)
         kind = kinds.get(volume.volume_type_id or "")
         made = Snapshot(
@@ -68,7 +70,12 @@ class Snapshots:
 
         async def work(tx: Transaction) -> Operation:
             changed = await tx.run(
-                store.SWAP_SNAPSHOT, key=snapshot.id, old=snapshot.status, new=DELETING, part=snapshot.progress, now=now_us()
+                store.SWAP_SNAPSHOT,
+                key=snapshot.id,
+                old=snapshot.status,
+                new=DELETING,
+                part=snapshot.progress,
+                now=now_us(),
             )
             if not changed:
                 raise Invalid(f"Invalid snapshot: its status is not {snapshot.status} any more.")

@@ -80,7 +80,9 @@ def query(table: Any, wanted: Wanted) -> "Select[Any]":
     found = conditions(select(table), table, wanted)
     if wanted.after is not None:
         found = found.where(_after(table, wanted.after, wanted.order))
-    found = found.order_by(*(order_column(table, k).asc() if up else order_column(table, k).desc() for k, up in wanted.order))
+    found = found.order_by(
+        *(order_column(table, k).asc() if up else order_column(table, k).desc() for k, up in wanted.order)
+    )
     if wanted.metadata:
         return found
     return found.limit(wanted.limit).offset(wanted.offset)

@@ -11,7 +11,7 @@ from tinstack.volume import store
 from tinstack.volume import tables as t
 from tinstack.volume.config import BackendConfig
 from tinstack.volume.errors import Invalid, NoSuchType
-from tinstack.volume.rows import Type
+from tinstack.volume.rows import Access, Type
 
 BACKEND_NAME = "volume_backend_name"
 
@@ -56,7 +56,9 @@ class Types:
         c = t.type_access.c
         mine = {
             row.volume_type_id
-            for row in await self.database.all(t.type_access.select().where(c.project_id == (context.project_id or "")), store.Access)
+            for row in await self.database.all(
+                t.type_access.select().where(c.project_id == (context.project_id or "")), Access
+            )
         }
         return [row for row in rows if row.is_public or row.id in mine]
 
@@ -83,7 +85,12 @@ class Types:
     async def create(self, name: str, description: str | None, public: bool, specs: dict[str, str]) -> Type:
         """Raises TypeExists."""
         made = Type(
-            id=str(uuid4()), name=name, description=description, is_public=public, extra_specs=specs, created_at=now_us()
+            id=str(uuid4()),
+            name=name,
+            description=description,
+            is_public=public,
+            extra_specs=specs,
+            created_at=now_us(),
         )
 
         async def work(tx: Transaction) -> None:

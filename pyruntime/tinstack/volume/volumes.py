@@ -17,7 +17,6 @@ from tinstack.volume.quotas import Quotas
 from tinstack.volume.rows import (
     ATTACHED,
     AVAILABLE,
-    CREATING,
     DELETING,
     ERROR,
     ERROR_DELETING,
@@ -56,7 +55,14 @@ class Volumes:
     """The rules."""
 
     def __init__(self, database: Database, work: Work, quotas: Quotas, types: Types, images: Images, zone: str) -> None:
-        self.database, self.work, self.quotas, self.types, self.images, self.zone = database, work, quotas, types, images, zone
+        self.database, self.work, self.quotas, self.types, self.images, self.zone = (
+            database,
+            work,
+            quotas,
+            types,
+            images,
+            zone,
+        )
 
     async def get(self, context: Context, id: str) -> Volume:
         """A volume of the caller's project; admins and services get any. Raises NoSuchVolume."""
@@ -162,7 +168,9 @@ class Volumes:
                 raise InvalidState(why="a snapshot of the volume is not in the status available or error.")
             await self._swap(tx, row, DELETING)
             for snapshot in snapshots:
-                await tx.run(store.SWAP_SNAPSHOT, key=snapshot.id, old=snapshot.status, new=DELETING, part="100%", now=now_us())
+                await tx.run(
+                    store.SWAP_SNAPSHOT, key=snapshot.id, old=snapshot.status, new=DELETING, part="100%", now=now_us()
+                )
             await tx.run(t.attachments.delete().where(t.attachments.c.volume_id == row.id))
             data = {"snapshots": [snapshot.id for snapshot in snapshots]}
             return await self.work.open(tx, DELETE, row.id, row.project_id, data)
@@ -208,7 +216,9 @@ class Volumes:
         shown = {name: int(value) if isinstance(value, bool) else value for name, value in shown.items()}
 
         async def work(tx: Transaction) -> None:
-            if not await tx.run(t.volumes.update().where(t.volumes.c.id == volume.id).values(**shown, updated_at=now_us())):
+            if not await tx.run(
+                t.volumes.update().where(t.volumes.c.id == volume.id).values(**shown, updated_at=now_us())
+            ):
                 raise NoSuchVolume(id=volume.id)
 
         await self.database.transact(work)

@@ -48,7 +48,9 @@ class Work:
             task.cancel()
         await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    async def open(self, tx: Transaction, kind: str, subject: str, project: str, data: dict[str, Any] | None = None) -> Operation:
+    async def open(
+        self, tx: Transaction, kind: str, subject: str, project: str, data: dict[str, Any] | None = None
+    ) -> Operation:
         """Write the row; call ``begin`` with it after the transaction."""
         return await self.operations.open(
             tx,

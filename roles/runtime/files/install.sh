@@ -6,21 +6,21 @@ folder=$1 locked=$2 own=$3
 venv=$folder/venv
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 
-install() { "$venv/bin/python" -m pip install --quiet --no-index --ignore-installed --no-deps --no-compile "$@"; }
+install() { "$venv/bin/python" -m pip install --quiet --no-index --no-deps --no-compile "$@"; }
 
 if [ ! -e "$venv/.$locked" ]; then
-  rm -rf "$venv.half" && mkdir "$venv.half" "$venv.half/wheels"
-  tar --extract --file "$folder/$locked" --directory "$venv.half/wheels"
-  # System packages are seen for the sake of libvirt's and nftables' bindings, which are the distribution's.
-  [ -x "$venv/bin/python" ] || /usr/bin/python3 -m venv --system-site-packages "$venv"
-  rm -f "$venv"/.locked-*
-  install "$venv.half"/wheels/*.whl
-  rm -rf "$venv.half" "$folder"/locked-*.tar
+  # System packages are seen for the sake of libvirt's and nftables' bindings, which are the distribution's; of the others
+  # none counts as installed.
+  /usr/bin/python3 -m venv --clear --system-site-packages "$venv"
+  mkdir "$venv/wheels"
+  tar --extract --file "$folder/$locked" --directory "$venv/wheels"
+  install --ignore-installed "$venv"/wheels/*.whl
+  rm -rf "$venv/wheels" "$folder"/locked-*.tar
   : >"$venv/.$locked"
 fi
 
 rm -f "$venv"/.tinstack-*
-install "$folder/$own"
+install --force-reinstall "$folder/$own"
 rm -f "$folder"/tinstack-*.whl
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib"
 : >"$venv/.$own"

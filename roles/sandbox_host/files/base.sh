@@ -10,12 +10,16 @@ flock 9
 
 if [ ! -e "$tarball" ]; then
   # The machine's own sources, trust and proxies are what works here. Translations and manuals are most of what a minimal Debian need not have.
+  # What a killed run left in these two places goes first.
   half=$(dirname "$tarball")/half-$(basename "$tarball")
-  rm -f "$half"
-  mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
+  work=$(dirname "$folder")/building
+  rm -rf "$half" "$work"
+  mkdir -m 755 "$work"
+  TMPDIR=$work mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     "$suite" "$half" "$sources" 9>&-
   mv "$half" "$tarball"
+  rm -rf "$work"
 fi
 
 # Roots that no host is an overlay of any more

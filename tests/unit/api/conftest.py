@@ -15,8 +15,8 @@ from tinstack.api.config import Config
 from tinstack.api.parts import Compute
 from tinstack.api.service import application, metadata_application
 from tinstack.compute import rpc as compute_rpc
-from tinstack.computedb import heartbeats, instances, tables
 from tinstack.computedb import flavors as flavor_store
+from tinstack.computedb import heartbeats, instances, tables
 from tinstack.computedb.flavors import Flavor
 from tinstack.computedb.rows import Instance
 from tinstack.conductor import rpc as conductor_rpc

@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 import pytest
-
 from tests.unit.api.conftest import KEY, SECRET, Lab
+
 from tinstack.core import guestdata
 from tinstack.core.guestdata import Guest, GuestAddress, GuestNic, host_key, signature
 
@@ -77,8 +77,21 @@ async def test_an_unsigned_request_is_refused(lab: Lab) -> None:
 
 
 def test_network_data_names_addresses_that_dhcp_does_not_give() -> None:
-    static = GuestAddress(ip="10.1.0.5", dhcp=False, prefix=24, gateway="10.1.0.1", routes=(("10.9.0.0/16", "10.1.0.9"),), dns=("9.9.9.9",))
-    nic = GuestNic(port_id="p", network_id="n", mac="fa:16:3e:00:00:01", device="tapp", addresses=(static, GuestAddress(ip="10.2.0.5")))
+    static = GuestAddress(
+        ip="10.1.0.5",
+        dhcp=False,
+        prefix=24,
+        gateway="10.1.0.1",
+        routes=(("10.9.0.0/16", "10.1.0.9"),),
+        dns=("9.9.9.9",),
+    )
+    nic = GuestNic(
+        port_id="p",
+        network_id="n",
+        mac="fa:16:3e:00:00:01",
+        device="tapp",
+        addresses=(static, GuestAddress(ip="10.2.0.5")),
+    )
     document = guestdata.network_data(Guest(id="i", name="n", hostname="h", project_id="p", nics=(nic,)))
     first, second = document["networks"]
     assert (first["type"], first["netmask"], second["type"]) == ("ipv4", "255.255.255.0", "ipv4_dhcp")

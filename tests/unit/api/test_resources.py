@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-
 from tests.unit.api.conftest import IMAGE, KEY, Lab
+
 from tinstack.compute.rpc import ServerEvent
 from tinstack.conductor.rpc import NetworkChanged
 
@@ -92,10 +92,16 @@ async def test_a_private_flavor_is_for_the_projects_that_were_given_it(lab: Lab)
     assert (await lab("GET", "/flavors/p")).status_code == 404
     added = await lab("POST", "/flavors/p/action", {"addTenantAccess": {"tenant": "p1"}}, token="admin")
     assert added.json == {"flavor_access": [{"flavor_id": "p", "tenant_id": "p1"}]}
-    assert (await lab("POST", "/flavors/p/action", {"addTenantAccess": {"tenant": "p1"}}, token="admin")).status_code == 409
+    assert (
+        await lab("POST", "/flavors/p/action", {"addTenantAccess": {"tenant": "p1"}}, token="admin")
+    ).status_code == 409
     assert (await lab("GET", "/flavors/p")).status_code == 200
     assert {one["id"] for one in (await lab("GET", "/flavors")).json["flavors"]} == {"1", "2", "p"}
-    assert {one["id"] for one in (await lab("GET", "/flavors?is_public=None", token="admin")).json["flavors"]} == {"1", "2", "p"}
+    assert {one["id"] for one in (await lab("GET", "/flavors?is_public=None", token="admin")).json["flavors"]} == {
+        "1",
+        "2",
+        "p",
+    }
     await lab("POST", "/flavors/p/action", {"removeTenantAccess": {"tenant": "p1"}}, token="admin")
     assert (await lab("GET", "/flavors/p")).status_code == 404
     assert (await lab("GET", "/flavors/1/os-flavor-access", token="admin")).status_code == 404
@@ -130,7 +136,12 @@ async def test_key_pairs_are_imported_or_made(lab: Lab) -> None:
     assert set(brought.json["keypair"]) == {"name", "type", "public_key", "fingerprint", "user_id"}
     assert (await lab("POST", "/os-keypairs", {"keypair": {"name": "mine", "public_key": KEY}})).status_code == 409
     assert (await lab("POST", "/os-keypairs", {"keypair": {"name": "none"}}, version="2.92")).status_code == 400
-    for wrong in ({"name": "b", "public_key": "nonsense"}, {"name": "a/b"}, {"name": ""}, {"name": "x", "public_key": ""}):
+    for wrong in (
+        {"name": "b", "public_key": "nonsense"},
+        {"name": "a/b"},
+        {"name": ""},
+        {"name": "x", "public_key": ""},
+    ):
         assert (await lab("POST", "/os-keypairs", {"keypair": wrong})).status_code == 400
     listed = (await lab("GET", "/os-keypairs", version="2.35")).json["keypairs"]
     assert [one["keypair"]["name"] for one in listed] == ["made", "mine"]
@@ -149,7 +160,9 @@ async def test_an_x509_pair_is_made(lab: Lab) -> None:
     assert "BEGIN CERTIFICATE" in made["public_key"]
     assert "PRIVATE KEY" in made["private_key"]
     again = {"keypair": {"name": "win2", "type": "x509", "public_key": made["public_key"]}}
-    assert (await lab("POST", "/os-keypairs", again, version="2.2")).json["keypair"]["fingerprint"] == made["fingerprint"]
+    assert (await lab("POST", "/os-keypairs", again, version="2.2")).json["keypair"]["fingerprint"] == made[
+        "fingerprint"
+    ]
 
 
 async def test_only_admin_names_another_user_of_key_pairs(lab: Lab) -> None:
@@ -214,7 +227,9 @@ async def test_server_groups_by_band(lab: Lab) -> None:
     assert (await lab("GET", path)).json["server_group"]["members"] == [id]
     assert (await lab("GET", f"/servers/{id}", version="2.71")).json["server"]["server_groups"] == [made["id"]]
     assert (await lab("GET", path, token="bob")).status_code == 404
-    assert (await lab("POST", "/os-server-groups", {"server_group": {"name": "g", "policies": ["x"]}})).status_code == 400
+    assert (
+        await lab("POST", "/os-server-groups", {"server_group": {"name": "g", "policies": ["x"]}})
+    ).status_code == 400
     assert (await lab("POST", "/os-server-groups", old, version="2.64")).status_code == 400
     assert (await lab("DELETE", path)).status_code == 204
     assert len((await lab("GET", "/os-server-groups")).json["server_groups"]) == 1

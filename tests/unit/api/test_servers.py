@@ -4,8 +4,8 @@ import base64
 from typing import Any
 
 import pytest
-
 from tests.unit.api.conftest import IMAGE, KEY, NETWORK, Lab, image, network
+
 from tinstack.compute.rpc import Look
 from tinstack.conductor.rpc import Drive
 from tinstack.core.trace import TraceEvents
@@ -237,7 +237,11 @@ async def test_lists_are_filtered(lab: Lab, query: str, names: set[str]) -> None
     from tinstack.computedb.rows import Address, Interface
 
     web = await lab.up("web")
-    cache = [Interface(port_id="p", network_id=NETWORK, network_name="n", mac="m", addresses=[Address(ip="10.1.1.9", version=4)])]
+    cache = [
+        Interface(
+            port_id="p", network_id=NETWORK, network_name="n", mac="m", addresses=[Address(ip="10.1.1.9", version=4)]
+        )
+    ]
     await lab.set(web, network_info=cache)
     await lab.boot("db-1")
     await lab.boot("db-2", flavorRef="2")
@@ -392,3 +396,21 @@ async def test_what_hosts_can_not_do_yet_says_so(lab: Lab) -> None:
     assert (await lab("POST", f"/servers/{id}/action", {"resize": {"flavorRef": "2"}})).status_code == 501
     assert (await lab("POST", f"/servers/{id}/action", {"fly": None})).status_code == 400
     assert (await lab("POST", f"/servers/{id}/action", {})).status_code == 400
+
+
+async def test_what_cannot_be_promised_is_refused(lab: Lab) -> None:
+    files = [{"path": "/etc/motd", "contents": "aGk="}]
+    assert (await create(lab, personality=files)).status_code == 501
+    assert (await create(lab, version="2.63", networks="auto", trusted_image_certificates=["x"])).status_code == 400
+
+
+async def test_unknown_filters_are_refused_from_2_75_on(lab: Lab) -> None:
+    assert (await lab("GET", "/servers?what=1", version="2.74")).status_code == 200
+    assert (await lab("GET", "/servers?what=1", version="2.75")).status_code == 400
+
+
+async def test_floating_ip_actions_end_with_2_43(lab: Lab) -> None:
+    id = await lab.up()
+    body = {"addFloatingIp": {"address": "203.0.113.9"}}
+    assert (await lab("POST", f"/servers/{id}/action", body, version="2.43")).status_code == 501
+    assert (await lab("POST", f"/servers/{id}/action", body, version="2.44")).status_code == 400

@@ -14,7 +14,12 @@ import sqlalchemy as sa
 from aiohttp import web
 
 from tinstack import running
+from tinstack.compute import drivers
 from tinstack.compute import rpc as compute
+from tinstack.compute.config import Config as ComputeConfig
+from tinstack.compute.drivers.fake import FakeDriver, rehearse
+from tinstack.compute.drivers.interface import Driver
+from tinstack.compute.steps import Rehearse
 from tinstack.computedb import instances, store
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import Asked, Begun
@@ -209,7 +214,9 @@ class Cloud:
 class Lab:
     """What a test works with: the played cloud, the database, and the api's part of the flow."""
 
-    def __init__(self, cloud: Cloud, db: databases.Database, hub: Hub, bus: buses.Bus, hosts: dict[str, Running]) -> None:
+    def __init__(
+        self, cloud: Cloud, db: databases.Database, hub: Hub, bus: buses.Bus, hosts: dict[str, FakeDriver]
+    ) -> None:
         self.cloud, self.db, self.hub, self.bus, self.hosts = cloud, db, hub, bus, hosts
         self.asked = Asked(request_id="", user_id="user", project_id="project", owner="api@controller/1")
 
@@ -292,9 +299,16 @@ def _config(name: str, cloud: Cloud, tmp: Path, host: str, **more: Any) -> Any:
 
 
 @pytest.fixture
-async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Lab]:
     """Two hosts, ``compute1`` and ``compute2``, that have reported."""
     cloud, hub = Cloud(), Hub()
+    simulated: dict[str, FakeDriver] = {}
+
+    def create_driver(config: ComputeConfig) -> tuple[Driver, Rehearse]:
+        simulated[config.host] = FakeDriver(config)
+        return simulated[config.host], rehearse
+
+    monkeypatch.setattr(drivers, "create", create_driver)
     runner = web.AppRunner(cloud.app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -311,11 +325,9 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         Running.of("conductor", _config("conductor", cloud, tmp_path, "controller", **quick), hub),
         Running.of("scheduler", _config("scheduler", cloud, tmp_path, "controller", hosts_seconds=0.0), hub),
     ]
-    hosts = {}
     for host in ("compute1", "compute2"):
         own = {"driver": "fake", "instances_dir": str(tmp_path / host), "image_cache_dir": str(tmp_path / "cache")}
-        hosts[host] = Running.of("compute", _config("compute", cloud, tmp_path, host, report_seconds=0.1, **own), hub)
-        started.append(hosts[host])
+        started.append(Running.of("compute", _config("compute", cloud, tmp_path, host, report_seconds=0.1, **own), hub))
     for one in started:
         await one.start()
     bus = buses.connect(BusConfig(), "api", hub)
@@ -323,7 +335,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     async with asyncio.timeout(10):
         while len(cloud.inventories) < 2:
             await asyncio.sleep(0.01)
-    yield Lab(cloud, db, hub, bus, hosts)
+    yield Lab(cloud, db, hub, bus, simulated)
     for one in reversed(started):
         await one.stop()
     await bus.close()

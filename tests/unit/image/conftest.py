@@ -92,6 +92,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     yield Parts(
         database, files, Images(database, files), Tracer(MemoryBus(Hub(), "image", "controller"), "image", "controller")
     )
+    await imports.stop()
     await files.stop()
     await database.close()
 

@@ -1,5 +1,6 @@
 """The data of images: upload, format inspection, download."""
 
+import asyncio
 import hashlib
 import struct
 from pathlib import Path
@@ -174,7 +175,7 @@ async def test_deactivated_data_are_for_admins_only(client: Any) -> None:
 
 async def test_an_upload_that_died_is_taken_back(client: Any, parts: Any) -> None:
     image = await client.create()
-    assert await parts.images._swap(image["id"], "queued", SAVING)
+    assert await parts.images.swap(image["id"], "queued", SAVING)
     left = Path(parts.files.directory) / f"{image['id']}.0123.part"
     left.write_bytes(b"half")
     await parts.images.sweep()
@@ -193,4 +194,38 @@ async def test_a_cut_upload_is_no_upload(client: Any, parts: Any, stored: Any) -
     with pytest.raises(ConnectionResetError):
         await parts.images.upload(row, cut())
     assert (await client("GET", image["self"])).json["status"] == "queued"
+    assert stored() == []
+
+
+async def imported(client: Any, image: Any) -> str:
+    """The status after the import ended."""
+    async with asyncio.timeout(10):
+        while True:
+            status = str((await client("GET", image["self"])).json["status"])
+            if status != "importing":
+                return status
+            await asyncio.sleep(0.005)
+
+
+async def test_staged_data_are_imported(client: Any, stored: Any) -> None:
+    image = await client.create()
+    assert (await client("POST", f"{image['self']}/import", {"method": {"name": "glance-direct"}})).status_code == 409
+    octets = {"Content-Type": "application/octet-stream"}
+    assert (await client("PUT", f"{image['self']}/stage", data=b"data", headers=octets)).status_code == 204
+    assert (await client("GET", image["self"])).json["status"] == "uploading"
+    assert (await client("POST", f"{image['self']}/import", {"method": {"name": "magic"}})).status_code == 400
+    body = {"method": {"name": "glance-direct"}, "stores": ["file"]}
+    assert (await client("POST", f"{image['self']}/import", {**body, "stores": ["none"]})).status_code == 409
+    assert (await client("POST", f"{image['self']}/import", body)).status_code == 202
+    assert await imported(client, image) == "active"
+    assert (await client("GET", image["file"])).content == b"data"
+    assert stored() == [image["id"]]
+
+
+async def test_an_import_of_disguised_data_leaves_nothing(client: Any, stored: Any) -> None:
+    image = await client.create()
+    octets = {"Content-Type": "application/octet-stream"}
+    await client("PUT", f"{image['self']}/stage", data=qcow2(), headers=octets)
+    await client("POST", f"{image['self']}/import", {"method": {"name": "glance-direct"}})
+    assert await imported(client, image) == "queued"
     assert stored() == []

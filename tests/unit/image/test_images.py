@@ -231,6 +231,10 @@ async def test_a_launch_token_gets_its_image_and_nothing_else(client: Any, parts
     assert (await client("GET", "/v2/images", token=token)).status_code == 403
     assert (await client("DELETE", mine["self"], token=token)).status_code == 403
     assert (await client("POST", "/v2/images", {"name": "x"}, token=token)).status_code == 403
+    assert (await client.upload(mine["id"], b"new", token=token)).status_code == 409
+    assert (await client.upload(other["id"], b"new", token=token)).status_code == 403
+    queued = await client.create("snapshot")
+    assert (await client.upload(queued["id"], b"disk", token=f"host:{queued['id']}")).status_code == 204
     events = [(event.step, event.server_id, event.outcome) for event in parts.tracer._waiting]
     assert events == [(20, "s1", "cached"), (20, "s1", "cached")]
 

@@ -10,9 +10,10 @@ from tests.unit.network_agent.conftest import GUEST_PORT, guest, network, state
 
 from tinstack.core.bus import Envelope
 from tinstack.core.bus.memory import Hub, MemoryBus
+from tinstack.core.errors import ApiError
 from tinstack.network import rpc
 from tinstack.network.agent import agent as agents
-from tinstack.network.agent import host as hosts
+from tinstack.network.agent import commands, netns, nft, observe
 from tinstack.network.agent.agent import Agent
 from tinstack.network.agent.commands import CommandFailed
 from tinstack.network.agent.config import Config
@@ -40,6 +41,7 @@ class Server:
     def __init__(self, hub: Hub) -> None:
         self.bus = MemoryBus(hub, "network", "controller")
         self.generation = 1
+        self.asked = asyncio.Event()
         self.applied: asyncio.Queue[rpc.Applied] = asyncio.Queue()
         self.reports: asyncio.Queue[rpc.AgentReport] = asyncio.Queue()
 
@@ -50,6 +52,7 @@ class Server:
 
     async def ask(self, message: rpc.AskHostState, envelope: Envelope) -> rpc.HostNetworkState:
         assert envelope.sender == "network.host1" and message.host == "host1"
+        self.asked.set()
         return state(generation=self.generation)
 
     async def take(self, message: rpc.Applied, envelope: Envelope) -> None:
@@ -97,12 +100,12 @@ async def test_it_looks_when_it_starts_and_says_what_became_of_it(rig: Rig) -> N
 async def test_many_messages_during_one_look_make_one_more(rig: Rig) -> None:
     await rig.server.start()
     await rig.agent.start()
+    await asyncio.wait_for(rig.server.asked.wait(), 5)
     for generation in range(2, 8):
         await rig.server.tell(generation)
     rig.maker.gate.set()
     seen = [(await asyncio.wait_for(rig.server.applied.get(), 5)).generation for _ in range(2)]
-    assert seen[-1] == 7
-    assert len(rig.maker.made) == 2
+    assert seen == rig.maker.made == [1, 7]
 
 
 async def test_without_the_server_all_stays_and_it_asks_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +118,7 @@ async def test_without_the_server_all_stays_and_it_asks_again(rig: Rig, monkeypa
         nonlocal calls
         calls += 1
         if calls == 1:
-            raise agents.ApiError("nobody there")
+            raise ApiError("nobody there")
         return await real(*arguments, **named)
 
     monkeypatch.setattr(rig.bus, "call", call)
@@ -137,10 +140,10 @@ def test_no_guest_is_plugged_in_when_its_rules_cannot_be_loaded(
     def refuse(space: str, text: str) -> str:
         raise CommandFailed(command="nft", reason="not permitted.")
 
-    monkeypatch.setattr(hosts.observe, "host", SeenSpace)
-    monkeypatch.setattr(hosts.netns, "ours", set)
-    monkeypatch.setattr(hosts.commands, "batch", batch)
-    monkeypatch.setattr(hosts.nft, "command", refuse)
+    monkeypatch.setattr(observe, "host", SeenSpace)
+    monkeypatch.setattr(netns, "ours", set)
+    monkeypatch.setattr(commands, "batch", batch)
+    monkeypatch.setattr(nft, "command", refuse)
     units: Any = None
     outcome = Host("10.77.0.12", {}, tmp_path, units).make(state(networks=[network([])], ports=[guest()]))
     assert outcome.up == [] and told == []
@@ -148,13 +151,11 @@ def test_no_guest_is_plugged_in_when_its_rules_cannot_be_loaded(
 
 
 def test_a_port_is_not_up_while_its_network_is_not_made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(hosts.observe, "host", SeenSpace)
-    monkeypatch.setattr(hosts.observe, "links", dict)
-    monkeypatch.setattr(hosts.netns, "ours", set)
-    monkeypatch.setattr(hosts.nft, "command", lambda space, text: '{"nftables":[]}')
-    monkeypatch.setattr(
-        hosts.commands, "batch", lambda program, lines: {line.owner: "it failed." for line in lines[:1]}
-    )
+    monkeypatch.setattr(observe, "host", SeenSpace)
+    monkeypatch.setattr(observe, "links", dict)
+    monkeypatch.setattr(netns, "ours", set)
+    monkeypatch.setattr(nft, "command", lambda space, text: '{"nftables":[]}')
+    monkeypatch.setattr(commands, "batch", lambda program, lines: {line.owner: "it failed." for line in lines[:1]})
     wanted = state(networks=[network(["10.77.0.11"])], ports=[guest()])
     units: Any = None
     outcome = Host("10.77.0.12", {}, tmp_path, units).make(wanted)

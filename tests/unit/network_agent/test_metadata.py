@@ -10,8 +10,9 @@ import aiohttp
 import pytest
 from aiohttp import web
 from tests.unit.network_agent.conftest import TENANT, lease, state
+from yarl import URL
 
-from tinstack.network.agent import metadata
+from tinstack.network.agent import metadata, netns
 from tinstack.network.agent.metadata import Guest, Proxy, book, headers
 
 DOOR = f"dhcp-{TENANT}"
@@ -72,9 +73,9 @@ def _loopback() -> socket.socket:
 @pytest.fixture
 async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     made = Rig()
-    monkeypatch.setattr(metadata.netns, "identity", lambda name: 1)
+    monkeypatch.setattr(netns, "identity", lambda name: 1)
     monkeypatch.setattr(metadata, "_listen", lambda name: made.door)
-    runner = web.ServerRunner(web.Server(made.answer))  # type: ignore[arg-type]
+    runner = web.ServerRunner(web.Server(made.answer))
     await runner.setup()
     await web.SockSite(runner, made.service).start()
     yield made
@@ -84,9 +85,9 @@ async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
 
 async def test_a_guest_is_known_by_network_and_address(rig: Rig) -> None:
     assert await rig.proxy.serve({DOOR: [TENANT]}, rig.wanted()) == {}
-    async with aiohttp.ClientSession() as client, client.get(f"{rig.url}/latest/meta-data/?x=%2F") as answer:
+    async with aiohttp.ClientSession() as client, client.get(URL(f"{rig.url}/latest/?x=%2F", encoded=True)) as answer:
         assert (answer.status, await answer.text()) == (200, SIGNATURE)
-    assert rig.asked == [("GET", "/latest/meta-data/?x=%2F", "server-1")]
+    assert rig.asked == [("GET", "/latest/?x=%2F", "server-1")]
 
 
 async def test_an_address_that_nobody_has_gets_404(rig: Rig) -> None:
@@ -111,8 +112,9 @@ async def test_without_the_service_the_guest_is_told_to_try_again(rig: Rig) -> N
 
 
 async def test_a_door_that_is_not_wanted_is_closed(rig: Rig) -> None:
+    url = rig.url
     await rig.proxy.serve({DOOR: [TENANT]}, rig.wanted())
     await rig.proxy.serve({}, rig.wanted())
     async with aiohttp.ClientSession() as client:
         with pytest.raises(aiohttp.ClientError):
-            await client.get(f"{rig.url}/")
+            await client.get(url)

@@ -68,6 +68,21 @@ def test_a_table_is_the_same_whatever_its_handles_and_the_order_of_its_elements(
     assert first.digest != nft.read(TABLE % (1, ONE, 3)).digest
 
 
+def test_without_the_library_the_program_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[list[str], str]] = []
+
+    def run(arguments: list[str], text: str = "") -> str:
+        asked.append((arguments, text))
+        return TABLE % (1, ONE, 3)
+
+    monkeypatch.setattr(nft, "_library", None)
+    monkeypatch.setattr(nft, "run", run)
+    nft.Tables(Path("/nowhere")).load("", "bridge", "  chain a {}\n", nft.listing("", "bridge"))
+    assert asked[0] == (["nft", "-s", "-j", "list table bridge tinstack\n"], "")
+    loaded = "table bridge tinstack\ndelete table bridge tinstack\ntable bridge tinstack {\n  chain a {}\n}\n"
+    assert asked[1] == (["nft", "-f", "-"], loaded)
+
+
 class Kernel:
     """Holds the text of one table and prints it as JSON."""
 
@@ -102,8 +117,9 @@ def test_rules_are_loaded_once_and_again_when_somebody_changed_them(
     kernel.text = "changed by hand"
     assert look("  chain a {}\n") is True
     assert look("  chain b {}\n") is True
-    assert look(None) is True and kernel.text is None
-    assert look(None) is False and memory.read_bytes() == b"{}"
+    assert look(None) is True
+    assert look(None) is False and kernel.loads == 4
+    assert memory.read_bytes() == b"{}"
 
 
 def test_an_unreadable_memory_only_loads_once_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -14,8 +14,6 @@ from tinstack.core.clock import now_us
 from tinstack.core.errors import Conflict, NotFound, NotImplementedHere
 from tinstack.core.http import Request
 
-SHUTDOWN_SECONDS = "shutdown_seconds"
-
 
 async def delete(request: Request, service: Compute) -> None:
     """``DELETE /servers/{id}``."""
@@ -169,10 +167,12 @@ async def missing(request: Request, service: Compute) -> None:
     raise NotImplementedHere
 
 
-MISSING = (
-    "addFixedIp", "addFloatingIp", "changePassword", "confirmResize", "createBackup", "createImage", "evacuate",
-    "migrate", "os-getRDPConsole", "os-getSerialConsole", "os-getSPICEConsole", "os-getVNCConsole", "os-migrateLive",
-    "rebuild", "removeFixedIp", "removeFloatingIp", "rescue", "resize", "revertResize", "shelve", "shelveOffload",
-    "trigger_crash_dump", "unrescue", "unshelve",
-)  # fmt: skip
-"""Answered with 501."""
+MISSING: dict[str | None, str] = {
+    None: """
+        changePassword confirmResize createBackup createImage evacuate migrate os-migrateLive rebuild rescue resize
+        revertResize shelve shelveOffload trigger_crash_dump unrescue unshelve
+    """,
+    "2.5": "os-getRDPConsole os-getSerialConsole os-getSPICEConsole os-getVNCConsole",
+    "2.43": "addFixedIp addFloatingIp removeFixedIp removeFloatingIp",
+}
+"""Answered with 501; by the last microversion that has them."""

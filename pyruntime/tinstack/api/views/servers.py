@@ -114,6 +114,7 @@ class ServerView:
         if self.version >= (2, 75):
             return self.show(row)
         shown = self._base(row)
+        shown["addresses"] = addresses(row, plain=True)
         self._later(shown, row)
         shown.pop("host_status", None)
         if self.version >= (2, 71):

@@ -1,8 +1,8 @@
 """Hypervisors behind one small interface."""
 
-from tinstack.compute.boot import Rehearse
 from tinstack.compute.config import Config
 from tinstack.compute.drivers.interface import Driver
+from tinstack.compute.steps import Rehearse
 from tinstack.conductor.rpc import ServerDetails
 from tinstack.core.config import ConfigError
 

@@ -1,30 +1,43 @@
-"""A hypervisor that holds its guests in memory: for development, API tests and schedulers at scale.
+"""A hypervisor that simulates its guests: for development, API tests and schedulers at scale.
 
 Server metadata make it misbehave: ``tinstack:fault=STEP[:TIMES]`` lets that step of the flow (or operation: ``stop``, ``delete`` …)
 fail, always or so many times; ``tinstack:delay=STEP:MILLISECONDS`` makes it slow. Nothing else looks at these keys.
+A guest is a small file in the host's folder below ``instances_dir``, so that it is there again after a restart.
 """
 
 import asyncio
+import logging
 from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from tinstack.compute.config import Config
 from tinstack.compute.drivers.interface import (
+    NOSTATE,
     PAUSED,
     RUNNING,
     SHUTDOWN,
     SUSPENDED,
+    AttachedDisk,
     DriverError,
     Guest,
     HostFacts,
+    Nic,
     PowerChanged,
 )
-from tinstack.conductor.rpc import ObservedServer, ServerDetails
+from tinstack.conductor.rpc import FlavorDetails, ObservedServer, ServerDetails
 from tinstack.core.clock import iso, now_us
 
+log = logging.getLogger(__name__)
+
 FAULT, DELAY = "tinstack:fault", "tinstack:delay"
+BOOT_STEPS = {str(number) for number in range(13, 30)}
+STATES = {RUNNING: "running", PAUSED: "paused", SHUTDOWN: "shutdown", SUSPENDED: "suspended"}
 
 _failed: Counter[tuple[str, str]] = Counter()
-"""How often a server failed at a step so far, over all simulated hosts of this process."""
+"""How often an operation of a server failed so far. A boot's hosts are counted by the conductor: each is an attempt."""
 
 
 class Simulated(DriverError):
@@ -39,9 +52,27 @@ async def rehearse(step: str, server: ServerDetails) -> None:
     if where == step and milliseconds.isdecimal():
         await asyncio.sleep(int(milliseconds) / 1000)
     where, _, times = server.metadata.get(FAULT, "").partition(":")
-    if where == step and (not times.isdecimal() or _failed[server.id, step] < int(times)):
+    if where != step:
+        return
+    before = server.attempt - 1 if step in BOOT_STEPS else _failed[server.id, step]
+    if not times.isdecimal() or before < int(times):
         _failed[server.id, step] += 1
         raise Simulated(step=step)
+
+
+class SimulatedGuest(msgspec.Struct, kw_only=True):
+    """A guest, and what it wrote to its console."""
+
+    id: str
+    instance_name: str
+    flavor: FlavorDetails
+    has_image: bool
+    nics: list[Nic]
+    disks: list[AttachedDisk]
+    config_drive: bool
+    state: int = NOSTATE
+    started_at: int = 0
+    console: list[str] = []
 
 
 class FakeDriver:
@@ -49,42 +80,60 @@ class FakeDriver:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._guests: dict[str, Guest] = {}
-        self._states: dict[str, int] = {}
-        self._console: dict[str, list[str]] = {}
+        self._folder = Path(config.instances_dir) / config.host
+        self._guests: dict[str, SimulatedGuest] = {}
         self._changed: PowerChanged | None = None
 
     async def open(self, changed: PowerChanged) -> None:
         self._changed = changed
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for file in self._folder.glob("*.json"):
+            try:
+                guest = msgspec.json.decode(file.read_bytes(), type=SimulatedGuest)
+            except msgspec.DecodeError:
+                log.warning("%s is no guest of this version and is left out", file)
+            else:
+                self._guests[guest.id] = guest
 
     async def close(self) -> None:
         self._changed = None
 
     async def facts(self) -> HostFacts:
+        used = sum(guest.flavor.root_gib + guest.flavor.ephemeral_gib for guest in self._guests.values())
         return HostFacts(
             hypervisor_type="fake",
             hypervisor_version=1000000,
             vcpus=self._config.simulated_vcpus,
             ram_mib=self._config.simulated_ram_mib + self._config.reserved_ram_mib,
-            disk_gib=self._config.simulated_disk_gib,
-            free_disk_gib=self._config.simulated_disk_gib - sum(guest.flavor.root_gib for guest in self._guests.values()),
+            disk_gib=self._config.simulated_disk_gib + self._config.reserved_disk_gib,
+            free_disk_gib=self._config.simulated_disk_gib - used,
             cpu_info={"arch": "x86_64", "model": "simulated", "vendor": "tinstack", "features": [], "topology": {}},
         )
 
     async def servers(self) -> list[ObservedServer]:
-        return [ObservedServer(id=id, power_state=state) for id, state in self._states.items()]
+        return [ObservedServer(id=guest.id, power_state=guest.state) for guest in self._guests.values()]
 
     async def spawn(self, guest: Guest) -> None:
-        self._guests[guest.id] = guest
-        if self._states.get(guest.id) != RUNNING:
-            self._set(guest.id, RUNNING, f"{guest.instance_name} ({guest.name}) booted")
+        there = self._guests.get(guest.id)
+        if there and there.state == RUNNING:
+            return
+        self._guests[guest.id] = SimulatedGuest(
+            id=guest.id,
+            instance_name=guest.instance_name,
+            flavor=guest.flavor,
+            has_image=guest.image is not None,
+            nics=guest.nics,
+            disks=guest.disks,
+            config_drive=guest.config_drive is not None,
+        )
+        self._set(guest.id, RUNNING, f"{guest.instance_name} ({guest.name}) booted")
 
     async def remove(self, id: str) -> None:
-        for kept in (self._guests, self._states, self._console):
-            kept.pop(id, None)
+        self._guests.pop(id, None)
+        self._file(id).unlink(missing_ok=True)
 
     async def power_state(self, id: str) -> int | None:
-        return self._states.get(id)
+        return self._guests[id].state if id in self._guests else None
 
     async def start(self, id: str) -> None:
         self._set(id, RUNNING, "started")
@@ -108,40 +157,30 @@ class FakeDriver:
         self._set(id, RUNNING, "resumed")
 
     async def console_output(self, id: str, length: int | None) -> str:
-        lines = self._console.get(id, [])
+        lines = self._guest(id).console
         shown = lines if length is None else lines[max(0, len(lines) - length) :]
         return "".join(f"{line}\n" for line in shown)
 
     async def diagnostics(self, id: str) -> dict[str, object]:
-        guest = self._guests[id]
+        guest = self._guest(id)
+        nic = dict.fromkeys(
+            f"{way}_{what}" for way in ("rx", "tx") for what in ("octets", "errors", "drop", "packets", "rate")
+        )
+        disk = dict.fromkeys(("read_bytes", "read_requests", "write_bytes", "write_requests", "errors_count"), 0)
+        cpus: list[dict[str, Any]] = [{"id": n, "time": 0, "utilisation": 0} for n in range(guest.flavor.vcpus)]
         return {
-            "state": "running" if self._states[id] == RUNNING else "shutdown",
+            "state": STATES.get(guest.state, "pending"),
             "driver": "libvirt",
             "hypervisor": "fake",
             "hypervisor_os": "linux",
-            "uptime": 0,
-            "config_drive": guest.config_drive is not None,
+            "uptime": (now_us() - guest.started_at) // 1_000_000 if guest.state == RUNNING else 0,
+            "config_drive": guest.config_drive,
             "num_cpus": guest.flavor.vcpus,
             "num_nics": len(guest.nics),
-            "num_disks": 1 + len(guest.disks),
-            "cpu_details": [{"id": number, "time": 0, "utilisation": 0} for number in range(guest.flavor.vcpus)],
-            "disk_details": [{"read_bytes": 0, "read_requests": 0, "write_bytes": 0, "write_requests": 0, "errors_count": 0}],
-            "nic_details": [
-                {
-                    "mac_address": nic.mac,
-                    "rx_octets": 0,
-                    "rx_errors": 0,
-                    "rx_drop": 0,
-                    "rx_packets": 0,
-                    "rx_rate": 0,
-                    "tx_octets": 0,
-                    "tx_errors": 0,
-                    "tx_drop": 0,
-                    "tx_packets": 0,
-                    "tx_rate": 0,
-                }
-                for nic in guest.nics
-            ],
+            "num_disks": int(guest.has_image) + len(guest.disks),
+            "cpu_details": cpus,
+            "disk_details": [dict(disk) for _ in range(int(guest.has_image) + len(guest.disks))],
+            "nic_details": [{"mac_address": one.mac, **dict.fromkeys(nic, 0)} for one in guest.nics],
             "memory_details": {"maximum": guest.flavor.ram_mib, "used": guest.flavor.ram_mib},
         }
 
@@ -151,8 +190,20 @@ class FakeDriver:
         if self._changed:
             await self._changed(id, SHUTDOWN)
 
-    def _set(self, id: str, state: int, line: str) -> None:
+    def _guest(self, id: str) -> SimulatedGuest:
         if id not in self._guests:
             raise DriverError(f"There is no guest {id} on {self._config.host}.")
-        self._states[id] = state
-        self._console.setdefault(id, []).append(f"{iso(now_us())} {line}")
+        return self._guests[id]
+
+    def _file(self, id: str) -> Path:
+        return self._folder / f"{id}.json"
+
+    def _set(self, id: str, state: int, line: str) -> None:
+        guest = self._guest(id)
+        if state == RUNNING and guest.state != RUNNING:
+            guest.started_at = now_us()
+        guest.state = state
+        guest.console.append(f"{iso(now_us())} {line}")
+        fresh = self._file(id).with_suffix(".new")
+        fresh.write_bytes(msgspec.json.encode(guest))
+        fresh.rename(self._file(id))

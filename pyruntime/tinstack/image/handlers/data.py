@@ -12,12 +12,31 @@ OCTETS = "application/octet-stream"
 
 
 async def upload(request: Request, parts: Parts) -> None:
-    """The whole data in one request, with or without a length."""
+    """The whole data in one request, with or without a length. A host may fill the queued image that its launch token names."""
+    if (request.header("Content-Type") or "").split(";")[0].strip().lower() != OCTETS:
+        raise UnsupportedMediaType(f"The content type must be {OCTETS}.")
+    image = await parts.image(request)
+    if request.context.launch is None:
+        request.authorize("upload_image", target(image))
+    request.authorized = True
+    await parts.images.upload(image, request.stream())
+
+
+async def stage(request: Request, parts: Parts) -> None:
+    """The data, for an import that follows."""
     if (request.header("Content-Type") or "").split(";")[0].strip().lower() != OCTETS:
         raise UnsupportedMediaType(f"The content type must be {OCTETS}.")
     image = await parts.image(request)
     request.authorize("upload_image", target(image))
-    await parts.images.upload(image, request.stream())
+    await parts.imports.stage(image, request.stream())
+
+
+async def import_image(request: Request, parts: Parts) -> None:
+    """Begin to import."""
+    image = await parts.image(request)
+    request.authorize("modify_image", target(image))
+    stores = [] if request.body.get("all_stores") else request.body.get("stores", [])
+    await parts.imports.begin(image, request.body["method"], stores)
 
 
 async def download(request: Request, parts: Parts) -> Response:

@@ -3,6 +3,7 @@
 from tinstack.core.errors import NotFound
 from tinstack.core.http import Request, Response
 from tinstack.image import views
+from tinstack.image.imports import METHODS
 from tinstack.image.parts import Parts
 from tinstack.image.schemas.images import SHOWN
 
@@ -53,4 +54,4 @@ async def stores_detail(request: Request, parts: Parts) -> views.Body:
 
 async def import_methods(request: Request, parts: Parts) -> views.Body:
     """Ways of importing."""
-    return {"import-methods": {"description": "Import methods available.", "type": "array", "value": []}}
+    return {"import-methods": {"description": "Import methods available.", "type": "array", "value": METHODS}}

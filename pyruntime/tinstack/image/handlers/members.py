@@ -17,7 +17,7 @@ class NoSuchMember(NotFound):
 
 
 def _owns(request: Request, image: Image) -> bool:
-    return request.context.is_admin or image.owner == request.project_id
+    return request.context.is_admin or request.context.is_service or image.owner == request.project_id
 
 
 async def index(request: Request, parts: Parts) -> views.Body:

@@ -151,3 +151,13 @@ UPDATE_MEMBER = {
     "properties": {"status": {"type": "string", "enum": ["pending", "accepted", "rejected"]}},
     "required": ["status"],
 }
+IMPORT = {
+    "type": "object",
+    "properties": {
+        "method": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+        "stores": {"type": "array", "items": {"type": "string"}},
+        "all_stores": {"type": "boolean"},
+        "all_stores_must_succeed": {"type": "boolean"},
+    },
+    "required": ["method"],
+}

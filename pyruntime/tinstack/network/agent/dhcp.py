@@ -20,9 +20,11 @@ CONFIGURATION = "dnsmasq.conf"
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """The DHCP server of a network. ``files``: path below its folder → content; ``device``, ``mac``, ``ip``: its port."""
+    """The DHCP server of a network. ``files``: path below its folder → content; ``port_id``, ``device``, ``mac``,
+    ``ip``: its port."""
 
     network_id: str
+    port_id: str
     files: dict[str, str]
     device: str
     mac: str
@@ -49,7 +51,14 @@ def server(network: WantedNetwork, port: WantedPort, hosts: Iterable[DhcpHost], 
     files |= {f"hosts/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in leases.items()}
     files |= {f"names/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in known.items()}
     own = [fields.address(one.ip) for one in port.addresses if ":" not in one.ip]
-    return Server(network_id=network.id, files=files, device=port.device, mac=port.mac, ip=own[0] if own else None)
+    return Server(
+        network_id=network.id,
+        port_id=port.id,
+        files=files,
+        device=port.device,
+        mac=port.mac,
+        ip=own[0] if own else None,
+    )
 
 
 def _configuration(network: WantedNetwork, port: WantedPort, folder: str) -> str:

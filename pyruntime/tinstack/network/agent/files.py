@@ -16,12 +16,12 @@ def read_all(folder: Path) -> dict[str, str]:
 
 
 def write_all(folder: Path, write: Mapping[str, str] | None, remove: Iterable[str] = ()) -> None:
-    """Write some and remove some; None removes the whole folder. Readable by all: the reader is another user."""
+    """Write some and remove some; None removes the whole folder. Readable by all, whatever the umask: the reader is another
+    user."""
     if write is None:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    for below in ("", "hosts", "names"):
-        path = folder / below
+    for path in (folder.parent, folder, folder / "hosts", folder / "names"):
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o755)
     for name, text in write.items():

@@ -180,29 +180,39 @@ class _Making:
         if not self.layout.servers:
             return
         states = self.host.units.states(names.DHCP_UNIT.format("*"))
-        for network_id, server in self.layout.servers.items():
-            self._guarded(network_id, self._dhcp_server, server, states.get(names.DHCP_UNIT.format(network_id), ""))
+        for server in self.layout.servers.values():
+            state = states.get(names.DHCP_UNIT.format(server.network_id), "")
+            self._guarded(server.port_id, self._dhcp_server, server, state)
 
     def _dhcp_server(self, server: dhcp.Server, state: str) -> None:
+        """A mark stands from before the files are changed until the server has taken them, so that no change is lost."""
         folder = self.host.dhcp_dir / server.network_id
         before = read_all(folder)
         change = dhcp.change(before, server.files)
+        mark = folder / ".not-taken"
+        restart = state != "active" or change.then == "restart" or mark.exists()
+        restart = restart or names.dhcp_space(server.network_id) in self.renewed
         if change.write or change.remove:
             log.info("DHCP of %s: %d written, %d removed", server.network_id, len(change.write), len(change.remove))
             self.changes += len(change.write) + len(change.remove)
+            folder.mkdir(parents=True, exist_ok=True)
+            mark.touch()
             write_all(folder, change.write, change.remove)
-        unit = names.DHCP_UNIT.format(server.network_id)
-        if state == "failed":
-            self.host.units.tell("reset-failed", [unit])
-        if state != "active" or change.then == "restart" or names.dhcp_space(server.network_id) in self.renewed:
-            log.info("%s is started", unit)
-            self.changes += 1
-            self.host.units.tell("restart", [unit])
+        if restart:
+            self._restart_dhcp(names.DHCP_UNIT.format(server.network_id), state)
         elif change.then == "reload":
-            self.host.units.tell("reload", [unit])
+            self.host.units.tell("reload", [names.DHCP_UNIT.format(server.network_id)])
             gone = release.leases(before) - release.leases(server.files)
             if gone and server.ip:
                 release.release(server.device, sorted(gone), server.mac, server.ip)
+        mark.unlink(missing_ok=True)
+
+    def _restart_dhcp(self, unit: str, state: str) -> None:
+        log.info("%s is started", unit)
+        self.changes += 1
+        if state == "failed":
+            self.host.units.tell("reset-failed", [unit])
+        self.host.units.tell("restart", [unit])
 
     def _wired(self) -> list[str]:
         """Ports whose interface is in its bridge and up; why not, for each other port."""

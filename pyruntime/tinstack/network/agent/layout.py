@@ -248,8 +248,8 @@ def _lay_dhcp(
         raise Unfit(f"The DHCP port {network.dhcp_port} is not among this host's ports.")
     _network_of(port, {network.id: network})
     name = names.dhcp_space(network.id)
-    space = Space(name=name, owner=network.id, settings=DHCP_SETTINGS)
-    space.links["lo"] = _loopback(network.id)
+    space = Space(name=name, owner=port.id, settings=DHCP_SETTINGS)
+    space.links["lo"] = _loopback(port.id)
     _lay_veth(layout, space, port, network, [f"{names.METADATA_IP}/32"])
     gateways = [subnet.gateway_ip for subnet in dhcp.served(network) if subnet.gateway_ip]
     own = {address.ip for address in port.addresses}

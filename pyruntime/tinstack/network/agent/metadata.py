@@ -16,6 +16,7 @@ from functools import partial
 import aiohttp
 import msgspec
 from aiohttp import web
+from yarl import URL
 
 from tinstack.core.errors import ApiError
 from tinstack.network.agent import netns
@@ -135,7 +136,7 @@ class Proxy:
         guest = self._guest(name, address)
         if guest is None:
             return web.Response(status=404, text="No instance has this address.\n")
-        if request.method not in METHODS:
+        if request.method not in METHODS or not request.raw_path.startswith("/"):
             return web.Response(status=405, text="This method is not allowed.\n")
         if self._client is None:
             self._client = aiohttp.ClientSession(
@@ -144,7 +145,7 @@ class Proxy:
         try:
             async with self._client.request(
                 request.method,
-                self._book.url + request.raw_path if request.raw_path.startswith("/") else self._book.url,
+                URL(self._book.url + request.raw_path, encoded=True),
                 data=await request.read() or None,
                 headers=headers(request.headers, guest, address, self._book),
                 allow_redirects=False,

@@ -117,7 +117,7 @@ def command(space: str, text: str) -> str:
     """Run nft's commands inside a namespace; JSON where they print. Raises CommandFailed."""
     with inside(space):
         if _library is None:
-            return run(["nft", "-s", "-j", "-f", "-"], text)
+            return run(["nft", "-s", "-j", text]) if text.startswith("list ") else run(["nft", "-f", "-"], text)
         engine = _library.Nftables()
         engine.set_json_output(True)
         engine.set_stateless_output(True)

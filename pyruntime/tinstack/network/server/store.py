@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Select, Table, bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, case, func, select, update
 
 from tinstack.core.db import Database, Prepared, Transaction, prepared, values
 from tinstack.network.server import rows as r
@@ -77,6 +77,11 @@ SUBNETS_OF_NETWORK = prepared(
     select(t.subnets).where(_S.network_id == bindparam("network")).order_by(_S.created_at, _S.id)
 )
 PORTS_OF_NETWORK = prepared(select(t.ports).where(_P.network_id == bindparam("network")).order_by(_P.id))
+PORTS_OF_OWNER = prepared(
+    select(t.ports)
+    .where(_P.network_id == bindparam("network"), _P.device_owner == bindparam("owner"))
+    .order_by(_P.created_at, _P.id)
+)
 PORTS_OF_DEVICE = prepared(select(t.ports).where(_P.device_id == bindparam("device")).order_by(_P.created_at, _P.id))
 PORTS_OF_SUBNET = prepared(
     select(t.ports).where(_P.id.in_(select(_A.port_id).where(_A.subnet_id == bindparam("subnet"))))
@@ -140,7 +145,7 @@ def padded(keys: Iterable[str]) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def _in(statement: "Select[Any]", column: "Column[Any]", size: int) -> Prepared:
+def _in(statement: "Select[Any]", column: ColumnElement[Any], size: int) -> Prepared:
     return prepared(statement.where(column.in_([bindparam(f"one_{place}") for place in range(size)])))
 
 
@@ -155,7 +160,7 @@ async def all_in(
     ordered = sorted(set(keys))
     for start in range(0, len(ordered), MANY):
         part = padded(ordered[start : start + MANY])
-        query = _in(statement, column, len(part))  # type: ignore[arg-type]
+        query = _in(statement, column, len(part))
         found += await db.all(query, into, **{f"one_{place}": key for place, key in enumerate(part)})
     return found
 

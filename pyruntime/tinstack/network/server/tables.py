@@ -127,6 +127,7 @@ ports = _standard(
     Index("ports_mac", "network_id", "mac_address", unique=True),
     Index("ports_place", "network_id", "binding_host", "device_owner"),
     Index("ports_host", "binding_host", "status"),
+    Index("ports_owner", "device_owner", "binding_host"),
     Index("ports_device", "device_id"),
 )
 

@@ -1,0 +1,302 @@
+"""libvirt's API, as much of it as guests need: the one module that imports it (python3-libvirt, from the distribution).
+
+Calls run in a few threads of their own, events in one; the connection is made when it is needed and made again when
+libvirtd was restarted. Every call may be repeated: what is so already is left alone.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from tinstack.compute.drivers.interface import CRASHED, NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
+from tinstack.compute.drivers.libvirt.domain import NAMESPACE
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Heard = Callable[[str, int], None]
+"""(server id, power state), in the event loop."""
+
+THREADS = 4
+POWER = {0: NOSTATE, 1: RUNNING, 2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 6: CRASHED, 7: SUSPENDED}
+"""virDomainState → power state; one that is shutting down (4) still runs."""
+_HEARD = {2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 7: SUSPENDED, 8: CRASHED}
+"""virDomainEventType (started, suspended, resumed, stopped, suspended by the guest, crashed) → power state."""
+_STOPPED, _SAVED = 5, 4
+
+
+class LibvirtUnreachable(DriverError):
+    """The daemon does not answer."""
+
+    code, message = "compute.libvirt.unreachable", "libvirt can't be reached at {uri}: {why}."
+
+
+class LibvirtRefused(DriverError):
+    """libvirt's own sentence, and what was asked of it."""
+
+    code, message = "compute.libvirt", "libvirt could not {what}: {why}."
+
+
+class HostDescription(msgspec.Struct, frozen=True, kw_only=True):
+    """What libvirt says of its host. ``version`` of the hypervisor; ``capabilities``: XML."""
+
+    type: str
+    version: int
+    ram_mib: int
+    vcpus: int
+    capabilities: str
+
+
+class Hypervisor(Protocol):
+    """What the driver needs. Power states are the compute API's; None: there is no such guest."""
+
+    async def open(self, heard: Heard) -> None: ...
+    async def close(self) -> None: ...
+    async def host(self) -> HostDescription: ...
+    async def states(self) -> dict[str, int]: ...
+    async def state(self, id: str) -> int | None: ...
+    async def define(self, xml: str) -> None: ...
+    async def start(self, id: str) -> None: ...
+    async def press_power_button(self, id: str) -> None: ...
+    async def switch_off(self, id: str) -> None: ...
+    async def pause(self, id: str) -> None: ...
+    async def unpause(self, id: str) -> None: ...
+    async def save(self, id: str) -> None: ...
+    async def forget(self, id: str) -> None: ...
+    async def statistics(self, id: str) -> dict[str, Any]: ...
+
+
+class LibvirtHypervisor:
+    """One libvirtd, by its URI."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="libvirt")
+        self._connecting = threading.Lock()
+        self._connection: Any = None
+        self._heard: Heard | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def open(self, heard: Heard) -> None:
+        """Listen; a daemon that is not there yet is connected to by a later call."""
+        self._heard, self._loop = heard, asyncio.get_running_loop()
+        try:
+            await self._run("connect", lambda connection: None)
+        except LibvirtUnreachable as error:
+            log.warning("%s It is tried again with the next call.", error.text)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        self._heard = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await asyncio.to_thread(connection.close)
+        self._threads.shutdown(wait=False)
+
+    async def host(self) -> HostDescription:
+        return await self._run("describe the host", _host)
+
+    async def states(self) -> dict[str, int]:
+        """Of all domains that have our metadata."""
+        return await self._run("list the guests", _states)
+
+    async def state(self, id: str) -> int | None:
+        return await self._run("look at the guest", partial(_state, id=id))
+
+    async def define(self, xml: str) -> None:
+        await self._run("define the guest", lambda connection: connection.defineXML(xml))
+
+    async def start(self, id: str) -> None:
+        """From its saved memory, where there is some."""
+        await self._domain(id, "start the guest", lambda domain: None if domain.isActive() else domain.create())
+
+    async def press_power_button(self, id: str) -> None:
+        await self._domain(id, "press the guest's power button", lambda domain: domain.isActive() and domain.shutdown())
+
+    async def switch_off(self, id: str) -> None:
+        await self._domain(id, "switch the guest off", _switch_off)
+
+    async def pause(self, id: str) -> None:
+        await self._domain(id, "pause the guest", lambda domain: POWER[domain.state()[0]] == PAUSED or domain.suspend())
+
+    async def unpause(self, id: str) -> None:
+        await self._domain(id, "unpause the guest", lambda domain: POWER[domain.state()[0]] == RUNNING or domain.resume())
+
+    async def save(self, id: str) -> None:
+        """Memory to disk, and off."""
+        await self._domain(id, "suspend the guest", lambda domain: domain.isActive() and domain.managedSave(0))
+
+    async def forget(self, id: str) -> None:
+        """Off, and no longer defined; with its saved memory, NVRAM, snapshots' and checkpoints' metadata."""
+        await self._run("remove the guest", partial(_forget, id=id))
+
+    async def statistics(self, id: str) -> dict[str, Any]:
+        """By the names of virConnectGetAllDomainStats; a guest that is off has few."""
+        found: dict[str, Any] = await self._domain(id, "measure the guest", _statistics)
+        return found
+
+    async def _domain(self, id: str, what: str, work: Callable[[Any], Any]) -> Any:
+        return await self._run(what, lambda connection: work(connection.lookupByUUIDString(id)))
+
+    async def _run(self, what: str, work: Callable[[Any], T]) -> T:
+        """``work`` with a connection, in a thread. Who cancels waits for its end: it can't be stopped in the middle."""
+        call = asyncio.get_running_loop().run_in_executor(self._threads, self._work, what, work)
+        try:
+            return await asyncio.shield(call)
+        except asyncio.CancelledError:
+            await asyncio.wait([call])
+            raise
+
+    # --- in threads ------------------------------------------------------------------------------
+
+    def _work(self, what: str, work: Callable[[Any], T]) -> T:
+        import libvirt
+
+        connection = self._connected()
+        try:
+            return work(connection)
+        except libvirt.libvirtError as error:
+            if connection.isAlive() == 1:
+                raise LibvirtRefused(what=what, why=_reason(error)) from error
+        try:
+            return work(self._connected())
+        except libvirt.libvirtError as error:
+            raise LibvirtRefused(what=what, why=_reason(error)) from error
+
+    def _connected(self) -> Any:
+        import libvirt
+
+        with self._connecting:
+            if self._connection is not None and self._connection.isAlive() == 1:
+                return self._connection
+            _listen()
+            try:
+                connection = libvirt.open(self._uri)
+                connection.setKeepAlive(5, 3)
+                connection.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._event, None)
+            except libvirt.libvirtError as error:
+                raise LibvirtUnreachable(uri=self._uri, why=_reason(error)) from error
+            if self._connection is not None:
+                log.info("connected to libvirt again")
+            self._connection = connection
+            return connection
+
+    def _event(self, connection: Any, domain: Any, event: int, detail: int, opaque: Any) -> None:
+        """In the thread of events: hand it over to the loop, ask libvirt nothing."""
+        state, heard, loop = _HEARD.get(event), self._heard, self._loop
+        if state is None or heard is None or loop is None or loop.is_closed():
+            return
+        if (event, detail) == (_STOPPED, _SAVED):
+            state = SUSPENDED
+        loop.call_soon_threadsafe(heard, domain.UUIDString(), state)
+
+
+_listening = threading.Lock()
+_listener: threading.Thread | None = None
+
+
+def _listen() -> None:
+    """Start libvirt's own event loop, once in a process and before the first connection."""
+    global _listener
+    import libvirt
+
+    with _listening:
+        if _listener is None:
+            libvirt.registerErrorHandler(lambda context, error: None, None)  # else it prints what it also raises
+            libvirt.virEventRegisterDefaultImpl()
+            _listener = threading.Thread(target=_events, name="libvirt events", daemon=True)
+            _listener.start()
+
+
+def _events() -> None:
+    import libvirt
+
+    while libvirt.virEventRunDefaultImpl() == 0:
+        pass
+
+
+def _reason(error: Any) -> str:
+    return str(error.get_error_message() or error).rstrip(".")
+
+
+def _host(connection: Any) -> HostDescription:
+    _, ram_mib, vcpus, *_ = connection.getInfo()
+    return HostDescription(
+        type=connection.getType(),
+        version=connection.getVersion(),
+        ram_mib=ram_mib,
+        vcpus=vcpus,
+        capabilities=connection.getCapabilities(),
+    )
+
+
+def _states(connection: Any) -> dict[str, int]:
+    return {domain.UUIDString(): _power(domain) for domain in connection.listAllDomains() if _ours(domain)}
+
+
+def _ours(domain: Any) -> bool:
+    import libvirt
+
+    try:
+        domain.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, NAMESPACE)
+    except libvirt.libvirtError:
+        return False
+    return True
+
+
+def _state(connection: Any, id: str) -> int | None:
+    domain = _find(connection, id)
+    return None if domain is None else _power(domain)
+
+
+def _find(connection: Any, id: str) -> Any:
+    import libvirt
+
+    try:
+        return connection.lookupByUUIDString(id)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+
+
+def _power(domain: Any) -> int:
+    state = POWER.get(domain.state()[0], NOSTATE)
+    return SUSPENDED if state == SHUTDOWN and domain.hasManagedSaveImage() else state
+
+
+def _switch_off(domain: Any) -> None:
+    import libvirt
+
+    try:
+        domain.destroy()
+    except libvirt.libvirtError:
+        if domain.isActive():
+            raise
+
+
+def _forget(connection: Any, id: str) -> None:
+    import libvirt
+
+    domain = _find(connection, id)
+    if domain is None:
+        return
+    _switch_off(domain)
+    domain.undefineFlags(
+        libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+        | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+        | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+        | libvirt.VIR_DOMAIN_UNDEFINE_CHECKPOINTS_METADATA
+    )
+
+
+def _statistics(domain: Any) -> dict[str, Any]:
+    connection = domain.connect()
+    ((_, found),) = connection.domainListGetStats([domain])
+    return dict(found)

@@ -1,0 +1,163 @@
+"""Networks: made with a segment, changed, removed with what the service itself put into them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import bindparam, func, select
+
+from tinstack.core.db import prepared
+from tinstack.core.errors import BadRequest, Conflict
+from tinstack.network.server import addresses, dhcp, gaps, ipam, own_ports, segments, store
+from tinstack.network.server import tables as t
+from tinstack.network.server.change import Change, Changes
+from tinstack.network.server.config import Config
+from tinstack.network.server.errors import InvalidInput, NetworkNotFound
+from tinstack.network.server.groups import ensure_default
+from tinstack.network.server.quotas import Quotas
+from tinstack.network.server.revisions import expect
+from tinstack.network.server.rows import DHCP, FLOATING_IP, ROUTER_GATEWAY, Network, Port
+
+MIN_MTU_V6 = 1280
+
+_P, _F = t.ports.c, t.floatingips.c
+
+OTHERS_ON = prepared(
+    select(func.count())
+    .select_from(t.ports)
+    .where(
+        _P.network_id == bindparam("network"),
+        _P.project_id != bindparam("project"),
+        _P.project_id != "",
+        _P.device_owner.not_in([ROUTER_GATEWAY, FLOATING_IP]),
+    )
+)
+GATEWAYS_AND_FLOATING = prepared(
+    select(func.count())
+    .select_from(t.ports)
+    .where(_P.network_id == bindparam("network"), _P.device_owner.in_([ROUTER_GATEWAY, FLOATING_IP]))
+)
+
+
+class NetworkInUse(Conflict):
+    """409: ports are there that the service did not make for itself."""
+
+    code = "network.network.in_use"
+    message = (
+        "Unable to complete operation on network {net_id}. There are one or more ports still in use on the network, "
+        "id for these ports is: {ports}."
+    )
+
+
+class InvalidSharedSetting(Conflict):
+    code = "network.network.shared"
+    message = "Unable to reconfigure sharing settings for network {network}. Multiple tenants are using it."
+
+
+class ExternalNetworkInUse(Conflict):
+    code = "network.network.external"
+    message = "External network {net_id} cannot be updated to be made non-external, since it has existing gateway ports."
+
+
+class NetworkMTUSubnetConflict(Conflict):
+    code, message = "network.network.mtu", "MTU of {net_mtu} is not valid with subnet(s) {subnets}."
+
+
+class ProviderNetworkFixed(BadRequest):
+    """400: a network keeps its kind and segment."""
+
+    code, message = "network.network.provider", "Plugin does not support updating the provider attributes {names}."
+
+
+class Networks:
+    """The rules."""
+
+    def __init__(self, config: Config, changes: Changes, quotas: Quotas) -> None:
+        self.config, self._changes, self._quotas = config, changes, quotas
+
+    def check_mtu(self, network: Network) -> None:
+        """Raises InvalidInput."""
+        largest = segments.largest_mtu(self.config, network.kind)
+        if network.mtu > largest:
+            raise InvalidInput(error_message=f"Requested MTU is too big, maximum is {largest}")
+        if network.mtu < segments.MIN_MTU:
+            raise InvalidInput(error_message=f"Requested MTU is too small, minimum is {segments.MIN_MTU}")
+
+    async def create(self, rows: Sequence[Network]) -> list[Network]:
+        """All or none. ``mtu`` 0: the largest. Raises OverQuota, InvalidInput and what segments.take does."""
+        for network in rows:
+            segments.check(self.config, network)
+            network.mtu = network.mtu or segments.largest_mtu(self.config, network.kind)
+            self.check_mtu(network)
+
+        async def work(change: Change) -> list[Network]:
+            made = [replace(row) for row in rows]  # a transaction may be run again, with what was asked for at first
+            for network in made:
+                network.created_at = network.updated_at = change.now
+                await self._quotas.take(change.tx, network.project_id, "network")
+                await ensure_default(change, network.project_id)
+                await segments.take(change.tx, self.config, network)
+                await gaps.add(change.tx, network.id)
+                await store.networks.add(change.tx, network)
+            return made
+
+        return await self._changes.run(work)
+
+    async def update(self, id: str, changes: Mapping[str, Any], revision: int | None) -> Network:
+        """``changes`` by column. Raises NetworkNotFound, InvalidSharedSetting, ExternalNetworkInUse, InvalidInput."""
+
+        async def work(change: Change) -> Network:
+            await ipam.lock_networks(change, id)
+            old = await store.networks.get(change.tx, id)
+            if old is None:
+                raise NetworkNotFound(id=id)
+            expect(old, revision)
+            new = replace(old, **changes)
+            await self._check(change, old, new)
+            await store.networks.save(change.tx, new, change.now)
+            await change.network(id)
+            return new
+
+        return await self._changes.run(work)
+
+    async def _check(self, change: Change, old: Network, new: Network) -> None:
+        fixed = [name for name in ("kind", "physical_network", "segment") if getattr(old, name) != getattr(new, name)]
+        if fixed:
+            raise ProviderNetworkFixed(names=", ".join(fixed))
+        if new.mtu != old.mtu:
+            self.check_mtu(new)
+            await self._check_mtu_v6(change, new)
+        if old.shared and not new.shared and await change.tx.scalar(OTHERS_ON, network=old.id, project=old.project_id):
+            raise InvalidSharedSetting(network=old.name)
+        if old.external and not new.external and await change.tx.scalar(GATEWAYS_AND_FLOATING, network=old.id):
+            raise ExternalNetworkInUse(net_id=old.id)
+
+    @staticmethod
+    async def _check_mtu_v6(change: Change, network: Network) -> None:
+        subnets = [one for one in await addresses.subnets_of(change, network.id) if one.ip_version == 6]
+        if subnets and network.mtu < MIN_MTU_V6:
+            raise NetworkMTUSubnetConflict(net_mtu=network.mtu, subnets=", ".join(one.id for one in subnets))
+
+    async def delete(self, id: str, revision: int | None) -> None:
+        """With its subnets and DHCP ports. Raises NetworkNotFound, NetworkInUse."""
+
+        async def work(change: Change) -> None:
+            await ipam.lock_networks(change, id)
+            network = await store.networks.get(change.tx, id)
+            if network is None:
+                raise NetworkNotFound(id=id)
+            expect(network, revision)
+            await change.network(id)
+            ports = await change.tx.all(store.PORTS_OF_NETWORK, Port, network=id)
+            if others := [port.id for port in ports if port.device_owner != DHCP]:
+                raise NetworkInUse(net_id=id, ports=", ".join(others))
+            for port in await dhcp.ports_of(change, id):
+                await own_ports.remove(change, port)
+            for subnet in await addresses.subnets_of(change, id):
+                await store.subnets.remove(change.tx, subnet.id)
+                await gaps.drop(change.tx, subnet.id)
+            await segments.release(change.tx, id)
+            await gaps.drop(change.tx, id)
+            await store.networks.remove(change.tx, id)
+
+        await self._changes.run(work)

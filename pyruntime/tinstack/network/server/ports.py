@@ -1,0 +1,236 @@
+"""Ports: made with addresses and groups, bound to hosts, moved, removed. Source: Network API reference, Ports."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from tinstack.core.db import Duplicate
+from tinstack.core.errors import BadRequest, Conflict
+from tinstack.network.server import addresses, events, ipam, own_ports, store
+from tinstack.network.server.addresses import Fixed
+from tinstack.network.server.change import Change, Changes
+from tinstack.network.server.errors import NetworkNotFound, PortNotFound, SecurityGroupNotFound
+from tinstack.network.server.groups import ensure_default
+from tinstack.network.server.quotas import Quotas
+from tinstack.network.server.revisions import expect
+from tinstack.network.server.rows import (
+    ACTIVE,
+    DOWN,
+    FLOATING_IP,
+    ROUTER_OWNERS,
+    Allocation,
+    FloatingIp,
+    Network,
+    Port,
+    PortGroup,
+)
+
+LABEL = 63
+
+
+class PortAlreadyExists(Conflict):
+    """409: the id that the caller chose is in use."""
+
+    code, message = "network.port.exists", "Port {id} already exists."
+
+
+class ServicePortInUse(Conflict):
+    """409: a router or floating IP has the port."""
+
+    code = "network.port.service"
+    message = "Port {port_id} cannot be deleted directly via the port API: {reason}."
+
+
+class PortSecurityPortHasSecurityGroup(Conflict):
+    code = "network.port.security_group"
+    message = "Port has security group associated. Cannot disable port security or IP address until security group is removed."
+
+
+class PortSecurityAndIPRequiredForSecurityGroups(Conflict):
+    code = "network.port.security_required"
+    message = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
+class AddressPairAndPortSecurityRequired(Conflict):
+    code = "network.port.pairs"
+    message = "Port Security must be enabled in order to have allowed address pairs on a port."
+
+
+class DNSDomainTooLong(BadRequest):
+    """400: name and domain make no host name."""
+
+    code, message = "network.port.dns", "'{name}' is not a valid DNS label."
+
+
+class Asked(msgspec.Struct, kw_only=True):
+    """A port as asked for. None for ``fixed`` and ``groups``: chosen; ``mac`` and ``chosen_id``: whether the caller chose."""
+
+    port: Port
+    fixed: list[Fixed] | None = None
+    groups: list[str] | None = None
+    mac: bool = False
+    chosen_id: bool = False
+
+
+class Shown(msgspec.Struct, kw_only=True):
+    """A port with what belongs to it."""
+
+    port: Port
+    addresses: list[Allocation]
+    groups: list[str]
+
+
+class Ports:
+    """The rules."""
+
+    def __init__(self, changes: Changes, quotas: Quotas) -> None:
+        self._changes, self._quotas = changes, quotas
+
+    async def create(self, asked: Sequence[Asked]) -> list[Shown]:
+        """All or none. Raises OverQuota, NetworkNotFound, MacAddressInUse and what ``addresses`` does."""
+
+        async def work(change: Change) -> list[Shown]:
+            copies = [msgspec.structs.replace(one, port=replace(one.port)) for one in asked]
+            for one in copies:
+                if one.port.project_id:
+                    await self._quotas.take(change.tx, one.port.project_id, "port")
+            await ipam.lock_networks(change, *(one.port.network_id for one in copies))
+            return [await self._create(change, one) for one in copies]
+
+        return await self._changes.run(work)
+
+    async def _create(self, change: Change, asked: Asked) -> Shown:
+        port = asked.port
+        network = await store.networks.get(change.tx, port.network_id)
+        if network is None:
+            raise NetworkNotFound(id=port.network_id)
+        if asked.chosen_id and await store.ports.get(change.tx, port.id):
+            raise PortAlreadyExists(id=port.id)
+        port.created_at = port.updated_at = change.now
+        groups = await self._groups(change, port, asked.groups)
+        _check_security(port, groups)
+        await own_ports.bind(change, port, port.binding_host)
+        await own_ports.insert(change, port, any_mac=not asked.mac)
+        made = await addresses.assign(change, network, port, asked.fixed)
+        await _set_groups(change, port.id, groups)
+        await change.port(port)
+        return Shown(port=port, addresses=made, groups=groups)
+
+    @staticmethod
+    async def _groups(change: Change, port: Port, asked: Sequence[str] | None) -> list[str]:
+        if asked is None:
+            if not port.port_security_enabled or port.device_owner.startswith("network:"):
+                return []
+            default = await ensure_default(change, port.project_id)
+            return [default] if default else []
+        found = await store.by_ids(change.tx, store.groups, asked)
+        for id in asked:
+            if id not in found or (port.project_id and found[id].project_id != port.project_id):
+                raise SecurityGroupNotFound(id=id)
+        return sorted(set(asked))
+
+    async def update(self, id: str, changes: Mapping[str, Any], revision: int | None, *, fixed: list[Fixed] | None, groups: list[str] | None) -> Shown:
+        """``changes`` by column; ``fixed`` and ``groups`` None: as they are. Raises PortNotFound and what ``create`` does."""
+        network_id = (await self._get(id)).network_id
+
+        async def work(change: Change) -> Shown:
+            await ipam.lock_networks(change, network_id)
+            old, network = await store.ports.get(change.tx, id), await store.networks.get(change.tx, network_id)
+            if old is None or network is None:
+                raise PortNotFound(id=id)
+            expect(old, revision)
+            return await self._update(change, network, old, replace(old, **changes), fixed, groups)
+
+        return await self._changes.run(work)
+
+    async def _update(
+        self, change: Change, network: Network, old: Port, new: Port, fixed: list[Fixed] | None, asked: list[str] | None
+    ) -> Shown:
+        groups = [one.group_id for one in await change.tx.all(store.GROUPS_OF_PORT, PortGroup, port=old.id)]
+        if asked is not None:
+            groups = await self._groups(change, new, asked)
+            await change.tx.run(store.DROP_PORT_GROUPS, port=old.id)
+            await _set_groups(change, old.id, groups)
+        _check_security(new, groups)
+        if new.mac_address != old.mac_address or new.binding_host != old.binding_host:
+            await own_ports.bind(change, new, new.binding_host)
+        elif new.admin_state_up != old.admin_state_up or new.device_id != old.device_id:
+            if not new.admin_state_up:
+                new.status = DOWN
+            change.placed(new.id)
+        try:
+            await store.ports.save(change.tx, new, change.now)
+        except Duplicate as error:
+            raise own_ports.MacAddressInUse(net_id=network.id, mac=new.mac_address) from error
+        made, moved = await addresses.of_port(change, old.id), False
+        if fixed is not None:
+            made, moved = await addresses.reassign(change, network, new, fixed)
+            await _forget_floating(change, new, {one.ip for one in made})
+        await change.port(new, old.binding_host)
+        if moved or new.mac_address != old.mac_address:
+            _tell(change, events.CHANGED, new)
+        if old.status == ACTIVE and new.status == DOWN and new.device_id:
+            _tell(change, events.UNPLUGGED, new)
+        return Shown(port=new, addresses=made, groups=groups)
+
+    async def _get(self, id: str) -> Port:
+        port = await store.ports.get(self._changes.database, id)
+        if port is None:
+            raise PortNotFound(id=id)
+        return port
+
+    async def delete(self, id: str, revision: int | None, *, tell: bool) -> None:
+        """``tell``: the compute service doesn't know yet. Raises PortNotFound, ServicePortInUse."""
+        network_id = (await self._get(id)).network_id
+
+        async def work(change: Change) -> None:
+            await ipam.lock_networks(change, network_id)
+            port = await store.ports.get(change.tx, id)
+            if port is None:
+                raise PortNotFound(id=id)
+            expect(port, revision)
+            await self._check_owner(change, port)
+            await _forget_floating(change, port, set())
+            await own_ports.remove(change, port)
+            if tell:
+                _tell(change, events.DELETED, port)
+
+        await self._changes.run(work)
+
+    @staticmethod
+    async def _check_owner(change: Change, port: Port) -> None:
+        if port.device_owner in ROUTER_OWNERS and await store.routers.get(change.tx, port.device_id):
+            raise ServicePortInUse(port_id=port.id, reason=f"has device owner {port.device_owner}")
+        if port.device_owner == FLOATING_IP and await store.floatingips.get(change.tx, port.device_id):
+            raise ServicePortInUse(port_id=port.id, reason=f"has device owner {port.device_owner}")
+
+
+def _check_security(port: Port, groups: Sequence[str]) -> None:
+    if not port.port_security_enabled:
+        if groups:
+            raise PortSecurityPortHasSecurityGroup
+        if port.allowed_address_pairs:
+            raise AddressPairAndPortSecurityRequired
+
+
+async def _set_groups(change: Change, port_id: str, groups: Sequence[str]) -> None:
+    await change.tx.run_many(store.ADD_PORT_GROUP, [{"port_id": port_id, "group_id": group} for group in groups])
+
+
+def _tell(change: Change, name: str, port: Port) -> None:
+    for event in events.of_port(name, port):
+        change.event(event)
+
+
+async def _forget_floating(change: Change, port: Port, kept: set[str]) -> None:
+    """Floating IPs of addresses that the port has no more are free again."""
+    for one in await change.tx.all(store.FLOATING_OF_PORT, FloatingIp, port=port.id):
+        if one.fixed_ip_address in kept:
+            continue
+        router = await store.routers.get(change.tx, one.router_id)
+        one.port_id = one.fixed_ip_address = one.router_id = None
+        one.status = DOWN
+        await store.floatingips.save(change.tx, one, change.now)
+        change.host(router.host if router else "")
