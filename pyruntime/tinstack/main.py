@@ -57,7 +57,11 @@ def _run(given: argparse.Namespace) -> int:
         return 0
     from tinstack.identity.bootstrap import run
 
-    print("changed" if run(running.read_config("identity", given.config_dir, given.credentials), sys.stdin.read()) else "unchanged")
+    print(
+        "changed"
+        if run(running.read_config("identity", given.config_dir, given.credentials), sys.stdin.read())
+        else "unchanged"
+    )
     return 0
 
 
@@ -67,8 +71,9 @@ def _check(given: argparse.Namespace) -> int:
     from tinstack.core import config as configs
 
     if given.credentials is None:
-        import msgspec
         import tomllib
+
+        import msgspec
 
         try:
             msgspec.convert(tomllib.loads(given.file.read_text()), running.config_class(given.service))

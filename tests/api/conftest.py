@@ -41,7 +41,9 @@ class Answer(NamedTuple):
 class Client:
     """A user signed in. ``client.get("compute", "/servers", version="2.96")``."""
 
-    def __init__(self, auth_url: str, user: str, password: str, project: str | None = None, system: bool = False) -> None:
+    def __init__(
+        self, auth_url: str, user: str, password: str, project: str | None = None, system: bool = False
+    ) -> None:
         self.auth_url = auth_url
         domain = {"id": "default"}
         person = {"name": user, "domain": domain, "password": password}
@@ -57,7 +59,17 @@ class Client:
         self.project_id = body.get("project", {}).get("id", "")
         self.urls = {entry["type"]: entry["endpoints"][0]["url"] for entry in body.get("catalog", [])}
 
-    def request(self, method: str, service: str, path: str, json: Any = None, *, version: str | None = None, headers: dict[str, str] | None = None, data: bytes | None = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        json: Any = None,
+        *,
+        version: str | None = None,
+        headers: dict[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> Answer:
         """``path`` below the catalog's endpoint."""
         sent = {"X-Auth-Token": self.token, **(headers or {})}
         if version:
@@ -90,7 +102,9 @@ class Client:
             threading.Event().wait(0.02)
 
 
-def send(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, data: bytes | None = None) -> Answer:
+def send(
+    method: str, url: str, body: Any = None, headers: dict[str, str] | None = None, data: bytes | None = None
+) -> Answer:
     """One request by the standard library."""
     sent = dict(headers or {})
     if body is not None:

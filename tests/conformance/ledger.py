@@ -42,7 +42,13 @@ def operations(module: str) -> list[tuple[str, str]]:
 def table(service: str) -> str:
     """The Markdown table of one service."""
     rows = operations(SERVICES[service][1])
-    lines = [f"{len(rows)} paths.", "", "| path | there |", "|---|---|", *(f"| `{path}` | {words} |" for path, words in rows)]
+    lines = [
+        f"{len(rows)} paths.",
+        "",
+        "| path | there |",
+        "|---|---|",
+        *(f"| `{path}` | {words} |" for path, words in rows),
+    ]
     return "\n".join(lines)
 
 

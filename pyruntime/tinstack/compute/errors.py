@@ -28,6 +28,13 @@ class VifPlugTimeout(ApiError):
     message = "The network did not wire port {port} within {seconds:g} s."
 
 
+class BindingFailed(Unavailable):
+    """No network agent has reported from this host."""
+
+    code = "compute.binding_failed"
+    message = "Port {port} can't be bound to host {host}: the network service knows no agent there."
+
+
 def failed(step: int, error: Exception, *, elsewhere: bool) -> StepFailed:
     """``error`` at ``step``. A refusal by another service (status below 500) would be the same from every host."""
     if isinstance(error, StepFailed):

@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from tinstack.compute.drivers.interface import Nic
-from tinstack.compute.errors import VifPlugTimeout
+from tinstack.compute.errors import BindingFailed, VifPlugTimeout
 from tinstack.conductor.rpc import RequestedPort, ServerDetails
 from tinstack.core.client import Http, RemoteError
 
@@ -36,7 +36,11 @@ class Ports:
         url = server.endpoints["network"]
         for port in server.ports:
             self._plugged[port.id] = asyncio.Event()
-        return [await self._one(url, server, port, token) for port in server.ports]
+        bodies = [await self._one(url, server, port, token) for port in server.ports]
+        for body in bodies:
+            if body.get("binding:vif_type") == "binding_failed":
+                raise BindingFailed(port=body["id"], host=self._host)
+        return bodies
 
     async def _one(self, url: str, server: ServerDetails, port: RequestedPort, token: str) -> dict[str, Any]:
         bound = {

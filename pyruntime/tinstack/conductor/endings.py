@@ -183,6 +183,23 @@ class Endings:
             operation.data.setdefault(TRIED, []).append(host)
         operation.data[UNDO] = {"again": again}
 
+    async def give_up(
+        self, operation: Operation, step: int, host: str | None, reason: str, *, attempts: int = 0
+    ) -> None:
+        """A boot of which no host has anything can't go on: undo it, and try another host while there are ``attempts`` left.
+
+        Raises OperationTaken where it is not as ``operation`` says any more.
+        """
+
+        async def work(tx: Transaction) -> Operation:
+            held, _ = await _held(tx, operation.id, operation.owner)
+            self.note_failure(held, step, host, reason, again=held.attempt < attempts)
+            await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
+            return held
+
+        held = await self._parts.db.transact(work)
+        self._parts.in_background(self.drive(held), f"undoing the boot of {held.subject}")
+
     def _may_try_again(self, operation: Operation) -> bool:
         """Whether there is a host that the scheduler named beside this one, and tries are left."""
         return operation.attempt < self._parts.config.max_attempts and bool(operation.data.get("alternates"))

@@ -7,15 +7,19 @@ from tinstack.computedb import instances
 from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.endings import Endings
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_host
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import AskServer, Done, Progress, Renew, Renewed, ServerDetails
 from tinstack.core.bus import Envelope
+from tinstack.core.client import RemoteError
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
+from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.operations import Operation, OperationTaken
 
+BLOCK_DEVICES = 25
 NETWORK_KNOWN = 25
 """From this step on the host has the server's ports, so its addresses can be read."""
 
@@ -23,8 +27,8 @@ NETWORK_KNOWN = 25
 class Launches:
     """Answers hosts."""
 
-    def __init__(self, parts: Parts, remote: Remote, network_info: NetworkInfo) -> None:
-        self._parts, self._remote, self._network_info = parts, remote, network_info
+    def __init__(self, parts: Parts, remote: Remote, network_info: NetworkInfo, endings: Endings) -> None:
+        self._parts, self._remote, self._network_info, self._endings = parts, remote, network_info, endings
 
     async def ask(self, message: AskServer, envelope: Envelope) -> ServerDetails:
         """Give the host the operation and all that it needs. Raises Refused, OperationTaken."""
@@ -48,6 +52,8 @@ class Launches:
         steps.reached(16)
         details = _details(operation, server, self._parts.config.host_lease_seconds)
         steps.reached(17)
+        if operation.kind == "boot" and server.volumes:
+            await self._reserve(operation, server)
         if KINDS[operation.kind].token:
             details.token = await self._token(operation, server, envelope.host)
             details.endpoints = await self._remote.endpoints()
@@ -94,6 +100,16 @@ class Launches:
         if operation.kind == "boot" and message.step >= NETWORK_KNOWN:
             self._network_info.read_early(server)
         return Done()
+
+    async def _reserve(self, operation: Operation, server: Instance) -> None:
+        """A volume that can't be had ends the boot: no other host could have it. Raises OperationTaken then."""
+        try:
+            await self._remote.reserve(server)
+        except ApiError as error:
+            if isinstance(error, Unavailable) or (isinstance(error, RemoteError) and error.remote_status >= 500):
+                raise
+            await self._endings.give_up(operation, BLOCK_DEVICES, None, error.text)
+            raise OperationTaken(id=operation.id) from error
 
     async def _token(self, operation: Operation, server: Instance, host: str) -> str:
         image = operation.data.get("image_id", server.image_id)

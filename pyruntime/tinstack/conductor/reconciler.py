@@ -60,7 +60,7 @@ class Reconciler:
         if UNDO not in operation.data and await self._is_late(operation):
             log.warning("%s of server %s is past its deadline", operation.kind, operation.subject)
             if operation.kind == "boot" and server.host is None:
-                await self._give_up(operation, server, operation.step, "The boot was not done by its deadline.", 0)
+                await self._endings.give_up(operation, operation.step, None, "The boot was not done by its deadline.")
             else:
                 await self._endings.expire(operation, server)
             return
@@ -86,7 +86,8 @@ class Reconciler:
         elif server.host is None:
             await self._endings.schedule(operation)
         elif operation.kind == "boot" and before.startswith("scheduler@") and not await self._is_up(server.host):
-            await self._give_up(operation, server, 12, "The host is down.", self._parts.config.max_attempts)
+            attempts = self._parts.config.max_attempts
+            await self._endings.give_up(operation, 12, server.host, "The host is down.", attempts=attempts)
         else:
             await self._parts.look(server.host, operation)
 
@@ -98,20 +99,6 @@ class Reconciler:
 
         moment = await self._parts.db.transact(now)
         return bool(service and service.is_up(moment, self._parts.config.service_down_seconds))
-
-    async def _give_up(self, operation: Operation, server: Instance, step: int, reason: str, attempts: int) -> None:
-        """No host has anything of that boot: undo it, and try another host while there are ``attempts`` left."""
-
-        async def work(tx: Transaction) -> Operation:
-            held = await OPERATIONS.get(tx, operation.id)
-            if held is None or held.owner != operation.owner:
-                raise OperationTaken(id=operation.id)
-            self._endings.note_failure(held, step, server.host, reason, again=held.attempt < attempts)
-            await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
-            return held
-
-        held = await self._parts.db.transact(work)
-        self._parts.in_background(self._endings.drive(held), f"undoing the boot of {server.id}")
 
     async def sweep(self) -> None:
         """Claims of servers that are gone, seen twice."""

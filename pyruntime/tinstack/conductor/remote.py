@@ -6,12 +6,21 @@ from urllib.parse import quote
 
 from tinstack.computedb.rows import Instance
 from tinstack.core.client import Session
-from tinstack.core.errors import ApiError
+from tinstack.core.errors import ApiError, NotImplementedHere
 
 log = logging.getLogger(__name__)
 
 PLACEMENT = "1.38"
 VOLUME = {"OpenStack-API-Version": "volume 3.70"}
+
+
+class NotOffered(NotImplementedHere):
+    """A disk that would have to be made first."""
+
+    code, message = (
+        "conductor.device",
+        "A disk made from '{source}' at boot is not offered here yet; make the volume first.",
+    )
 
 
 class Remote:
@@ -44,6 +53,20 @@ class Remote:
             "volume": await self._session.endpoint("block-storage"),
         }
 
+    async def reserve(self, server: Instance) -> None:
+        """Its volumes, each by the attachment's id that was chosen at step 7 (before step 25). Raises RemoteError."""
+        for volume in server.volumes:
+            if volume.volume_id is None:
+                raise NotOffered(source=volume.source)
+            body = {
+                "attachment": {
+                    "volume_uuid": volume.volume_id,
+                    "instance_uuid": server.id,
+                    "attachment_id": volume.attachment_id,
+                }
+            }
+            await self._session.request("POST", "block-storage", "/attachments", json=body, headers=VOLUME)
+
     async def clear(self, server: Instance, *, gone: bool) -> None:
         """Its ports, attachments and claim are absent afterwards; ``gone``: the server is deleted, so are its own volumes.
 
@@ -67,7 +90,7 @@ class Remote:
                 await self._session.request("DELETE", "network", path, ok=(404,))
 
     async def _clear_attachments(self, server: Instance) -> None:
-        path = f"/attachments?instance_id={quote(server.id)}&all_tenants=1"
+        path = f"/attachments?instance_id={quote(server.id)}"
         answer = await self._session.request("GET", "block-storage", path, headers=VOLUME)
         for attachment in answer.json()["attachments"]:
             await self._session.request(

@@ -59,6 +59,7 @@ class SchedulingRequest(Message):
     group_hosts: dict[str, int] = {}
     tried: list[str] = []
     current_host: str | None = None
+    user_id: str = ""
 
 
 class AskHosts(Message):

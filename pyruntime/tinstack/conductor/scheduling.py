@@ -77,6 +77,7 @@ class Scheduling:
         return SchedulingRequest(
             server_id=server.id,
             project_id=server.project_id,
+            user_id=server.user_id,
             kind=operation.kind,
             vcpus=flavor.vcpus,
             ram_mib=flavor.ram_mib,

@@ -31,7 +31,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     network_info = NetworkInfo(parts)
     endings = Endings(parts, remote, network_info)
     scheduling = Scheduling(parts, endings)
-    launches = Launches(parts, remote, network_info)
+    launches = Launches(parts, remote, network_info, endings)
     reports = HostReports(parts, remote)
     reconciler = Reconciler(parts, remote, endings, network_info)
     handlers: dict[type[Message], Handler] = {

@@ -66,7 +66,9 @@ class TokenCache:
         if not token.isascii() or not token.isprintable() or len(token) > 4096:
             raise Unauthorized
         try:
-            answer = await self._session.request("GET", "identity", "/auth/tokens?nocatalog=1", headers={"X-Subject-Token": token})
+            answer = await self._session.request(
+                "GET", "identity", "/auth/tokens?nocatalog=1", headers={"X-Subject-Token": token}
+            )
         except RemoteError as error:
             if error.remote_status in (401, 403, 404):
                 raise Unauthorized from error

@@ -122,12 +122,16 @@ class Http:
             sent.setdefault("Content-Type", "application/json")
         timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=seconds)
         try:
-            async with self.session.request(method, URL(url, encoded=True), data=data, headers=sent, timeout=timeout) as response:
+            async with self.session.request(
+                method, URL(url, encoded=True), data=data, headers=sent, timeout=timeout
+            ) as response:
                 if response.status >= 400 and response.status not in ok:
                     raise RemoteError(service, response.status, sentence_of(await response.read()))
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise ServiceUnreachable(service=service, url=url.split("?")[0], reason=str(error) or type(error).__name__) from error
+            raise ServiceUnreachable(
+                service=service, url=url.split("?")[0], reason=str(error) or type(error).__name__
+            ) from error
 
 
 class Session(Http):
@@ -191,7 +195,9 @@ class Session(Http):
             "auth": {
                 "identity": {
                     "methods": ["password"],
-                    "password": {"user": {"name": self.auth.username, "domain": domain, "password": self.auth.password}},
+                    "password": {
+                        "user": {"name": self.auth.username, "domain": domain, "password": self.auth.password}
+                    },
                 },
                 "scope": {"project": {"name": self.auth.project, "domain": domain}},
             }

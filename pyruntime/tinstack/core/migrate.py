@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from tinstack.core.config import ConfigError, DatabaseConfig, ServiceConfig
 from tinstack.core.migrate_paths import database_of, history_of, metadata_of
 
+
 def upgrade(service: str, config: ServiceConfig) -> bool:
     """Bring the service's database to the newest revision; whether anything changed."""
     if config.database is None:
@@ -52,7 +53,10 @@ def revise(database: str, message: str) -> Path:
             alembic = _config(database, connection)
             number = len(list(ScriptDirectory.from_config(alembic).walk_revisions())) + 1
             script: Any = command.revision(alembic, message=message, autogenerate=True, rev_id=f"{number:04d}")
-    return Path(script.path)
+    path = Path(script.path)
+    kept = [line for line in path.read_text().splitlines(keepends=True) if not line.strip().startswith("# ###")]
+    path.write_text("".join(kept))
+    return path
 
 
 def _config(database: str, connection: sa.Connection) -> Config:

@@ -81,11 +81,16 @@ class Operations:
         self._insert = prepared(table.insert())
         self._by_id = prepared(select(table).where(table.c.id == bindparam("key")))
         self._of_subject = prepared(
-            select(table).where(table.c.subject == bindparam("subject"), table.c.state == RUNNING).order_by(table.c.created_at)
+            select(table)
+            .where(table.c.subject == bindparam("subject"), table.c.state == RUNNING)
+            .order_by(table.c.created_at)
         )
         self._overdue = prepared(
             select(table)
-            .where(table.c.state == RUNNING, or_(table.c.lease_until < bindparam("now"), table.c.deadline < bindparam("now")))
+            .where(
+                table.c.state == RUNNING,
+                or_(table.c.lease_until < bindparam("now"), table.c.deadline < bindparam("now")),
+            )
             .order_by(table.c.lease_until)
             .limit(bindparam("most"))
         )
@@ -100,11 +105,18 @@ class Operations:
             )
             .values(owner=bindparam("holder"), lease_until=bindparam("until"), updated_at=bindparam("now"))
         )
-        self._renew = prepared(update(table).where(*mine).values(lease_until=bindparam("until"), updated_at=bindparam("now")))
+        self._renew = prepared(
+            update(table).where(*mine).values(lease_until=bindparam("until"), updated_at=bindparam("now"))
+        )
         self._reach = prepared(
             update(table)
             .where(*mine)
-            .values(step=bindparam("reached"), data=bindparam("kept"), lease_until=bindparam("until"), updated_at=bindparam("now"))
+            .values(
+                step=bindparam("reached"),
+                data=bindparam("kept"),
+                lease_until=bindparam("until"),
+                updated_at=bindparam("now"),
+            )
         )
         self._end = prepared(
             update(table)
@@ -160,14 +172,18 @@ class Operations:
         """What nobody drives any more, or what is past its deadline."""
         return await tx.all(self._overdue, Operation, now=await tx.now(), most=most)
 
-    async def take(self, tx: Transaction, id: str, generation: int, owner: str, giver: str, lease_seconds: float) -> Operation:
+    async def take(
+        self, tx: Transaction, id: str, generation: int, owner: str, giver: str, lease_seconds: float
+    ) -> Operation:
         """Become the owner: from ``giver`` (an owner's prefix such as ``api@``) at any time, from others when their lease is over.
 
         Raises OperationTaken.
         """
         now = await tx.now()
         until = now + int(lease_seconds * SECOND)
-        if not await tx.run(self._take, key=id, wanted=generation, now=now, giver=giver + "%", holder=owner, until=until):
+        if not await tx.run(
+            self._take, key=id, wanted=generation, now=now, giver=giver + "%", holder=owner, until=until
+        ):
             raise OperationTaken(id=id)
         operation = await self.get(tx, id)
         assert operation

@@ -15,7 +15,13 @@ class Periodic:
     """
 
     def __init__(
-        self, name: str, interval: float, work: Callable[[], Awaitable[object]], *, delay: float = 0.0, jitter: float = 0.1
+        self,
+        name: str,
+        interval: float,
+        work: Callable[[], Awaitable[object]],
+        *,
+        delay: float = 0.0,
+        jitter: float = 0.1,
     ) -> None:
         self.name, self.interval, self.work, self.delay, self.jitter = name, interval, work, delay, jitter
         self._wake = asyncio.Event()

@@ -72,7 +72,7 @@ def load(defaults: Mapping[str, str], file: str | None) -> Policy:
             continue
         match = re.fullmatch(r"""\s*(["']?)([^"'\s]+?)\1\s*:(?:\s+(?:"(.*)"|'(.*)'|([^"'].*)))?\s*""", line)
         if not match:
-            raise ConfigError(f"{file}, line {number}: expected \"rule\": \"text\".")
+            raise ConfigError(f'{file}, line {number}: expected "rule": "text".')
         overrides[match[2]] = next((group for group in match.groups()[2:] if group is not None), "").strip()
     for name, text in overrides.items():
         try:

@@ -77,4 +77,6 @@ class RevocationListener:
             self._forget(beat)
         self._heard = time.monotonic()
         if beat.audit_ids or beat.user_ids or beat.project_ids or beat.everything:
-            await self._bus.cast(TOPIC, RevocationSeen(listener=self._listener, source=beat.source, sequence=beat.sequence))
+            await self._bus.cast(
+                TOPIC, RevocationSeen(listener=self._listener, source=beat.source, sequence=beat.sequence)
+            )

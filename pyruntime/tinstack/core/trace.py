@@ -149,7 +149,12 @@ class Tracer:
         finally:
             duration = int((time.perf_counter() - began) * 1e6)
             self.record(
-                number, start=start, duration=duration, outcome=state.outcome, message=state.message, server_id=server_id
+                number,
+                start=start,
+                duration=duration,
+                outcome=state.outcome,
+                message=state.message,
+                server_id=server_id,
             )
 
     async def flush(self) -> None:

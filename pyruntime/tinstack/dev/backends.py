@@ -24,7 +24,21 @@ MARIADB = ["mariadb-server-core", "mariadb-client-core"]
 ERLANG = [
     f"erlang-{part}"
     for part in (
-        "base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl".split()
+        [
+            "base",
+            "crypto",
+            "eldap",
+            "inets",
+            "mnesia",
+            "os-mon",
+            "parsetools",
+            "public-key",
+            "runtime-tools",
+            "ssl",
+            "syntax-tools",
+            "tools",
+            "xmerl",
+        ]
     )
 ]
 START_SECONDS = 60.0
@@ -82,7 +96,9 @@ def _apt(*arguments: str, cwd: Path | None = None) -> None:
         _run(command, environment, cwd)
 
 
-def _run(command: list[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None, text: str | None = None) -> str:
+def _run(
+    command: list[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None, text: str | None = None
+) -> str:
     done = subprocess.run(command, env=environment, cwd=cwd, input=text, capture_output=True, text=True)
     if done.returncode:
         raise BackendError(f"'{' '.join(command[:3])} …' failed: {(done.stderr or done.stdout).strip()[-800:]}")
@@ -96,7 +112,12 @@ class Process:
         self.name, self.log = name, log
         with log.open("ab") as output:
             self.child = subprocess.Popen(
-                command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def wait_for(self, port: int) -> None:
@@ -125,7 +146,14 @@ class Process:
 class Backends:
     """``folder``: data and logs. ``databases``: name → users; ``users``: bus user → password; ``hosts``: names of hosts."""
 
-    def __init__(self, folder: Path, databases: Mapping[str, list[str]], password: str, users: Mapping[str, str], hosts: list[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        databases: Mapping[str, list[str]],
+        password: str,
+        users: Mapping[str, str],
+        hosts: list[str],
+    ) -> None:
         self.folder, self.databases, self.password, self.users, self.hosts = folder, databases, password, users, hosts
         self.database_port, self.bus_port = free_port(), free_port()
         self._epmd_port = free_port()
@@ -157,7 +185,11 @@ class Backends:
     def start_mariadb(self) -> None:
         """A data directory, the server, databases and users."""
         data, sock = self.folder / "mariadb", self.folder / "mariadb.sock"
-        own = ["--no-defaults", f"--datadir={data}", "--user=root"] if os.geteuid() == 0 else ["--no-defaults", f"--datadir={data}"]
+        own = (
+            ["--no-defaults", f"--datadir={data}", "--user=root"]
+            if os.geteuid() == 0
+            else ["--no-defaults", f"--datadir={data}"]
+        )
         fresh = not data.exists()
         if fresh:
             _run(["mariadb-install-db", *own, "--auth-root-authentication-method=normal", "--skip-test-db"])
@@ -208,7 +240,12 @@ class Backends:
             "log.console.level = warning\nlog.file = false\nvm_memory_high_watermark.absolute = 400MiB\ndisk_free_limit.absolute = 50MB\n"
         )
         (folder / "enabled_plugins").write_text("[].\n")
-        server = Process("RabbitMQ", [str(self._sbin / "rabbitmq-server")], self._rabbit_environment(folder), self.folder / "rabbitmq.log")
+        server = Process(
+            "RabbitMQ",
+            [str(self._sbin / "rabbitmq-server")],
+            self._rabbit_environment(folder),
+            self.folder / "rabbitmq.log",
+        )
         self._processes.insert(0, server)
         if wait:
             server.wait_for(self.bus_port)
@@ -245,7 +282,9 @@ class Backends:
 
 
 @contextlib.contextmanager
-def backends(folder: Path, databases: Mapping[str, list[str]], password: str, users: Mapping[str, str], hosts: list[str]) -> Iterator[Backends]:
+def backends(
+    folder: Path, databases: Mapping[str, list[str]], password: str, users: Mapping[str, str], hosts: list[str]
+) -> Iterator[Backends]:
     """Both for as long as the block runs."""
     made = Backends(folder, databases, password, users, hosts)
     made.start()

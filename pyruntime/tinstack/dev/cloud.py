@@ -103,13 +103,23 @@ class Cloud:
     def first_identity(self) -> Any:
         """The document of ``tinstack identity bootstrap``."""
         urls = configs.public_urls(self.ports)
-        names = {"identity": "keystone", "compute": "nova", "image": "glance", "network": "neutron", "placement": "placement"}
+        names = {
+            "identity": "keystone",
+            "compute": "nova",
+            "image": "glance",
+            "network": "neutron",
+            "placement": "placement",
+        }
         return {
             "admin": {"name": "admin", "password": self.secrets.admin},
             "region": configs.REGION,
             "service_users": self.secrets.services,
             "services": [
-                {"type": kind, "name": names.get(kind, "cinder"), "urls": {"public": url, "internal": url, "admin": url}}
+                {
+                    "type": kind,
+                    "name": names.get(kind, "cinder"),
+                    "urls": {"public": url, "internal": url, "admin": url},
+                }
                 for kind, url in urls.items()
             ],
         }
@@ -139,7 +149,13 @@ def clouds_yaml(auth_url: str, admin: str, demo: str | None) -> bytes:
     domain = {"user_domain_name": "Default", "project_domain_name": "Default"}
     base = {"region_name": configs.REGION, "interface": "public", "identity_api_version": 3}
     as_admin = {"auth_url": auth_url, "username": "admin", "password": admin}
-    system = {"auth_url": auth_url, "username": "admin", "password": admin, "user_domain_name": "Default", "system_scope": "all"}
+    system = {
+        "auth_url": auth_url,
+        "username": "admin",
+        "password": admin,
+        "user_domain_name": "Default",
+        "system_scope": "all",
+    }
     clouds: dict[str, Any] = {
         "tinstack-admin": {**base, "auth": {**as_admin, "project_name": "admin", **domain}},
         "tinstack-system-admin": {**base, "auth": system},

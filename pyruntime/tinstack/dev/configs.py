@@ -63,7 +63,9 @@ class Places(msgspec.Struct, kw_only=True):
         """The bus as that user."""
         if self.bus is None:
             return BusConfig(side=side)
-        return BusConfig(url=f"{self.bus.rstrip('/').replace('://', f'://{user}@')}/{topology.VHOST}", password=password, side=side)
+        return BusConfig(
+            url=f"{self.bus.rstrip('/').replace('://', f'://{user}@')}/{topology.VHOST}", password=password, side=side
+        )
 
 
 def database_name(service: str) -> str:
@@ -116,7 +118,13 @@ def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets, si
 
 
 def build(
-    service: str, state: Path, at: dict[str, int], secrets: Secrets, places: Places, host: str = CONTROLLER, simulated: list[str] | None = None
+    service: str,
+    state: Path,
+    at: dict[str, int],
+    secrets: Secrets,
+    places: Places,
+    host: str = CONTROLLER,
+    simulated: list[str] | None = None,
 ) -> ServiceConfig:
     """The typed configuration of one service."""
     kind = running.config_class(service)

@@ -92,7 +92,13 @@ async def _images(admin: Client, http: Http) -> None:
     for name, seed in IMAGES:
         image = there.get(name)
         if image is None:
-            body = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public", "min_ram": 0}
+            body = {
+                "name": name,
+                "disk_format": "raw",
+                "container_format": "bare",
+                "visibility": "public",
+                "min_ram": 0,
+            }
             image = await admin.request("POST", "image", "/v2/images", body)
         if image["status"] == "queued":
             data = random.Random(seed).randbytes(1024 * 1024)
@@ -141,7 +147,9 @@ async def _demo_project(admin: Client, password: str) -> None:
 async def _demo_network(demo: Client, public: str) -> None:
     network = await demo.named("network", "networks", "/v2.0/networks?name=demo-net", "demo-net")
     if network is None:
-        network = (await demo.request("POST", "network", "/v2.0/networks", {"network": {"name": "demo-net"}}))["network"]
+        network = (await demo.request("POST", "network", "/v2.0/networks", {"network": {"name": "demo-net"}}))[
+            "network"
+        ]
     subnet = await demo.named("network", "subnets", "/v2.0/subnets?name=demo-subnet", "demo-subnet")
     if subnet is None:
         wanted = {"name": "demo-subnet", "network_id": network["id"], "ip_version": 4, "cidr": DEMO_CIDR}
@@ -153,7 +161,9 @@ async def _demo_network(demo: Client, public: str) -> None:
     path = f"/v2.0/ports?device_id={router['id']}&network_id={network['id']}"
     if not (await demo.request("GET", "network", path))["ports"]:
         try:
-            await demo.request("PUT", "network", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]})
+            await demo.request(
+                "PUT", "network", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]}
+            )
         except RemoteError as error:
             if error.remote_status != 400 or "already" not in error.text:
                 raise

@@ -19,7 +19,10 @@ from tinstack.identity.store import Writer
 class CredentialExists(Conflict):
     """409: the user has an application credential of that name."""
 
-    code, message = "identity.application_credential.exists", "You have an application credential named '{name}' already."
+    code, message = (
+        "identity.application_credential.exists",
+        "You have an application credential named '{name}' already.",
+    )
 
 
 async def create(identity: Identity, context: Context, given: dict[str, Any]) -> tuple[rows.ApplicationCredential, str]:

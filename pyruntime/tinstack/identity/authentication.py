@@ -52,7 +52,9 @@ class Proof:
         if self.user and self.user.id != user.id:
             raise SignInRefused
         self.user = user
-        self.methods += [name for name in (*(self.parent.methods if self.parent else ()), method) if name not in self.methods]
+        self.methods += [
+            name for name in (*(self.parent.methods if self.parent else ()), method) if name not in self.methods
+        ]
 
 
 class Authentication:

@@ -131,7 +131,11 @@ class _Bootstrap:
         if rows.DEFAULT_DOMAIN not in self._now.projects:
             self._insert(
                 rows.Project(
-                    id=rows.DEFAULT_DOMAIN, name="Default", domain_id=rows.ROOT, is_domain=True, description="The default domain"
+                    id=rows.DEFAULT_DOMAIN,
+                    name="Default",
+                    domain_id=rows.ROOT,
+                    is_domain=True,
+                    description="The default domain",
                 )
             )
 
@@ -151,7 +155,11 @@ class _Bootstrap:
             return found
         return self._insert(
             rows.Project(
-                id=uuid4().hex, name=name, domain_id=rows.DEFAULT_DOMAIN, parent_id=rows.DEFAULT_DOMAIN, description=description
+                id=uuid4().hex,
+                name=name,
+                domain_id=rows.DEFAULT_DOMAIN,
+                parent_id=rows.DEFAULT_DOMAIN,
+                description=description,
             )
         ).id
 
@@ -200,4 +208,6 @@ class _Bootstrap:
                 if one.url != url or not one.enabled:
                     self._replaces.append(msgspec.structs.replace(one, url=url, enabled=True))
                 return
-        self._insert(rows.Endpoint(id=uuid4().hex, service_id=service_id, region_id=region_id, interface=interface, url=url))
+        self._insert(
+            rows.Endpoint(id=uuid4().hex, service_id=service_id, region_id=region_id, interface=interface, url=url)
+        )

@@ -66,7 +66,11 @@ async def delete_region(identity: Identity, region_id: str) -> None:
     snapshot = await identity.now()
     gone = [region_id]
     for one in gone:
-        gone += [region.id for region in snapshot.regions.values() if region.parent_region_id == one and region.id not in gone]
+        gone += [
+            region.id
+            for region in snapshot.regions.values()
+            if region.parent_region_id == one and region.id not in gone
+        ]
 
     async def work(writer: Writer) -> None:
         for one in gone:

@@ -16,7 +16,10 @@ class Missing(NotFound):
 class NameTaken(Conflict):
     """409: a unique name is in use."""
 
-    code, message = "identity.name_taken", "It is not permitted to have two {kind}s with the same name in one domain: {name}."
+    code, message = (
+        "identity.name_taken",
+        "It is not permitted to have two {kind}s with the same name in one domain: {name}.",
+    )
 
 
 class Invalid(BadRequest):

@@ -111,7 +111,9 @@ class Codec:
     def __init__(self, keys: str) -> None:
         lines = keys.split()
         if not lines:
-            raise ConfigError("fernet_keys holds no key; one URL-safe base64 key of 32 bytes per line is expected, newest first.")
+            raise ConfigError(
+                "fernet_keys holds no key; one URL-safe base64 key of 32 bytes per line is expected, newest first."
+            )
         try:
             self._fernet = MultiFernet([Fernet(line) for line in lines])
         except (ValueError, binascii.Error) as error:

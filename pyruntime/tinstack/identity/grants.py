@@ -58,7 +58,8 @@ async def take(identity: Identity, grant: rows.Grant) -> None:
 
 def _where(grant: rows.Grant) -> dict[str, str | int]:
     return {
-        name: int(value) if isinstance(value := getattr(grant, name), bool) else value for name in grant.__struct_fields__
+        name: int(value) if isinstance(value := getattr(grant, name), bool) else value
+        for name in grant.__struct_fields__
     }
 
 
@@ -66,7 +67,11 @@ def listed(snapshot: Snapshot, *, effective: bool) -> Iterator[Assignment]:
     """All grants; ``effective``: per user and place with groups, inheritance and implied roles resolved."""
     seen: set[tuple[str, str, str, str]] = set()
     for grant in snapshot.grants:
-        if grant.role_id not in snapshot.roles or not _actor_there(snapshot, grant) or not _target_there(snapshot, grant):
+        if (
+            grant.role_id not in snapshot.roles
+            or not _actor_there(snapshot, grant)
+            or not _target_there(snapshot, grant)
+        ):
             continue
         if not effective:
             yield Assignment(grant, grant.actor, grant.actor_id, grant.target, grant.target_id, grant.role_id)

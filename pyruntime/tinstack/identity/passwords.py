@@ -53,7 +53,11 @@ def matches(kept: str, given: str) -> bool:
     if kept.startswith("$argon2"):
         try:
             return _hasher.verify(kept, given)
-        except (argon2.exceptions.VerifyMismatchError, argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        except (
+            argon2.exceptions.VerifyMismatchError,
+            argon2.exceptions.VerificationError,
+            argon2.exceptions.InvalidHashError,
+        ):
             return False
     if kept.startswith(("$2a$", "$2b$", "$2y$")):
         return _quiet(_bcrypt_matches, kept, given)

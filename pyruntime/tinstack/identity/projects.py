@@ -13,7 +13,18 @@ from tinstack.identity.identity import Identity
 from tinstack.identity.snapshot import Snapshot
 from tinstack.identity.store import Writer
 
-KNOWN = {"id", "name", "domain_id", "parent_id", "is_domain", "enabled", "description", "tags", "links", "explicit_domain_id"}
+KNOWN = {
+    "id",
+    "name",
+    "domain_id",
+    "parent_id",
+    "is_domain",
+    "enabled",
+    "description",
+    "tags",
+    "links",
+    "explicit_domain_id",
+}
 DEEPEST = 5
 MOST_TAGS = 80
 

@@ -51,7 +51,11 @@ class Revoker:
         for subject in subjects:
             await writer.insert(
                 Revocation(
-                    id=uuid4().hex, kind=kind, subject=subject, issued_before=now, kept_until=now + self._longest * SECOND
+                    id=uuid4().hex,
+                    kind=kind,
+                    subject=subject,
+                    issued_before=now,
+                    kept_until=now + self._longest * SECOND,
                 )
             )
 

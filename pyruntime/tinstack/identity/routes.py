@@ -35,7 +35,13 @@ TOKENS = [
     Route("GET", "/auth/projects", tokens.projects, "identity:get_auth_projects"),
     Route("GET", "/auth/domains", tokens.domains, "identity:get_auth_domains"),
     Route("GET", "/auth/system", tokens.system, "identity:get_auth_system"),
-    Route("POST", "/OS-TINSTACK/launch_tokens", tokens.create_launch, "identity:create_launch_token", body=auth_schema.LAUNCH_TOKEN),
+    Route(
+        "POST",
+        "/OS-TINSTACK/launch_tokens",
+        tokens.create_launch,
+        "identity:create_launch_token",
+        body=auth_schema.LAUNCH_TOKEN,
+    ),
 ]
 
 _CREDENTIALS = "/users/{user_id}/application_credentials"
@@ -86,17 +92,35 @@ CATALOG = [
     Route("GET", "/regions", catalog.regions, "identity:list_regions"),
     Route("POST", "/regions", catalog.create_region, "identity:create_region", body=catalog_schema.REGION_CREATE),
     Route("GET", "/regions/{region_id}", catalog.show_region, "identity:get_region"),
-    Route("PATCH", "/regions/{region_id}", catalog.update_region, "identity:update_region", body=catalog_schema.REGION_UPDATE),
+    Route(
+        "PATCH",
+        "/regions/{region_id}",
+        catalog.update_region,
+        "identity:update_region",
+        body=catalog_schema.REGION_UPDATE,
+    ),
     Route("DELETE", "/regions/{region_id}", catalog.delete_region, "identity:delete_region"),
     Route("GET", "/services", catalog.services, "identity:list_services"),
     Route("POST", "/services", catalog.create_service, "identity:create_service", body=catalog_schema.SERVICE_CREATE),
     Route("GET", "/services/{service_id}", catalog.show_service, "identity:get_service"),
-    Route("PATCH", "/services/{service_id}", catalog.update_service, "identity:update_service", body=catalog_schema.SERVICE_UPDATE),
+    Route(
+        "PATCH",
+        "/services/{service_id}",
+        catalog.update_service,
+        "identity:update_service",
+        body=catalog_schema.SERVICE_UPDATE,
+    ),
     Route("DELETE", "/services/{service_id}", catalog.delete_service, "identity:delete_service"),
     Route("GET", "/endpoints", catalog.index, "identity:list_endpoints"),
     Route("POST", "/endpoints", catalog.create, "identity:create_endpoint", body=catalog_schema.ENDPOINT_CREATE),
     Route("GET", "/endpoints/{endpoint_id}", catalog.show, "identity:get_endpoint"),
-    Route("PATCH", "/endpoints/{endpoint_id}", catalog.update, "identity:update_endpoint", body=catalog_schema.ENDPOINT_UPDATE),
+    Route(
+        "PATCH",
+        "/endpoints/{endpoint_id}",
+        catalog.update,
+        "identity:update_endpoint",
+        body=catalog_schema.ENDPOINT_UPDATE,
+    ),
     Route("DELETE", "/endpoints/{endpoint_id}", catalog.delete, "identity:delete_endpoint"),
 ]
 
@@ -109,7 +133,9 @@ ROLES = [
     Route("GET", "/roles/{role_id}/implies", roles.implied_by, "identity:list_implied_roles"),
     Route("PUT", "/roles/{role_id}/implies/{implied_id}", roles.imply, "identity:create_implied_role", status=201),
     Route("GET", "/roles/{role_id}/implies/{implied_id}", roles.show_implied, "identity:get_implied_role"),
-    Route("HEAD", "/roles/{role_id}/implies/{implied_id}", roles.check_implied, "identity:check_implied_role", status=204),
+    Route(
+        "HEAD", "/roles/{role_id}/implies/{implied_id}", roles.check_implied, "identity:check_implied_role", status=204
+    ),
     Route("DELETE", "/roles/{role_id}/implies/{implied_id}", roles.imply_no_more, "identity:delete_implied_role"),
     Route("GET", "/role_inferences", roles.inferences, "identity:list_role_inference_rules"),
     Route("GET", "/role_assignments", assignments.index, checked=True),
@@ -148,7 +174,14 @@ USERS = [
     Route("DELETE", "/users/{user_id}", users.delete, checked=True),
     Route("GET", "/users/{user_id}/groups", users.groups, checked=True),
     Route("GET", "/users/{user_id}/projects", users.projects, checked=True),
-    Route("POST", "/users/{user_id}/password", users.change_password, public=True, body=user_schema.PASSWORD_CHANGE, status=204),
+    Route(
+        "POST",
+        "/users/{user_id}/password",
+        users.change_password,
+        public=True,
+        body=user_schema.PASSWORD_CHANGE,
+        status=204,
+    ),
 ]
 
 ROUTES = [*TOKENS, *APPLICATION_CREDENTIALS, *DOMAINS, *GROUPS, *PROJECTS, *CATALOG, *ROLES, *GRANTS, *USERS]

@@ -31,12 +31,19 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     directory = Directory(store)
     longest = max(config.token_seconds, config.launch_token_seconds)
     revoker = Revoker(bus, store, longest)
-    tokens = Tokens(directory, store, Codec(config.fernet_keys), revoker, config.token_seconds, config.launch_token_seconds)
+    tokens = Tokens(
+        directory, store, Codec(config.fernet_keys), revoker, config.token_seconds, config.launch_token_seconds
+    )
     hashing, tracer = Hashing(), Tracer(bus, "identity", config.host)
     authentication = Authentication(config, directory, store, tokens, hashing, tracer)
     identity = Identity(config, store, directory, tokens, authentication, revoker, hashing)
     rules = policy.load(DEFAULTS, config.policy_file)
-    service.apps.append((config.http, build([_api(config, identity, rules, VERSIONS, ""), _api(config, identity, rules, ROUTES, "/v3")])))
+    service.apps.append(
+        (
+            config.http,
+            build([_api(config, identity, rules, VERSIONS, ""), _api(config, identity, rules, ROUTES, "/v3")]),
+        )
+    )
 
     async def start() -> None:
         tracer.start()

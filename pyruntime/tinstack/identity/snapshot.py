@@ -202,7 +202,9 @@ class Snapshot:
 
     def domains_of(self, user_id: str) -> list[Project]:
         """Enabled domains on which the user has a role."""
-        wanted = dict.fromkeys(g.target_id for g in self.grants_for(user_id) if g.target == "domain" and not g.inherited)
+        wanted = dict.fromkeys(
+            g.target_id for g in self.grants_for(user_id) if g.target == "domain" and not g.inherited
+        )
         found = (self.domain(domain_id) for domain_id in wanted)
         return [one for one in found if one and one.enabled and self.roles_on(user_id, Scope("domain", one.id))]
 

@@ -66,7 +66,9 @@ _newest = (
     .scalar_subquery()
 )
 LOGIN = prepared(
-    sa.select(_users.c.failures, _users.c.failed_at, _newest.label("hash")).where(_users.c.id == sa.bindparam("user_id"))
+    sa.select(_users.c.failures, _users.c.failed_at, _newest.label("hash")).where(
+        _users.c.id == sa.bindparam("user_id")
+    )
 )
 HISTORY = prepared(
     sa.select(_passwords.c.hash)
@@ -104,10 +106,14 @@ class Counters(msgspec.Struct):
     revocations: int = 0
 
 
-COUNTERS = prepared(sa.select(*(tables.snapshot.c[name] for name in Counters.__struct_fields__)).where(tables.snapshot.c.id == 1))
+COUNTERS = prepared(
+    sa.select(*(tables.snapshot.c[name] for name in Counters.__struct_fields__)).where(tables.snapshot.c.id == 1)
+)
 
 _selects = {
-    kind: prepared(sa.select(*(table.c[field] for field in kind.__struct_fields__)).order_by(*table.primary_key.columns))
+    kind: prepared(
+        sa.select(*(table.c[field] for field in kind.__struct_fields__)).order_by(*table.primary_key.columns)
+    )
     for kind, table in TABLE_OF.items()
 }
 
@@ -140,7 +146,8 @@ class Writer:
         """Delete rows by equal columns (a list: any of them); how many there were."""
         table = TABLE_OF[kind]
         conditions = [
-            table.c[name].in_(value) if isinstance(value, list) else table.c[name] == value for name, value in where.items()
+            table.c[name].in_(value) if isinstance(value, list) else table.c[name] == value
+            for name, value in where.items()
         ]
         self.touched.add(SECTION_OF[kind])
         return await self.tx.run(sa.delete(table).where(*conditions))
@@ -148,7 +155,9 @@ class Writer:
     async def there(self, kind: type[rows.Row], **where: Any) -> bool:
         """Whether such a row is there now, as this transaction sees it."""
         table = TABLE_OF[kind]
-        found = await self.tx.scalar(sa.select(sa.literal(1)).where(*(table.c[name] == value for name, value in where.items())))
+        found = await self.tx.scalar(
+            sa.select(sa.literal(1)).where(*(table.c[name] == value for name, value in where.items()))
+        )
         return found is not None
 
     async def add_password(self, password_id: str, user_id: str, kept: str, now: int) -> None:
@@ -177,7 +186,11 @@ class Store:
                 await tx.run(sa.insert(counters).values({"id": 1, "total": 1} | dict.fromkeys(tables.SECTIONS, 0)))
             result = await work(writer)
             if writer.touched:
-                await tx.run(sa.update(counters).where(counters.c.id == 1).values({name: counters.c[name] + 1 for name in writer.touched}))
+                await tx.run(
+                    sa.update(counters)
+                    .where(counters.c.id == 1)
+                    .values({name: counters.c[name] + 1 for name in writer.touched})
+                )
             return result
 
         return await self.database.transact(whole)
@@ -222,7 +235,10 @@ class Store:
     async def prune(self, now: int) -> None:
         """Forget revocations of tokens that have ended."""
         if await self.database.scalar(
-            sa.select(sa.literal(1)).select_from(tables.revocations).where(tables.revocations.c.kept_until < now).limit(1)
+            sa.select(sa.literal(1))
+            .select_from(tables.revocations)
+            .where(tables.revocations.c.kept_until < now)
+            .limit(1)
         ):
 
             async def work(writer: Writer) -> None:

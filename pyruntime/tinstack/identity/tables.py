@@ -12,7 +12,17 @@ metadata = sa.MetaData()
 ID = sa.String(64)
 NAME = sa.String(255)
 
-SECTIONS = ("projects", "users", "user_groups", "members", "roles", "grants", "catalog", "application_credentials", "revocations")
+SECTIONS = (
+    "projects",
+    "users",
+    "user_groups",
+    "members",
+    "roles",
+    "grants",
+    "catalog",
+    "application_credentials",
+    "revocations",
+)
 """What is loaded together and counted together in ``snapshot``."""
 
 snapshot = sa.Table(

@@ -43,7 +43,9 @@ class _Known(msgspec.Struct):
 class Tokens:
     """``launch_seconds`` and ``seconds``: the longest life of launch tokens and of all others."""
 
-    def __init__(self, directory: Directory, store: Store, codec: Codec, revoker: Revoker, seconds: int, launch_seconds: int) -> None:
+    def __init__(
+        self, directory: Directory, store: Store, codec: Codec, revoker: Revoker, seconds: int, launch_seconds: int
+    ) -> None:
         self.directory, self._store, self._codec, self._revoker = directory, store, codec, revoker
         self._seconds, self._launch_seconds = seconds, launch_seconds
         self._known: dict[str, _Known] = {}

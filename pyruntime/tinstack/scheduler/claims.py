@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from tinstack.conductor.rpc import SchedulingRequest
 from tinstack.core.client import RemoteError, Session
 
-VERSION = "1.36"
+VERSION = "1.38"
 RETRIES = 4
 """Tries on one host when only a generation was stale; a host that is full is left at once."""
 
@@ -31,22 +31,29 @@ class Claims:
         return set(answer.json()["provider_summaries"])
 
     async def claim(self, request: SchedulingRequest, provider: str) -> bool:
-        """Whether the claim holds now; False where the host is full. Claiming twice is claiming once."""
+        """Whether the claim holds now; False where the host is full. Claiming twice is claiming once.
+
+        A server that was never claimed has no generation; one that is known is replaced by its own.
+        """
+        generation: int | None = None
         for _ in range(RETRIES):
             body = {
                 "allocations": {provider: {"resources": resources_of(request)}},
                 "project_id": request.project_id,
-                "user_id": request.project_id,
-                "consumer_generation": await self._generation(request.server_id),
+                "user_id": request.user_id or request.project_id,
+                "consumer_generation": generation,
+                "consumer_type": "INSTANCE",
             }
+            path = f"/allocations/{request.server_id}"
             try:
-                await self._session.request("PUT", "placement", f"/allocations/{request.server_id}", json=body, version="1.28")
+                await self._session.request("PUT", "placement", path, json=body, version=VERSION)
                 return True
             except RemoteError as error:
                 if error.remote_status != 409:
                     raise
                 if "generation" not in error.text and "concurrent" not in error.text.lower():
                     return False
+            generation = await self._generation(request.server_id)
         return False
 
     async def release(self, server_id: str) -> None:
@@ -54,6 +61,6 @@ class Claims:
         await self._session.request("DELETE", "placement", f"/allocations/{server_id}", version=VERSION, ok=(404,))
 
     async def _generation(self, server_id: str) -> int | None:
-        answer = await self._session.request("GET", "placement", f"/allocations/{server_id}", version="1.28")
+        answer = await self._session.request("GET", "placement", f"/allocations/{server_id}", version=VERSION)
         generation: int | None = answer.json().get("consumer_generation")
         return generation

@@ -5,7 +5,7 @@ from tinstack.core.config import ServiceConfig
 
 class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     """``hosts_seconds``: how old the view of the hosts may be; ``alternates``: hosts named beside the chosen one;
-    ``lease_seconds``: how long an operation is held for one decision. Weights multiply the normalised weighers."""
+    ``lease_seconds``: how long a decision may take; no longer than the conductor's lease. Weights multiply the normalised weighers."""
 
     hosts_seconds: float = 1.0
     alternates: int = 2

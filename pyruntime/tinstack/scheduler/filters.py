@@ -43,7 +43,11 @@ def image_properties(host: HostState, request: SchedulingRequest) -> str | None:
     if not wanted:
         return None
     kind = host.hypervisor_type.lower()
-    return None if str(wanted).lower() in (kind, {"qemu": "kvm"}.get(kind, kind)) else f"the image asks for the hypervisor {wanted}"
+    return (
+        None
+        if str(wanted).lower() in (kind, {"qemu": "kvm"}.get(kind, kind))
+        else f"the image asks for the hypervisor {wanted}"
+    )
 
 
 def aggregate_extra_specs(host: HostState, request: SchedulingRequest) -> str | None:

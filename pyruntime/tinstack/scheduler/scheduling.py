@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-import os
 import time
+from uuid import uuid4
+
+import msgspec
 
 from tinstack.compute import rpc as compute
 from tinstack.conductor import rpc as conductor
@@ -18,8 +20,8 @@ from tinstack.conductor.rpc import (
     SchedulingRequest,
     Verdict,
 )
-from tinstack.core.bus import Bus, Envelope
-from tinstack.core.errors import ApiError
+from tinstack.core.bus import Bus, Envelope, RemoteFailure
+from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.trace import Tracer
 from tinstack.scheduler.claims import Claims
 from tinstack.scheduler.config import Config
@@ -28,6 +30,10 @@ from tinstack.scheduler.rpc import Accepted, SelectHost
 from tinstack.scheduler.weighers import best_first
 
 log = logging.getLogger(__name__)
+
+AGAIN_SECONDS = 0.5
+GROUP_REFUSES = "scheduling.group"
+"""The conductor's code for: another member of the server's group came first."""
 
 
 class NoValidHost(ApiError):
@@ -46,12 +52,18 @@ class NoValidHost(ApiError):
         self.step, self.verdicts = step, verdicts
 
 
+class Overtaken(ApiError):
+    """The operation is another's or over; whatever is to be done for it is not ours."""
+
+    code, message = "scheduler.overtaken", "The scheduling of server {id} is not ours any more."
+
+
 class Scheduler:
     """Takes requests, finds and claims a host, tells it."""
 
     def __init__(self, config: Config, bus: Bus, claims: Claims, tracer: Tracer) -> None:
         self._config, self._bus, self._claims, self._tracer = config, bus, claims, tracer
-        self.owner = f"scheduler@{config.host}/{os.getpid()}"
+        self.owner = f"scheduler@{config.host}/{uuid4().hex[:12]}"
         self._hosts: list[HostState] = []
         self._hosts_at = 0.0
         self._asking = asyncio.Lock()
@@ -73,12 +85,12 @@ class Scheduler:
             await asyncio.wait(self._deciding, timeout=5)
 
     async def _decide(self, message: SelectHost, request: SchedulingRequest) -> None:
+        until = time.monotonic() + self._config.lease_seconds
         try:
             with self._tracer.step(10, request.server_id):
-                ordered, verdicts = await self._candidates(request)
+                ordered, verdicts = await self._candidates_until(request, until)
             with self._tracer.step(11, request.server_id):
-                host, alternates = await self._claim(request, ordered, verdicts)
-                await self._assign(message, host, alternates, verdicts)
+                host = await self._claim(message, request, ordered, verdicts, until)
             with self._tracer.step(12, request.server_id):
                 look = compute.Look(
                     server_id=message.server_id, operation_id=message.operation_id, generation=message.generation
@@ -86,6 +98,8 @@ class Scheduler:
                 await self._bus.cast(compute.topic(host), look)
         except NoValidHost as error:
             await self._give_up(message, error.step, error.text, error.verdicts)
+        except Overtaken as error:
+            log.info("%s", error.text)
         except ApiError as error:
             log.warning("no decision for server %s: %s", request.server_id, error.text)
             await self._give_up(message, 10, error.text, [])
@@ -93,12 +107,27 @@ class Scheduler:
             log.exception("no decision for server %s", request.server_id)
             await self._give_up(message, 10, f"{type(error).__name__}: {error}", [])
 
+    async def _candidates_until(
+        self, request: SchedulingRequest, until: float
+    ) -> tuple[list[HostState], list[Verdict]]:
+        """The same; what is out of reach for a moment is asked again."""
+        while True:
+            try:
+                return await self._candidates(request)
+            except ApiError as error:
+                if not _passes(error) or time.monotonic() + AGAIN_SECONDS > until:
+                    raise
+                log.warning("candidates for server %s: %s", request.server_id, error.text)
+                await asyncio.sleep(AGAIN_SECONDS)
+
     async def _candidates(self, request: SchedulingRequest) -> tuple[list[HostState], list[Verdict]]:
         hosts, roomy = await asyncio.gather(self._view(), self._claims.providers_with_room(request))
         left, verdicts = passing(hosts, request)
         room = [host for host in left if host.provider in roomy]
         verdicts += [
-            Verdict(host=host.host, filter="Placement", passed=False, reason="it has not enough free CPUs, memory or disk")
+            Verdict(
+                host=host.host, filter="Placement", passed=False, reason="it has not enough free CPUs, memory or disk"
+            )
             for host in left
             if host.provider not in roomy
         ]
@@ -107,24 +136,78 @@ class Scheduler:
         return best_first(room, request, self._config), verdicts
 
     async def _claim(
-        self, request: SchedulingRequest, ordered: list[HostState], verdicts: list[Verdict]
-    ) -> tuple[str, list[str]]:
+        self,
+        message: SelectHost,
+        request: SchedulingRequest,
+        ordered: list[HostState],
+        verdicts: list[Verdict],
+        until: float,
+    ) -> str:
+        """Claim the best host that still has room, and have it swapped into the server. Raises NoValidHost, Overtaken."""
         for place, host in enumerate(ordered):
-            if await self._claims.claim(request, host.provider):
-                others = ordered[place + 1 : place + 1 + self._config.alternates]
-                return host.host, [other.host for other in others]
-            verdicts.append(Verdict(host=host.host, filter="Claim", passed=False, reason="its room was sold meanwhile"))
+            if time.monotonic() > until:
+                raise Overtaken(id=request.server_id)
+            if not await self._claims.claim(request, host.provider):
+                verdicts.append(
+                    Verdict(host=host.host, filter="Claim", passed=False, reason="its room was sold meanwhile")
+                )
+                continue
+            others = ordered[place + 1 : place + 1 + self._config.alternates]
+            refused = await self._assign(message, host, [other.host for other in others], verdicts, until)
+            if refused is None:
+                self._remember(host, request)
+                return host.host
+            verdicts.append(refused)
         raise NoValidHost(11, verdicts)
 
-    async def _assign(self, message: SelectHost, host: str, alternates: list[str], verdicts: list[Verdict]) -> None:
+    async def _assign(
+        self, message: SelectHost, host: HostState, alternates: list[str], verdicts: list[Verdict], until: float
+    ) -> Verdict | None:
+        """None once it is done, or why this host may not be it. Raises Overtaken.
+
+        A lost answer is asked for again: only a refusal gives the claim back, and only while nobody else can have claimed.
+        """
         assign = AssignHost(
-            operation_id=message.operation_id, owner=self.owner, host=host, alternates=alternates, verdicts=verdicts
+            operation_id=message.operation_id,
+            owner=self.owner,
+            host=host.host,
+            alternates=alternates,
+            verdicts=verdicts,
         )
-        try:
-            await self._bus.call(conductor.TOPIC, assign, Done)
-        except ApiError:
-            await self._claims.release(message.server_id)
-            raise
+        while True:
+            try:
+                await self._bus.call(conductor.TOPIC, assign, Done)
+                return None
+            except RemoteFailure as error:
+                if error.remote_status >= 500 and time.monotonic() + AGAIN_SECONDS < until:
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                if time.monotonic() < until:
+                    await self._claims.release(message.server_id)
+                if error.remote_code == GROUP_REFUSES:
+                    return Verdict(host=host.host, filter="ServerGroup", passed=False, reason=error.text)
+                if error.remote_status in (404, 409):
+                    raise Overtaken(id=message.server_id) from error
+                raise
+            except Unavailable as error:
+                if time.monotonic() > until:
+                    raise Overtaken(id=message.server_id) from error
+                log.warning("the conductor has not answered for server %s yet: %s", message.server_id, error.text)
+
+    def _remember(self, host: HostState, request: SchedulingRequest) -> None:
+        """Count the server on its host until the hosts are asked for again, so that a burst is spread."""
+        self._hosts = [
+            msgspec.structs.replace(
+                one,
+                servers=one.servers + 1,
+                vcpus_used=one.vcpus_used + request.vcpus,
+                ram_used_mib=one.ram_used_mib + request.ram_mib,
+                disk_used_gib=one.disk_used_gib + request.disk_gib,
+            )
+            if one.host == host.host
+            else one
+            for one in self._hosts
+        ]
 
     async def _give_up(self, message: SelectHost, step: int, reason: str, verdicts: list[Verdict]) -> None:
         failed = SchedulingFailed(
@@ -133,7 +216,11 @@ class Scheduler:
         try:
             await self._bus.call(conductor.TOPIC, failed, Done)
         except ApiError as error:
-            log.warning("the conductor did not hear that %s failed (its lease will run out): %s", message.operation_id, error.text)
+            log.warning(
+                "the conductor did not hear that %s failed (its lease will run out): %s",
+                message.operation_id,
+                error.text,
+            )
 
     async def _view(self) -> list[HostState]:
         """The hosts as the conductor knows them, at most ``hosts_seconds`` old."""
@@ -142,3 +229,9 @@ class Scheduler:
                 answer = await self._bus.call(conductor.TOPIC, AskHosts(), Hosts)
                 self._hosts, self._hosts_at = answer.hosts, time.monotonic()
         return self._hosts
+
+
+def _passes(error: ApiError) -> bool:
+    """Whether it may be otherwise in a moment: something is out of reach, not refused."""
+    status = getattr(error, "remote_status", error.status)
+    return isinstance(error, Unavailable) or status >= 500

@@ -61,7 +61,9 @@ class Lab:
         return {
             "allocations": self.admin.get("placement", f"/allocations/{id}").json["allocations"],
             "ports": self.admin.get("network", f"/v2.0/ports?device_id={id}").json["ports"],
-            "attachments": self.admin.get("block-storage", f"/attachments?instance_id={id}", version="3.44").json["attachments"],
+            "attachments": self.admin.get("block-storage", f"/attachments?instance_id={id}", version="3.44").json[
+                "attachments"
+            ],
         }
 
 
@@ -90,14 +92,25 @@ def test_a_server_reaches_active_with_an_address_on_its_network(lab: Lab) -> Non
 def test_the_trace_tells_all_29_steps_and_nothing_that_did_not_happen(lab: Lab) -> None:
     id = lab.boot()
     server = lab.until(id, "ACTIVE")
-    answer = lab.demo.wait("compute", f"/servers/{id}/tinstack-trace", lambda a: len({e["step"] for e in a.json["trace"]}) == 29)
+    answer = lab.demo.wait(
+        "compute", f"/servers/{id}/tinstack-trace", lambda a: len({e["step"] for e in a.json["trace"]}) == 29
+    )
     events = answer.json["trace"]
     assert {event["step"] for event in events} == set(range(1, 30))
     assert {event["outcome"] for event in events} <= {"ok", "cached", "none"}
     by_step = {event["step"]: event for event in events}
     assert by_step[25]["outcome"] == "none"
     assert by_step[28]["host"] == server["OS-EXT-SRV-ATTR:host"]
-    who = {1: "identity", 3: "api", 9: "scheduler", 14: "compute", 16: "conductor", 20: "image", 23: "network", 26: "volume"}
+    who = {
+        1: "identity",
+        3: "api",
+        9: "scheduler",
+        14: "compute",
+        16: "conductor",
+        20: "image",
+        23: "network",
+        26: "volume",
+    }
     assert {step: by_step[step]["service"] for step in who} == who
     starts = {step: event["start"] for step, event in by_step.items()}
     assert starts[3] <= starts[7] <= starts[9] <= starts[13] <= starts[22] <= starts[28] <= starts[29]
@@ -117,7 +130,9 @@ def test_the_second_server_on_a_host_finds_the_image_cached(lab: Lab) -> None:
         assert answer.status == 202, answer.data
         id = answer.json["server"]["id"]
         lab.until(id, "ACTIVE")
-        trace = lab.admin.wait("compute", f"/servers/{id}/tinstack-trace", lambda a: any(e["step"] == 29 for e in a.json["trace"]))
+        trace = lab.admin.wait(
+            "compute", f"/servers/{id}/tinstack-trace", lambda a: any(e["step"] == 29 for e in a.json["trace"])
+        )
         outcome = next(event["outcome"] for event in trace.json["trace"] if event["step"] == 19)
         lab.admin.delete("compute", f"/servers/{id}")
         lab.admin.wait("compute", f"/servers/{id}", lambda a: a.status == 404)
@@ -144,7 +159,9 @@ def test_a_step_that_fails_everywhere_gives_a_fault_and_leaves_nothing(lab: Lab,
 def test_another_host_is_tried_where_that_can_help(lab: Lab) -> None:
     id = lab.boot(metadata={"tinstack:fault": "28:1"})
     lab.until(id, "ACTIVE")
-    answer = lab.demo.wait("compute", f"/servers/{id}/tinstack-trace", lambda a: any(e["step"] == 29 for e in a.json["trace"]))
+    answer = lab.demo.wait(
+        "compute", f"/servers/{id}/tinstack-trace", lambda a: any(e["step"] == 29 for e in a.json["trace"])
+    )
     attempts = [event for event in answer.json["trace"] if event["step"] == 28]
     assert [event["outcome"] for event in attempts] in (["failed", "ok"], ["retried", "ok"])
     assert attempts[0]["host"] != attempts[1]["host"]

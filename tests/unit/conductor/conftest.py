@@ -3,7 +3,7 @@ played by one small web application."""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -169,8 +169,11 @@ class Cloud:
         return web.json_response(body | {"os_hash_algo": "sha512", "os_hash_value": digest})
 
     async def download(self, request: web.Request) -> web.Response:
+        id = request.match_info["id"]
+        if id not in self.images:
+            return web.json_response({"message": f"No image found with ID {id}"}, status=404)
         self.downloads += 1
-        return web.Response(body=self.images[request.match_info["id"]])
+        return web.Response(body=self.images[id])
 
     async def add_port(self, request: web.Request) -> web.Response:
         port, claims = (await request.json())["port"], self._claims(request)
@@ -211,13 +214,30 @@ class Cloud:
         return web.json_response({"attachments": found})
 
 
+async def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until it is so."""
+    async with asyncio.timeout(seconds):
+        while True:
+            if check():
+                return
+            await asyncio.sleep(0.005)
+
+
 class Lab:
     """What a test works with: the played cloud, the database, and the api's part of the flow."""
 
     def __init__(
-        self, cloud: Cloud, db: databases.Database, hub: Hub, bus: buses.Bus, hosts: dict[str, FakeDriver]
+        self,
+        cloud: Cloud,
+        db: databases.Database,
+        hub: Hub,
+        bus: buses.Bus,
+        hosts: dict[str, FakeDriver],
+        agents: dict[str, Running],
+        configs: dict[str, Any],
     ) -> None:
         self.cloud, self.db, self.hub, self.bus, self.hosts = cloud, db, hub, bus, hosts
+        self.agents, self._configs = agents, configs
         self.asked = Asked(request_id="", user_id="user", project_id="project", owner="api@controller/1")
 
     def _asked(self) -> Asked:
@@ -269,6 +289,14 @@ class Lab:
             await self.bus.cast(conductor.TOPIC, drive)
         return begun
 
+    async def stop_agent(self, host: str) -> None:
+        await self.agents.pop(host).stop()
+
+    async def start_agent(self, host: str) -> None:
+        """A new process of that host's agent."""
+        self.agents[host] = Running.of("compute", self._configs[host], self.hub)
+        await self.agents[host].start()
+
     async def server(self, id: str) -> Instance:
         return await instances.find(self.db, id, deleted=True)
 
@@ -278,6 +306,15 @@ class Lab:
             while True:
                 server = await self.server(id)
                 if server.vm_state == vm_state and server.task_state is None:
+                    return server
+                await asyncio.sleep(0.005)
+
+    async def at(self, id: str, task_state: str, seconds: float = 10.0) -> Instance:
+        """The server, once that is under way."""
+        async with asyncio.timeout(seconds):
+            while True:
+                server = await self.server(id)
+                if server.task_state == task_state:
                     return server
                 await asyncio.sleep(0.005)
 
@@ -320,23 +357,26 @@ async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     engine.dispose()
     db = databases.connect(DatabaseConfig(url=url))
     await db.open()
-    quick = {"reconcile_seconds": 0.05, "own_lease_seconds": 0.5, "sweep_seconds": 0.1}
+    quick = {"reconcile_seconds": 0.05, "own_lease_seconds": 0.3, "sweep_seconds": 0.1, "service_down_seconds": 0.5}
+    quick |= {"scheduler_lease_seconds": 0.4, "host_lease_seconds": 0.6}
     started = [
         Running.of("conductor", _config("conductor", cloud, tmp_path, "controller", **quick), hub),
         Running.of("scheduler", _config("scheduler", cloud, tmp_path, "controller", hosts_seconds=0.0), hub),
     ]
+    agents: dict[str, Running] = {}
+    configs: dict[str, Any] = {}
     for host in ("compute1", "compute2"):
         own = {"driver": "fake", "instances_dir": str(tmp_path / host), "image_cache_dir": str(tmp_path / "cache")}
-        started.append(Running.of("compute", _config("compute", cloud, tmp_path, host, report_seconds=0.1, **own), hub))
-    for one in started:
+        configs[host] = _config("compute", cloud, tmp_path, host, report_seconds=0.1, **own)
+        agents[host] = Running.of("compute", configs[host], hub)
+    for one in (*started, *agents.values()):
         await one.start()
     bus = buses.connect(BusConfig(), "api", hub)
     await bus.open()
-    async with asyncio.timeout(10):
-        while len(cloud.inventories) < 2:
-            await asyncio.sleep(0.01)
-    yield Lab(cloud, db, hub, bus, simulated)
-    for one in reversed(started):
+    await eventually(lambda: len(cloud.inventories) == 2)
+    made = Lab(cloud, db, hub, bus, simulated, agents, configs)
+    yield made
+    for one in (*made.agents.values(), *reversed(started)):
         await one.stop()
     await bus.close()
     await db.close()

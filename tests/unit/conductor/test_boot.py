@@ -4,7 +4,7 @@ import asyncio
 
 from tinstack.computedb import actions, quota_limits
 
-from .conftest import Lab
+from .conftest import Lab, eventually
 
 
 async def steps_of(lab: Lab, server_id: str, least: int) -> dict[int, list[str]]:
@@ -88,9 +88,7 @@ async def test_delete_of_a_server_in_error(lab: Lab) -> None:
 
 async def test_delete_overtakes_a_boot(lab: Lab) -> None:
     begun = await lab.create(metadata={"tinstack:delay": "28:60000"})
-    async with asyncio.timeout(5):
-        while (await lab.server(begun.server.id)).task_state != "spawning":
-            await asyncio.sleep(0.01)
+    await lab.at(begun.server.id, "spawning")
     await lab.act(begun.server.id, "delete")
     await lab.until(begun.server.id, "deleted", 5)
     assert not lab.cloud.allocations and not lab.cloud.ports
@@ -152,6 +150,4 @@ async def test_a_guest_that_halts_is_shutoff(lab: Lab) -> None:
 async def test_a_claim_without_a_server_is_swept(lab: Lab) -> None:
     provider = next(iter(lab.cloud.inventories))
     lab.cloud.allocations["nobody"] = {provider: {"VCPU": 1}}
-    async with asyncio.timeout(5):
-        while lab.cloud.allocations:
-            await asyncio.sleep(0.02)
+    await eventually(lambda: not lab.cloud.allocations)

@@ -52,12 +52,25 @@ async def empty(request: Request, service: Any) -> Response:
     return Response(204)
 
 
-NAME = {"type": "object", "properties": {"thing": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}}, "required": ["thing"]}
+NAME = {
+    "type": "object",
+    "properties": {
+        "thing": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
+    },
+    "required": ["thing"],
+}
 WITH_TAG = {**NAME, "properties": {"thing": {**NAME["properties"]["thing"], "required": ["name", "tag"]}}}
 
 ROUTES = [
     Route("GET", "/things", index, "things:list"),
-    Route("POST", "/things", create, "things:create", body=versions(("2.1", NAME), ("2.5", WITH_TAG)), status=since("2.1", 200, "2.5", 201)),
+    Route(
+        "POST",
+        "/things",
+        create,
+        "things:create",
+        body=versions(("2.1", NAME), ("2.5", WITH_TAG)),
+        status=since("2.1", 200, "2.5", 201),
+    ),
     Route("GET", "/new", index, "things:list", first="2.5"),
     Route("POST", "/things/{id}/action", start, "things:list", action="start", status=202),
     Route("POST", "/things/{id}/action", start, "things:admin", action="stop", status=202),
@@ -73,12 +86,22 @@ ROUTES = [
 def client() -> testing.TestClient:
     policy = Policy({"things:list": "role:reader", "things:create": "role:member", "things:admin": "role:admin"})
     micro = Microversions("compute", V(2, 1), V(2, 9), "X-OpenStack-Nova-API-Version")
-    api = Api(routes=ROUTES, service=None, policy=policy, authenticator=Tokens(), error=error, root=("/v2.1",), microversions=micro)
+    api = Api(
+        routes=ROUTES,
+        service=None,
+        policy=policy,
+        authenticator=Tokens(),
+        error=error,
+        root=("/v2.1",),
+        microversions=micro,
+    )
     return testing.TestClient(build([api]), headers={"X-Auth-Token": "good"})
 
 
 def test_a_version_is_echoed_in_both_headers(client: testing.TestClient) -> None:
-    answer = client.simulate_get("/v2.1/things", headers={"OpenStack-API-Version": "compute 2.7", "X-Auth-Token": "good"})
+    answer = client.simulate_get(
+        "/v2.1/things", headers={"OpenStack-API-Version": "compute 2.7", "X-Auth-Token": "good"}
+    )
     assert answer.json["version"] == "2.7"
     assert answer.headers["openstack-api-version"] == "compute 2.7"
     assert answer.headers["x-openstack-nova-api-version"] == "2.7"
@@ -98,7 +121,14 @@ def test_without_a_token_or_with_a_wrong_one_the_answer_is_401(client: testing.T
 
 @pytest.mark.parametrize(
     "body, status",
-    [(b'{"thing": {"name": "x"}}', 200), (b'{"thing": {"name": ""}}', 400), (b"{", 400), (b"", 400), (b"[1]", 400), (b"\xff", 400)],
+    [
+        (b'{"thing": {"name": "x"}}', 200),
+        (b'{"thing": {"name": ""}}', 400),
+        (b"{", 400),
+        (b"", 400),
+        (b"[1]", 400),
+        (b"\xff", 400),
+    ],
 )
 def test_a_body_is_checked_by_its_schema(client: testing.TestClient, body: bytes, status: int) -> None:
     assert client.simulate_post("/v2.1/things", body=body).status_code == status
@@ -107,7 +137,10 @@ def test_a_body_is_checked_by_its_schema(client: testing.TestClient, body: bytes
 def test_the_schema_and_the_status_follow_the_version(client: testing.TestClient) -> None:
     headers = {"OpenStack-API-Version": "compute 2.5", "X-Auth-Token": "good"}
     assert client.simulate_post("/v2.1/things", json={"thing": {"name": "x"}}, headers=headers).status_code == 400
-    assert client.simulate_post("/v2.1/things", json={"thing": {"name": "x", "tag": 1}}, headers=headers).status_code == 201
+    assert (
+        client.simulate_post("/v2.1/things", json={"thing": {"name": "x", "tag": 1}}, headers=headers).status_code
+        == 201
+    )
 
 
 def test_a_route_that_is_not_there_yet_is_404(client: testing.TestClient) -> None:
@@ -115,7 +148,8 @@ def test_a_route_that_is_not_there_yet_is_404(client: testing.TestClient) -> Non
 
 
 @pytest.mark.parametrize(
-    "body, status", [({"start": None}, 202), ({"stop": None}, 403), ({"jump": None}, 400), ({}, 400), ({"start": 1, "stop": 1}, 400)]
+    "body, status",
+    [({"start": None}, 202), ({"stop": None}, 403), ({"jump": None}, 400), ({}, 400), ({"start": 1, "stop": 1}, 400)],
 )
 def test_an_action_is_the_only_key_of_the_body(client: testing.TestClient, body: dict[str, Any], status: int) -> None:
     answer = client.simulate_post("/v2.1/things/1/action", json=body)

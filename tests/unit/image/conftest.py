@@ -21,6 +21,7 @@ from tinstack.image import service, tables
 from tinstack.image.config import Config
 from tinstack.image.files import FileStore
 from tinstack.image.images import Images
+from tinstack.image.imports import Imports
 from tinstack.image.parts import Parts
 
 USER = frozenset({"member", "reader"})
@@ -89,9 +90,10 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     await database.open()
     files = FileStore(tmp_path / "images", 8 * 1024 * 1024)
     await files.start()
-    yield Parts(
-        database, files, Images(database, files), Tracer(MemoryBus(Hub(), "image", "controller"), "image", "controller")
-    )
+    images = Images(database, files)
+    imports = Imports(images)
+    tracer = Tracer(MemoryBus(Hub(), "image", "controller"), "image", "controller")
+    yield Parts(database, files, images, imports, tracer)
     await imports.stop()
     await files.stop()
     await database.close()

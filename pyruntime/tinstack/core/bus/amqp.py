@@ -47,7 +47,9 @@ class AmqpBus:
         url = urlsplit(config.url)
         self.user = url.username or ""
         self.side = config.side
-        self._url = f"amqp://{quote(self.user)}:{quote(config.password, safe='')}@{url.hostname}:{url.port or 5672}{url.path}"
+        self._url = (
+            f"amqp://{quote(self.user)}:{quote(config.password, safe='')}@{url.hostname}:{url.port or 5672}{url.path}"
+        )
         self._exchange_name = topology.UP if config.side == "host" else topology.DOWN
         self.private = topology.private_name(self.user, self.side, uuid4().hex)
         self._answers = Answers()
@@ -137,7 +139,9 @@ class AmqpBus:
     async def _publish(self, key: str, envelope: Envelope, *, lasting: bool) -> None:
         assert self._exchange, "the bus is not open"
         mode = aio_pika.DeliveryMode.PERSISTENT if lasting else aio_pika.DeliveryMode.NOT_PERSISTENT
-        message = aio_pika.Message(encode(envelope), user_id=self.user, delivery_mode=mode, content_type="application/json")
+        message = aio_pika.Message(
+            encode(envelope), user_id=self.user, delivery_mode=mode, content_type="application/json"
+        )
         try:
             await self._exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)
         except (aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError, RuntimeError) as error:

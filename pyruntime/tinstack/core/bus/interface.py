@@ -153,7 +153,9 @@ class Dispatcher:
     """From an envelope to its handler, and the handler's result to an answer."""
 
     def __init__(self, handlers: Mapping[type[Message], Handler]) -> None:
-        self._handlers = {kind.__name__: (msgspec.json.Decoder(kind).decode, handler) for kind, handler in handlers.items()}
+        self._handlers = {
+            kind.__name__: (msgspec.json.Decoder(kind).decode, handler) for kind, handler in handlers.items()
+        }
 
     async def handle(self, envelope: Envelope, sender: str) -> Envelope | None:
         """Run the handler; the answer, where one is wanted."""

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 from tinstack.core.bus import topology
 from tinstack.core.bus.interface import (
-    CALL_SECONDS,
     ANSWER,
+    CALL_SECONDS,
     Answers,
     Dispatcher,
     Envelope,
@@ -37,7 +37,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.fault: Fault | None = None
-        self._servers: dict[str, deque["MemoryBus"]] = defaultdict(deque)
+        self._servers: dict[str, deque[MemoryBus]] = defaultdict(deque)
         self._kept: dict[str, deque[bytes]] = defaultdict(deque)
         self._private: dict[str, MemoryBus] = {}
         self._listeners: dict[str, list[MemoryBus]] = defaultdict(list)

@@ -76,7 +76,15 @@ def definitions(passwords: Mapping[str, str], hosts: Iterable[str]) -> dict[str,
             {"user": user, "vhost": VHOST, "exchange": UP, "write": _host_keys(), "read": "^$"} for user in agents
         ],
         "exchanges": [
-            {"name": name, "vhost": VHOST, "type": "topic", "durable": True, "auto_delete": False, "internal": False, "arguments": {}}
+            {
+                "name": name,
+                "vhost": VHOST,
+                "type": "topic",
+                "durable": True,
+                "auto_delete": False,
+                "internal": False,
+                "arguments": {},
+            }
             for name in (DOWN, UP)
         ],
         "queues": [

@@ -93,7 +93,11 @@ def compile_for(statement: Statement, dialect: Dialect) -> Compiled:
 
 def _reader(kind: Any) -> Callable[[Any], Any] | None:
     """How a column's value becomes a field of type ``kind``; None where it is one already."""
-    parts = set(typing.get_args(kind)) if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union else {kind}
+    parts = (
+        set(typing.get_args(kind))
+        if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union
+        else {kind}
+    )
     if parts <= PLAIN:
         return None
     if parts <= PLAIN | {bool}:

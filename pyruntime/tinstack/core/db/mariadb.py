@@ -55,7 +55,9 @@ class _Connection:
     def __init__(self, raw: Any, dialect: Dialect) -> None:
         self.raw, self.dialect, self.usable = raw, dialect, True
 
-    async def execute(self, sql: str, arguments: Sequence[Any] = ()) -> tuple[int, tuple[str, ...], Sequence[Sequence[Any]]]:
+    async def execute(
+        self, sql: str, arguments: Sequence[Any] = ()
+    ) -> tuple[int, tuple[str, ...], Sequence[Sequence[Any]]]:
         cursor = self.raw.cursor()
         try:
             await cursor.execute(sql, arguments or None)

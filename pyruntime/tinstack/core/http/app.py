@@ -112,7 +112,9 @@ class Api:
         try:
             version = parse_version(text)
         except ValueError as error:
-            raise BadRequest(f"API Version String {_short(text)} is of invalid format. Must be of format MajorNum.MinorNum.") from error
+            raise BadRequest(
+                f"API Version String {_short(text)} is of invalid format. Must be of format MajorNum.MinorNum."
+            ) from error
         if not micro.minimum <= version <= micro.maximum:
             raise NotAcceptable(
                 f"Version {version} is not supported by the API. Minimum is {micro.minimum} and maximum is {micro.maximum}."

@@ -33,7 +33,9 @@ class Rows(NamedTuple, Generic[T]):
     more: bool
 
 
-def next_link(request: Request, path: str, rows: Sequence[Any], page: Page, id_of: Callable[[Any], str]) -> list[dict[str, str]] | None:
+def next_link(
+    request: Request, path: str, rows: Sequence[Any], page: Page, id_of: Callable[[Any], str]
+) -> list[dict[str, str]] | None:
     """The ``…_links`` entry of a list whose page is full; None where the list ended. ``path``: absolute path on our root."""
     if not rows or len(rows) < page.limit:
         return None

@@ -81,9 +81,22 @@ class Response:
 class Request:
     """One request, after its token, version and body were checked."""
 
-    __slots__ = ("_query", "asgi", "authorized", "body", "context_or_none", "path", "policy", "request_id", "started", "version")
+    __slots__ = (
+        "_query",
+        "asgi",
+        "authorized",
+        "body",
+        "context_or_none",
+        "path",
+        "policy",
+        "request_id",
+        "started",
+        "version",
+    )
 
-    def __init__(self, asgi: falcon.asgi.Request, policy: Policy, path: dict[str, str], request_id: str, started: int) -> None:
+    def __init__(
+        self, asgi: falcon.asgi.Request, policy: Policy, path: dict[str, str], request_id: str, started: int
+    ) -> None:
         self.asgi, self.policy, self.path, self.request_id = asgi, policy, path, request_id
         self.started = started
         """When the request came in, microseconds."""

@@ -20,7 +20,7 @@ class Version(NamedTuple):
         return f"{self.major}.{self.minor}"
 
 
-def V(major: int, minor: int) -> Version:  # noqa: N802 - reads like a literal
+def V(major: int, minor: int) -> Version:
     """``V(2, 47)``."""
     return Version(major, minor)
 

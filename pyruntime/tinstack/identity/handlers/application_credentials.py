@@ -31,7 +31,9 @@ def _found(request: Request, snapshot: Snapshot, user_id: str) -> ApplicationCre
     return credential
 
 
-def _view(request: Request, snapshot: Snapshot, credential: ApplicationCredential, secret: str | None = None) -> views.Body:
+def _view(
+    request: Request, snapshot: Snapshot, credential: ApplicationCredential, secret: str | None = None
+) -> views.Body:
     roles = [snapshot.roles[one] for one in credential.roles if one in snapshot.roles]
     return views.application_credential(request, credential, roles, secret)
 

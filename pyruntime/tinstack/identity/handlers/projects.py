@@ -76,7 +76,9 @@ async def show(request: Request, identity: Identity) -> object:
     snapshot = await identity.now()
     shown = views.project(request, project)
     if "parents_as_list" in request.query:
-        shown["parents"] = [{"project": views.project(request, one)} for one in snapshot.ancestors(project) if not one.is_domain]
+        shown["parents"] = [
+            {"project": views.project(request, one)} for one in snapshot.ancestors(project) if not one.is_domain
+        ]
     elif "parents_as_ids" in request.query:
         shown["parents"] = _parent_ids(snapshot, project)
     if "subtree_as_list" in request.query:

@@ -4,7 +4,10 @@ from tinstack.identity.schemas.words import TEXT, body, object_of
 
 _PASSWORD = {"type": "string", "maxLength": 4096}
 _REFERENCE = object_of(id=TEXT, name=TEXT)
-_USER = {**object_of(id=TEXT, name=TEXT, domain=_REFERENCE), "anyOf": [{"required": ["id"]}, {"required": ["name", "domain"]}]}
+_USER = {
+    **object_of(id=TEXT, name=TEXT, domain=_REFERENCE),
+    "anyOf": [{"required": ["id"]}, {"required": ["name", "domain"]}],
+}
 _PERSON = {**_USER, "properties": {**_USER["properties"], "password": _PASSWORD}, "required": ["password"]}
 _IDENTITY = object_of(
     ["methods"],
@@ -48,4 +51,3 @@ LAUNCH_TOKEN = body(
         seconds={"type": "integer", "minimum": 1},
     ),
 )
-

@@ -8,7 +8,9 @@ REGION_CREATE = body("region", _REGION)
 REGION_UPDATE = body("region", changes(_REGION))
 
 _LINE = {"type": "string", "minLength": 1, "maxLength": 255}
-_SERVICE = object_of(["type"], type=_LINE, name={"type": "string", "maxLength": 255}, description=nullable(TEXT), enabled=BOOLEAN)
+_SERVICE = object_of(
+    ["type"], type=_LINE, name={"type": "string", "maxLength": 255}, description=nullable(TEXT), enabled=BOOLEAN
+)
 SERVICE_CREATE = body("service", _SERVICE)
 SERVICE_UPDATE = body("service", changes(_SERVICE))
 

@@ -26,7 +26,9 @@ _USER = object_of(
 )
 CREATE = body("user", _USER)
 UPDATE = body("user", changes(_USER))
-PASSWORD_CHANGE = body("user", object_of(["original_password", "password"], original_password=PASSWORD, password=PASSWORD))
+PASSWORD_CHANGE = body(
+    "user", object_of(["original_password", "password"], original_password=PASSWORD, password=PASSWORD)
+)
 
 _GROUP = object_of(["name"], name=NAME, domain_id=ID, description=nullable(TEXT))
 GROUP_CREATE = body("group", _GROUP)

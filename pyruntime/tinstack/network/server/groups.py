@@ -113,8 +113,12 @@ class Groups:
 
     async def default_of(self, project_id: str) -> str:
         """A project's default group; made if need be."""
+
+        async def work(change: Change) -> str:
+            return await ensure_default(change, project_id)
+
         found: str | None = await self._changes.database.scalar(store.DEFAULT_GROUP, project=project_id)
-        return found or await self._changes.run(lambda change: ensure_default(change, project_id))
+        return found if found else await self._changes.run(work)
 
     async def create(self, groups: Sequence[SecurityGroup]) -> None:
         """All or none. Raises OverQuota, SecurityGroupDefaultAlreadyExists."""
@@ -138,7 +142,7 @@ class Groups:
         return found
 
     async def _is_default(self, change: Change, group: SecurityGroup) -> bool:
-        return await change.tx.scalar(store.DEFAULT_GROUP, project=group.project_id) == group.id
+        return bool(await change.tx.scalar(store.DEFAULT_GROUP, project=group.project_id) == group.id)
 
     async def update(self, id: str, changes: Mapping[str, Any], revision: int | None) -> SecurityGroup:
         """Raises SecurityGroupNotFound, SecurityGroupCannotUpdateDefault, SecurityGroupInUse."""
@@ -149,7 +153,8 @@ class Groups:
             new = replace(old, **changes)
             if new.name != old.name and await self._is_default(change, old):
                 raise SecurityGroupCannotUpdateDefault
-            if new.stateful != old.stateful and await change.tx.one(store.PORTS_IN_GROUP, PortGroup, group=id):
+            members = await change.tx.one(store.PORTS_IN_GROUP, PortGroup, group=id)
+            if members and new.stateful != old.stateful:
                 raise SecurityGroupInUse(id=id)
             await store.groups.save(change.tx, new, change.now)
             return new

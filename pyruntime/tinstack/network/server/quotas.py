@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 
 from tinstack.core.db import Database, Duplicate, Transaction, prepared
 from tinstack.core.errors import Conflict, NotFound

@@ -123,10 +123,10 @@ class LibvirtHypervisor:
         await self._domain(id, "switch the guest off", _switch_off)
 
     async def pause(self, id: str) -> None:
-        await self._domain(id, "pause the guest", lambda domain: POWER[domain.state()[0]] == PAUSED or domain.suspend())
+        await self._domain(id, "pause the guest", lambda domain: _power(domain) == PAUSED or domain.suspend())
 
     async def unpause(self, id: str) -> None:
-        await self._domain(id, "unpause the guest", lambda domain: POWER[domain.state()[0]] == RUNNING or domain.resume())
+        await self._domain(id, "unpause the guest", lambda domain: _power(domain) == RUNNING or domain.resume())
 
     async def save(self, id: str) -> None:
         """Memory to disk, and off."""

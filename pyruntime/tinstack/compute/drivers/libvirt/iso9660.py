@@ -1,103 +1,179 @@
-"""A small ISO 9660 writer with Joliet names: what a config drive is. Source: ECMA-119, and Joliet's specification.
+"""A writer of small ISO 9660 images whose names are kept twice: by Rock Ridge and by Joliet.
 
-Both trees (plain and Joliet) lead to the same file contents. Names stay as they are, with lower case and dashes, which every
-system that reads config drives accepts.
+Guests on Linux read the first, others the second; both show names as they are, long and in lower case. All in memory:
+it is for config drives. Sources: ECMA-119 (clauses 6, 8 and 9), IEEE P1281 (SUSP), IEEE P1282 (Rock Ridge), Joliet.
 """
 
+import struct
 import time
-from collections.abc import Mapping
-
-import msgspec
 
 SECTOR = 2048
-SYSTEM_SECTORS = 16
-FILE, FOLDER = 0, 2
+LONGEST_NAME = 64
+"""Characters of a name, by Joliet."""
 
 
-class _Node(msgspec.Struct, kw_only=True):
-    """A folder or a file; ``data`` is None for a folder."""
+class Node:
+    """A file (``data``), or a directory (``children``). ``alias``: its 8.3 name."""
 
-    name: str
-    data: bytes | None = None
-    children: dict[str, "_Node"] = {}
-    parent: "_Node | None" = None
-    number: int = 1
-    extents: dict[bool, int] = {}
-    sizes: dict[bool, int] = {}
+    def __init__(self, name: str, parent: "Node | None", data: bytes | None = None) -> None:
+        self.name, self.data = name, data
+        self.parent = parent or self
+        self.children: dict[str, Node] = {}
+        self.alias = b""
+
+    def ordered(self) -> list["Node"]:
+        """The children by name."""
+        return [child for _, child in sorted(self.children.items())]
 
 
-def image(files: Mapping[str, bytes], label: str) -> bytes:
-    """The image: ``files`` by path with slashes. ``label``: 16 characters at most. Raises ValueError."""
-    if not label.isascii() or len(label) > 16:
-        raise ValueError(f"'{label}' is no label of 16 ASCII characters at most")
-    for name in {part for path in files for part in path.split("/")}:
-        if not name or not name.isascii() or len(name) > 62:
-            raise ValueError(f"'{name}' is no name of 1 to 62 ASCII characters")
-    root = _tree(files)
-    folders, leaves = _folders(root), _leaves(root)
-    tables = {joliet: _path_table(folders, joliet, "little") for joliet in (False, True)}
-    table_sectors = {joliet: _sectors(len(table)) for joliet, table in tables.items()}
-    at = SYSTEM_SECTORS + 3
-    places: dict[tuple[bool, str], int] = {}
-    for joliet in (False, True):
-        for order in ("little", "big"):
-            places[joliet, order] = at
-            at += table_sectors[joliet]
-    for joliet in (False, True):
-        for folder in folders:
-            folder.sizes[joliet] = _sectors(_listing_size(folder, joliet)) * SECTOR
-            folder.extents[joliet] = at
-            at += folder.sizes[joliet] // SECTOR
-    for leaf in leaves:
-        data = leaf.data or b""
-        leaf.extents = {False: at, True: at}
-        leaf.sizes = {False: len(data), True: len(data)}
+class Tree:
+    """One of the two directory trees over the same files: the primary one, with Rock Ridge in its system use fields.
+
+    ``extents``: where a node's first sector is, and its size in bytes.
+    """
+
+    descriptor, escape = 1, b""
+
+    def __init__(self, directories: list[Node], moment: time.struct_time) -> None:
+        self.directories, self.moment = directories, moment
+        self.extents: dict[Node, tuple[int, int]] = {}
+        self.tables = 0
+
+    def text(self, value: str, size: int) -> bytes:
+        """``value`` in a field of ``size`` bytes of a volume descriptor."""
+        return value.encode("ascii", "replace")[:size].ljust(size)
+
+    def name(self, node: Node) -> bytes:
+        """The name in a directory record."""
+        return node.alias
+
+    def system_use(self, node: Node, name: bytes) -> bytes:
+        """SP and ER say in the root that there is Rock Ridge, NM is the name, PX the mode (read only)."""
+        mode, links = (0o100444, 1) if node.data is not None else (0o040555, 2)
+        px = b"PX\x24\x01" + b"".join(_both32(value) for value in (mode, links, 0, 0))
+        if name == b"\x00" and node.parent is node:
+            return b"SP\x07\x01\xbe\xef\x00" + px + b"ER\x12\x01\x0a\x00\x00\x01RRIP_1991A"
+        if len(name) == 1:
+            return px
+        true = node.name.encode()
+        return b"NM" + bytes((5 + len(true), 1, 0)) + true + px
+
+    def place(self, at: int) -> int:
+        """Give path tables and directories their sectors from ``at`` on; the first free one after them."""
+        self.tables = at
+        at += 2 * _sectors(len(self.table("<")))
+        for node in self.directories:
+            self.extents[node] = at, len(self.directory(node))
+            at += self.extents[node][1] // SECTOR
+        return at
+
+    def directory(self, node: Node) -> bytes:
+        """A directory's records; none crosses the end of a sector (6.8.1.1)."""
+        named = [(node, b"\x00"), (node.parent, b"\x01"), *((child, self.name(child)) for child in node.ordered())]
+        packed = b""
+        for each, name in named:
+            record = self._record(each, name, self.system_use(each, name))
+            room = -len(packed) % SECTOR
+            packed += (bytes(room) if len(record) > room else b"") + record
+        return _padded(packed)
+
+    def _record(self, node: Node, name: bytes, use: bytes = b"") -> bytes:
+        """9.1."""
+        place, size = self.extents.get(node, (0, 0))
+        now = self.moment
+        written = bytes((now.tm_year - 1900, now.tm_mon, now.tm_mday, now.tm_hour, now.tm_min, now.tm_sec, 0))
+        flags = 2 if node.data is None else 0
+        head = b"\0" + _both32(place) + _both32(size) + written + bytes((flags, 0, 0)) + _both16(1)
+        body = head + bytes((len(name),)) + name
+        body += bytes(1 - len(body) % 2) + use
+        body += bytes(1 - len(body) % 2)
+        return bytes((1 + len(body),)) + body
+
+    def table(self, order: str) -> bytes:
+        """9.4, the path table; ``order`` as in struct."""
+        number = {node: index for index, node in enumerate(self.directories, 1)}
+        table = b""
+        for node in self.directories:
+            name = b"\x00" if node.parent is node else self.name(node)
+            head = struct.pack(f"{order}BBIH", len(name), 0, self.extents.get(node, (0, 0))[0], number[node.parent])
+            table += head + name + bytes(len(name) % 2)
+        return table
+
+    def volume(self, label: str, sectors: int) -> bytes:
+        """8.4 and 8.5, the descriptor."""
+        size = len(self.table("<"))
+        now, never = time.strftime("%Y%m%d%H%M%S00", self.moment).encode() + b"\0", b"0" * 16 + b"\0"
+        fields = [
+            bytes((self.descriptor,)) + b"CD001\x01\0" + self.text("", 32) + self.text(label, 32) + bytes(8),
+            _both32(sectors) + self.escape.ljust(32, b"\0") + _both16(1) * 2 + _both16(SECTOR) + _both32(size),
+            struct.pack("<II", self.tables, 0) + struct.pack(">II", self.tables + _sectors(size), 0),
+            self._record(self.directories[0], b"\x00"),
+            self.text("", 128) * 3 + self.text("tinstack", 128) + self.text("", 37) * 3,
+            now + now + never + never + b"\x01\0",
+        ]
+        return _padded(b"".join(fields))
+
+
+class JolietTree(Tree):
+    """The supplementary tree: names in UCS-2, no system use."""
+
+    descriptor, escape = 2, b"%/E"
+
+    def text(self, value: str, size: int) -> bytes:
+        return value.ljust(size)[: size // 2].encode("utf-16-be").ljust(size, b"\0")
+
+    def name(self, node: Node) -> bytes:
+        return node.name.encode("utf-16-be")
+
+    def system_use(self, node: Node, name: bytes) -> bytes:
+        return b""
+
+
+def image(files: dict[str, bytes], label: str, moment: time.struct_time | None = None) -> bytes:
+    """An image with these files (path → content) and this volume label. Raises ValueError for a name that can't be."""
+    directories, moment = _directories(files), moment or time.gmtime()
+    trees = Tree(directories, moment), JolietTree(directories, moment)
+    at = 19  # sixteen unused sectors, two volume descriptors and their terminator
+    for tree in trees:
+        at = tree.place(at)
+    contents = [(node, node.data) for folder in directories for node in folder.ordered() if node.data is not None]
+    for node, data in contents:
+        for tree in trees:
+            tree.extents[node] = at, len(data)
         at += _sectors(len(data))
-    out = bytearray(SYSTEM_SECTORS * SECTOR)
-    for joliet in (False, True):
-        out += _descriptor(label, root, at, len(tables[joliet]), places, joliet)
-    out += _padded(b"\xffCD001\x01")
-    for joliet in (False, True):
-        for order in ("little", "big"):
-            out += _padded(_path_table(folders, joliet, order))
-    for joliet in (False, True):
-        for folder in folders:
-            out += _padded(_listing(folder, joliet))
-    for leaf in leaves:
-        out += _padded(leaf.data or b"")
-    return bytes(out)
+    parts = [bytes(16 * SECTOR), *(tree.volume(label, at) for tree in trees), _padded(b"\xffCD001\x01")]
+    for tree in trees:
+        parts += [_padded(tree.table("<")), _padded(tree.table(">"))]
+        parts += [tree.directory(node) for node in directories]
+    parts += [_padded(data) for _, data in contents]
+    return b"".join(parts)
 
 
-def _tree(files: Mapping[str, bytes]) -> _Node:
-    root = _Node(name="")
-    root.parent = root
-    for path, data in sorted(files.items()):
-        here = root
+def _directories(files: dict[str, bytes]) -> list[Node]:
+    """All directories, the root first, in the order of a path table (6.9.1)."""
+    root = Node("", None)
+    for path, data in files.items():
         *folders, name = path.split("/")
+        node = root
         for folder in folders:
-            if folder not in here.children:
-                here.children[folder] = _Node(name=folder, parent=here)
-            here = here.children[folder]
-        here.children[name] = _Node(name=name, data=data, parent=here)
-    return root
-
-
-def _folders(root: _Node) -> list[_Node]:
-    """By level, as path tables want them, numbered from 1."""
-    found, level = [root], [root]
-    while level:
-        level = [child for one in level for child in one.children.values() if child.data is None]
-        found += level
-    for number, folder in enumerate(found, 1):
-        folder.number = number
+            node = node.children.setdefault(folder, Node(folder, node))
+        node.children[name] = Node(name, node, data)
+    found = [root]
+    for node in found:
+        for number, child in enumerate(node.ordered()):
+            if not 0 < len(child.name) <= LONGEST_NAME or not child.name.isascii():
+                raise ValueError(f"the name '{child.name}' is not one of 1 to {LONGEST_NAME} ASCII characters")
+            child.alias = b"N%07d" % number + (b"" if child.data is None else b".;1")
+        found += [child for child in node.ordered() if child.data is None]
     return found
 
 
-def _leaves(node: _Node) -> list[_Node]:
-    found: list[_Node] = []
-    for child in node.children.values():
-        found += _leaves(child) if child.data is None else [child]
-    return found
+def _both16(value: int) -> bytes:
+    return struct.pack("<H", value) + struct.pack(">H", value)
+
+
+def _both32(value: int) -> bytes:
+    return struct.pack("<I", value) + struct.pack(">I", value)
 
 
 def _sectors(size: int) -> int:
@@ -106,93 +182,3 @@ def _sectors(size: int) -> int:
 
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % SECTOR)
-
-
-def _both(value: int, size: int) -> bytes:
-    return value.to_bytes(size, "little") + value.to_bytes(size, "big")
-
-
-def _identifier(node: _Node, joliet: bool) -> bytes:
-    name = node.name if node.data is None else f"{node.name};1"
-    return name.encode("utf-16-be") if joliet else name.encode("ascii", "replace")
-
-
-def _record(node: _Node, joliet: bool, identifier: bytes) -> bytes:
-    when = time.gmtime()
-    stamp = bytes((when.tm_year - 1900, when.tm_mon, when.tm_mday, when.tm_hour, when.tm_min, when.tm_sec, 0))
-    body = (
-        b"\0"
-        + _both(node.extents.get(joliet, 0), 4)
-        + _both(node.sizes.get(joliet, 0), 4)
-        + stamp
-        + bytes((FOLDER if node.data is None else FILE, 0, 0))
-        + _both(1, 2)
-        + bytes((len(identifier),))
-        + identifier
-        + bytes(1 - len(identifier) % 2)
-    )
-    return bytes((len(body) + 1,)) + body
-
-
-def _listing(folder: _Node, joliet: bool) -> bytes:
-    """A folder's records; none crosses the end of a sector."""
-    assert folder.parent
-    records = [_record(folder, joliet, b"\0"), _record(folder.parent, joliet, b"\1")]
-    children = sorted(folder.children.values(), key=lambda child: _identifier(child, joliet))
-    records += [_record(child, joliet, _identifier(child, joliet)) for child in children]
-    out = bytearray()
-    for record in records:
-        if len(out) % SECTOR + len(record) > SECTOR:
-            out += bytes(-len(out) % SECTOR)
-        out += record
-    return bytes(out)
-
-
-def _listing_size(folder: _Node, joliet: bool) -> int:
-    return len(_listing(folder, joliet))
-
-
-def _path_table(folders: list[_Node], joliet: bool, order: str) -> bytes:
-    out = bytearray()
-    for folder in folders:
-        name = _identifier(folder, joliet) if folder.name else b"\0"
-        assert folder.parent
-        out += bytes((len(name), 0))
-        out += folder.extents.get(joliet, 0).to_bytes(4, "little" if order == "little" else "big")
-        out += folder.parent.number.to_bytes(2, "little" if order == "little" else "big")
-        out += name + bytes(len(name) % 2)
-    return bytes(out)
-
-
-def _text(value: str, size: int, joliet: bool) -> bytes:
-    if not joliet:
-        return value.encode("ascii", "replace")[:size].ljust(size)
-    wide = value.encode("utf-16-be")[: size - size % 2]
-    return (wide + b"\0 " * size)[:size]
-
-
-def _descriptor(
-    label: str, root: _Node, sectors: int, table: int, places: dict[tuple[bool, str], int], joliet: bool
-) -> bytes:
-    """The primary volume descriptor, or the supplementary one that makes it Joliet."""
-    now = time.strftime("%Y%m%d%H%M%S00", time.gmtime()).encode() + b"\0"
-    never = b"0" * 16 + b"\0"
-    out = bytearray()
-    out += bytes((2 if joliet else 1,)) + b"CD001\x01\0"
-    out += _text("LINUX", 32, joliet)
-    out += _text(label, 32, joliet)
-    out += bytes(8)
-    out += _both(sectors, 4)
-    out += b"%/E".ljust(32, b"\0") if joliet else bytes(32)
-    out += _both(1, 2) + _both(1, 2) + _both(SECTOR, 2)
-    out += _both(table, 4)
-    out += places[joliet, "little"].to_bytes(4, "little") + bytes(4)
-    out += places[joliet, "big"].to_bytes(4, "big") + bytes(4)
-    out += _record(root, joliet, b"\0")
-    out += _text("", 128, joliet) * 2
-    out += _text("tinstack", 128, joliet)
-    out += _text("tinstack", 128, joliet)
-    out += _text("", 37, joliet) * 3
-    out += now + now + never + now
-    out += b"\x01\0"
-    return _padded(bytes(out))

@@ -1,0 +1,148 @@
+"""A server's folder and the local disks in it.
+
+Disks are named as libvirt's AppArmor helper lets them be read anywhere: ``disk`` and ``disk.*``. Nothing here changes
+owners: folders inherit the group of the instances' folder (QEMU's, by its setgid bit), and files are opened to it.
+A disk is made under another name and renamed, so that one that is there is whole.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tinstack.compute.drivers.interface import DriverError, Guest
+from tinstack.compute.drivers.libvirt import config_drive
+from tinstack.compute.drivers.libvirt.formats import UnusableImage, inspect
+
+GIB, MIB = 1 << 30, 1 << 20
+SHARED, READABLE = 0o660, 0o640
+"""Modes of what QEMU writes and of what it only reads."""
+
+
+class Folder:
+    """``<instances>/<server id>``."""
+
+    def __init__(self, instances: Path, id: str) -> None:
+        self.path = instances / id
+        self.root, self.ephemeral = self.path / "disk", self.path / "disk.eph0"
+        self.swap, self.config_drive = self.path / "disk.swap", self.path / "disk.config"
+        self.xml, self.console, self.started = (self.path / name for name in ("domain.xml", "console.log", "started"))
+
+    def make(self, guest: Guest) -> None:
+        """All local files of that guest but the domain's XML; what is there already stays. Raises DriverError."""
+        flavor = guest.flavor
+        try:
+            self.path.mkdir(mode=0o770, exist_ok=True)
+            self.console.touch()
+            self.console.chmod(SHARED)
+            if guest.image:
+                _make(self.root, SHARED, lambda part: _overlay(part, guest))
+            if flavor.ephemeral_gib:
+                _make(self.ephemeral, SHARED, lambda part: _ephemeral(part, flavor.ephemeral_gib))
+            if flavor.swap_mib:
+                _make(self.swap, SHARED, lambda part: _swap(part, flavor.swap_mib))
+            if guest.config_drive is not None:
+                drive = config_drive.content(guest.config_drive)
+                _make(self.config_drive, READABLE, lambda part: _write(part, drive))
+        except OSError as error:
+            raise DriverError(f"The disks can't be made: {error.filename or self.path}: {error.strerror}.") from error
+
+    def keep_xml(self, xml: str) -> str:
+        """Keep the domain's XML; what is then in the file. Raises DriverError."""
+        part = self.xml.with_suffix(".part")
+        try:
+            part.write_text(xml, encoding="utf-8")
+            part.rename(self.xml)
+            return self.xml.read_text(encoding="utf-8")
+        except OSError as error:
+            raise DriverError(f"The domain's XML can't be kept: {self.xml}: {error.strerror}.") from error
+
+    def kept_xml(self) -> str | None:
+        """What was kept; None where there is nothing."""
+        try:
+            return self.xml.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def mark_started(self) -> None:
+        """Note the time: QEMU does not tell since when it runs."""
+        self.started.touch()
+
+    def remove(self) -> None:
+        """The folder is absent afterwards. Raises DriverError."""
+        try:
+            shutil.rmtree(self.path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise DriverError(f"{error.filename or self.path} can't be removed: {error.strerror}.") from error
+
+
+def check(guest: Guest) -> None:
+    """Whether the image fits; changes nothing. Raises DriverError."""
+    if not guest.image:
+        return
+    image, size = inspect(guest.image, guest.image_format), guest.flavor.root_gib * GIB
+    if size and image.size > size:
+        needs = -(-image.size // GIB)
+        raise UnusableImage(
+            why=f"its disk has {needs} GiB, but the flavor's root disk only {guest.flavor.root_gib} GiB"
+        )
+
+
+def _make(path: Path, mode: int, write: Callable[[Path], None]) -> None:
+    if path.exists():
+        return
+    part = path.with_name(f"{path.name}.part")
+    part.unlink(missing_ok=True)
+    write(part)
+    part.chmod(mode)
+    part.rename(path)
+
+
+def _overlay(path: Path, guest: Guest) -> None:
+    assert guest.image is not None
+    image = inspect(guest.image, guest.image_format)
+    size = max(image.size, guest.flavor.root_gib * GIB)
+    backing = ("-b", str(image.path), "-F", image.format)
+    _run("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(path), str(size))
+
+
+def _ephemeral(path: Path, gib: int) -> None:
+    _sparse(path, gib * GIB)
+    _run("mke2fs", "-q", "-F", "-t", "ext4", "-L", "ephemeral0", str(path))
+
+
+def _swap(path: Path, mib: int) -> None:
+    _sparse(path, mib * MIB)
+    _run("mkswap", str(path))
+
+
+def _sparse(path: Path, size: int) -> None:
+    _write(path, b"")
+    os.truncate(path, size)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """A new file that is nobody else's to read until it is finished."""
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def _run(program: str, *arguments: str) -> None:
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            [program, *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise DriverError(f"{program} can't be run: {error.strerror}.") from error
+    if done.returncode:
+        raise DriverError(f"{program} failed: {done.stderr.strip()[-300:]}.")

@@ -1,0 +1,218 @@
+"""The driver: what the agent asks for, done with files in the server's folder and one domain of libvirt (flow step 28)."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from tinstack.compute.drivers.interface import (
+    PAUSED,
+    RUNNING,
+    SHUTDOWN,
+    SUSPENDED,
+    DriverError,
+    Guest,
+    HostFacts,
+    PowerChanged,
+)
+from tinstack.compute.drivers.libvirt import console, disks, figures, probe
+from tinstack.compute.drivers.libvirt.disks import Folder
+from tinstack.compute.drivers.libvirt.domain import describe, render
+from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor
+from tinstack.conductor.rpc import ObservedServer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+PRESS_AGAIN_SECONDS = 10.0
+"""A guest that boots does not hear the power button: it is pressed again after that time."""
+
+
+class NoGuest(DriverError):
+    """There is neither a domain nor its XML."""
+
+    code, message = "compute.libvirt.no_guest", "There is no guest {id} on this host."
+
+
+class LibvirtDriver:
+    """Guests on this host. ``virt_type``: auto, kvm or qemu; ``my_ip``: where their displays listen."""
+
+    def __init__(self, hypervisor: Hypervisor, *, virt_type: str, instances_dir: Path, my_ip: str) -> None:
+        self._hypervisor, self._instances, self._my_ip = hypervisor, instances_dir, my_ip
+        self._virt_type = virt_type
+        self._changed: PowerChanged | None = None
+        self._telling: set[asyncio.Task[None]] = set()
+        self._commanded: Counter[str] = Counter()
+        self._off: dict[str, asyncio.Event] = {}
+
+    async def open(self, changed: PowerChanged) -> None:
+        self._changed = changed
+        self._virt_type = await asyncio.to_thread(probe.virt_type, self._virt_type)
+        await self._hypervisor.open(self._heard)
+
+    async def close(self) -> None:
+        self._changed = None
+        await self._hypervisor.close()
+
+    async def facts(self) -> HostFacts:
+        host = await self._hypervisor.host()
+        return await asyncio.to_thread(figures.facts, host, self._instances)
+
+    async def servers(self) -> list[ObservedServer]:
+        """Also keeps their console logs from growing without bound."""
+        states = await self._hypervisor.states()
+        await asyncio.to_thread(self._trim, list(states))
+        return [ObservedServer(id=id, power_state=state) for id, state in states.items()]
+
+    async def spawn(self, guest: Guest) -> None:
+        if await self._hypervisor.state(guest.id) in (RUNNING, PAUSED):
+            return
+        folder = self._folder(guest.id)
+        domain = describe(guest, folder, virt_type=self._virt_type, listen=self._my_ip)
+        await asyncio.to_thread(disks.check, guest)
+        await _to_the_end(lambda: folder.make(guest))
+        xml = await asyncio.to_thread(folder.keep_xml, render(domain))
+        with self._command(guest.id):
+            await self._hypervisor.define(xml)
+            await self._start(guest.id)
+
+    async def remove(self, id: str) -> None:
+        with self._command(id):
+            await self._hypervisor.forget(id)
+        await _to_the_end(self._folder(id).remove)
+
+    async def power_state(self, id: str) -> int | None:
+        return await self._hypervisor.state(id)
+
+    async def start(self, id: str) -> None:
+        """A guest that libvirt has lost is defined again by the XML that was kept."""
+        with self._command(id):
+            await self._define_again(id)
+            await self._start(id)
+
+    async def stop(self, id: str, seconds: float) -> None:
+        """One that is paused can't hear the power button: it is switched off."""
+        with self._command(id):
+            if await self._known(id) in (RUNNING, PAUSED):
+                await self._power_off(id, seconds)
+
+    async def reboot(self, id: str, *, hard: bool, seconds: float) -> None:
+        """Off, then on by the XML that was kept: whatever was changed by hand in libvirt is undone."""
+        with self._command(id):
+            if await self._hypervisor.state(id) in (RUNNING, PAUSED):
+                await self._power_off(id, 0 if hard else seconds)
+            await self._define_again(id)
+            await self._start(id)
+
+    async def pause(self, id: str) -> None:
+        with self._command(id):
+            await self._hypervisor.pause(id)
+
+    async def unpause(self, id: str) -> None:
+        with self._command(id):
+            await self._hypervisor.unpause(id)
+
+    async def suspend(self, id: str) -> None:
+        with self._command(id):
+            await self._hypervisor.save(id)
+
+    async def resume(self, id: str) -> None:
+        with self._command(id):
+            state = await self._known(id)
+            if state == PAUSED:
+                await self._hypervisor.unpause(id)
+            elif state in (SUSPENDED, SHUTDOWN):
+                await self._start(id)
+
+    async def console_output(self, id: str, length: int | None) -> str:
+        return await asyncio.to_thread(console.tail, self._folder(id).console, length)
+
+    async def diagnostics(self, id: str) -> dict[str, object]:
+        state = await self._known(id)
+        measured = await self._hypervisor.statistics(id)
+        return await asyncio.to_thread(figures.diagnostics, measured, state, self._virt_type, self._folder(id))
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _folder(self, id: str) -> Folder:
+        """Only a UUID becomes a path."""
+        return Folder(self._instances, str(UUID(id)))
+
+    async def _known(self, id: str) -> int:
+        state = await self._hypervisor.state(id)
+        if state is None:
+            raise NoGuest(id=id)
+        return state
+
+    async def _define_again(self, id: str) -> None:
+        """By the kept XML, unless it runs or has memory saved."""
+        if await self._hypervisor.state(id) not in (None, SHUTDOWN):
+            return
+        xml = await asyncio.to_thread(self._folder(id).kept_xml)
+        if xml is None:
+            raise NoGuest(id=id)
+        await self._hypervisor.define(xml)
+
+    async def _start(self, id: str) -> None:
+        await self._hypervisor.start(id)
+        await asyncio.to_thread(self._folder(id).mark_started)
+
+    async def _power_off(self, id: str, seconds: float) -> None:
+        """By the power button, and after ``seconds`` by force."""
+        deadline = time.monotonic() + seconds
+        gone = self._off[id] = asyncio.Event()
+        try:
+            while (left := deadline - time.monotonic()) > 0 and await self._hypervisor.state(id) == RUNNING:
+                await self._hypervisor.press_power_button(id)
+                try:
+                    await asyncio.wait_for(gone.wait(), min(left, PRESS_AGAIN_SECONDS))
+                except TimeoutError:
+                    continue
+                break
+        finally:
+            self._off.pop(id, None)
+        if await self._hypervisor.state(id) in (RUNNING, PAUSED):
+            if seconds:
+                log.info("guest %s did not power off within %g s: it is switched off", id, seconds)
+            await self._hypervisor.switch_off(id)
+
+    @contextmanager
+    def _command(self, id: str) -> Iterator[None]:
+        """What happens to the guest meanwhile is our doing, nothing to tell."""
+        self._commanded[id] += 1
+        try:
+            yield
+        finally:
+            self._commanded[id] -= 1
+            if not self._commanded[id]:
+                del self._commanded[id]
+
+    def _heard(self, id: str, state: int) -> None:
+        """libvirt says that the guest changed."""
+        if state == SHUTDOWN and id in self._off:
+            self._off[id].set()
+        if id in self._commanded or self._changed is None or not self._folder(id).path.is_dir():
+            return
+        telling = asyncio.ensure_future(self._changed(id, state))
+        self._telling.add(telling)
+        telling.add_done_callback(self._telling.discard)
+
+    def _trim(self, ids: list[str]) -> None:
+        for id in ids:
+            console.trim(self._folder(id).console)
+
+
+async def _to_the_end(work: Callable[[], T]) -> T:
+    """In a thread; who cancels waits for its end, so that nothing is still being written behind his back."""
+    call = asyncio.get_running_loop().run_in_executor(None, work)
+    try:
+        return await asyncio.shield(call)
+    except asyncio.CancelledError:
+        await asyncio.wait([call])
+        raise

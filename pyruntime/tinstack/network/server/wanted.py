@@ -1,0 +1,208 @@
+"""The wanted state of a host: all that its networking should be, from a handful of queries, with the generation it holds for.
+
+The generation is read first: what changes meanwhile may be in the answer already, and makes the host look again all the same.
+"""
+
+from collections.abc import Collection, Iterable
+from ipaddress import ip_network
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from tinstack.core.db import Database, prepared
+from tinstack.core.guestdata import host_key
+from tinstack.network import rpc
+from tinstack.network.server import store
+from tinstack.network.server import tables as t
+from tinstack.network.server.config import Config
+from tinstack.network.server.names import hostname
+from tinstack.network.server.rows import (
+    DHCP,
+    ROUTER_GATEWAY,
+    ROUTER_INTERFACE,
+    Allocation,
+    FloatingIp,
+    Network,
+    Port,
+    Router,
+    Subnet,
+)
+
+DEVICE_PREFIX = {ROUTER_INTERFACE: "qr-", ROUTER_GATEWAY: "qg-"}
+
+_P, _H, _R, _A, _F = t.ports.c, t.hosts.c, t.routers.c, t.allocations.c, t.floatingips.c
+
+GENERATION = prepared(select(_H.generation).where(_H.host == bindparam("name")))
+PORTS = prepared(select(t.ports).where(_P.binding_host == bindparam("name")).order_by(_P.id))
+ROUTERS = prepared(select(t.routers).where(_R.host == bindparam("name"), _R.admin_state_up == 1).order_by(_R.id))
+FLOATING = prepared(
+    select(t.floatingips)
+    .join(t.routers, _R.id == _F.router_id)
+    .where(_R.host == bindparam("name"))
+    .order_by(_F.floating_ip_address)
+)
+PEERS = (
+    select(_P.network_id, _H.host, _H.tunnel_ip)
+    .join(t.hosts, _H.host == _P.binding_host)
+    .where(_H.tunnel_ip != "")
+    .distinct()
+)
+LEASES = (
+    select(_A.network_id, _A.ip, _P.id.label("port_id"), _P.mac_address, _P.device_id, _P.project_id, _P.dns_name)
+    .join(t.ports, _P.id == _A.port_id)
+    .where(_P.device_owner.not_like("network:%"))
+    .order_by(_A.network_id, _A.key)
+)
+
+
+class _Peer(msgspec.Struct, frozen=True):
+    network_id: str
+    host: str
+    tunnel_ip: str
+
+
+class _Lease(msgspec.Struct, frozen=True):
+    network_id: str
+    ip: str
+    port_id: str
+    mac_address: str
+    device_id: str
+    project_id: str
+    dns_name: str
+
+
+def device_name(port: Port) -> str:
+    """The interface that stands for a port on its host."""
+    return f"{DEVICE_PREFIX.get(port.device_owner, 'tap')}{port.id[:11]}"
+
+
+class Wanted:
+    """Builds it."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self.config, self._db = config, database
+
+    async def of(self, host: str) -> rpc.HostNetworkState:
+        """For a host without ports: nothing but its generation."""
+        generation = await self._db.scalar(GENERATION, name=host)
+        ports = await self._db.all(PORTS, Port, name=host)
+        routers = await self._db.all(ROUTERS, Router, name=host)
+        network_ids = {port.network_id for port in ports}
+        networks = await store.by_ids(self._db, store.networks, network_ids)
+        subnets = await store.all_in(self._db, store.ALL_SUBNETS, t.subnets.c.network_id, network_ids, Subnet)
+        held = await store.allocations(self._db, [port.id for port in ports])
+        peers = await store.all_in(self._db, PEERS, _P.network_id, network_ids, _Peer)
+        up = {router.id for router in routers}
+        there = [port for port in ports if port.device_owner not in DEVICE_PREFIX or port.device_id in up]
+        prefixes = {subnet.id: ip_network(subnet.cidr).prefixlen for subnet in subnets}
+        return rpc.HostNetworkState(
+            generation=int(generation or 0),
+            networks=[
+                self._network(network, subnets, there, [peer for peer in peers if peer.host != host])
+                for network in sorted(networks.values(), key=lambda one: one.id)
+            ],
+            ports=[_port(port, held[port.id], prefixes) for port in there],
+            routers=await self._routers(host, routers, there, held, subnets),
+            dhcp_hosts=await self._leases(there),
+            metadata_url=self.config.metadata_url,
+            metadata_key=host_key(self.config.metadata_secret, host),
+        )
+
+    def _network(
+        self, network: Network, subnets: Iterable[Subnet], ports: Iterable[Port], peers: Iterable[_Peer]
+    ) -> rpc.WantedNetwork:
+        serving = (port.id for port in ports if port.network_id == network.id and port.device_owner == DHCP)
+        overlay = network.kind in ("vxlan", "gre")
+        return rpc.WantedNetwork(
+            id=network.id,
+            kind=network.kind,
+            segment=network.segment,
+            physical_network=network.physical_network,
+            mtu=network.mtu,
+            peers=sorted({peer.tunnel_ip for peer in peers if peer.network_id == network.id}) if overlay else [],
+            subnets=[_subnet(subnet) for subnet in subnets if subnet.network_id == network.id],
+            dhcp_port=next(serving, None) if network.admin_state_up else None,
+            dns_domain=(network.dns_domain or self.config.dns_domain).rstrip("."),
+        )
+
+    async def _routers(
+        self,
+        host: str,
+        routers: Iterable[Router],
+        ports: Collection[Port],
+        held: dict[str, list[Allocation]],
+        subnets: Iterable[Subnet],
+    ) -> list[rpc.WantedRouter]:
+        floating = await self._db.all(FLOATING, FloatingIp, name=host)
+        gateways = {subnet.id: subnet.gateway_ip for subnet in subnets if subnet.ip_version == 4}
+        there = {port.id for port in ports}
+        found = []
+        for router in routers:
+            gateway = router.gateway_port_id if router.gateway_port_id in there else None
+            hops = [gateways.get(one.subnet_id) for one in held.get(gateway or "", [])]
+            inside = [port for port in ports if port.device_id == router.id and port.device_owner == ROUTER_INTERFACE]
+            found.append(
+                rpc.WantedRouter(
+                    id=router.id,
+                    interfaces=[port.id for port in inside if port.admin_state_up],
+                    gateway_port=gateway,
+                    gateway_next_hop=next((hop for hop in hops if hop), None),
+                    enable_snat=router.enable_snat,
+                    floating=[
+                        rpc.WantedFloating(floating_ip=one.floating_ip_address, fixed_ip=one.fixed_ip_address)
+                        for one in floating
+                        if one.router_id == router.id and one.fixed_ip_address
+                    ],
+                    routes=[(route.destination, route.nexthop) for route in router.routes],
+                )
+            )
+        return found
+
+    async def _leases(self, ports: Iterable[Port]) -> list[rpc.DhcpHost]:
+        """Of every network with a DHCP or router port here: the metadata proxy knows guests by them too."""
+        served = {port.network_id for port in ports if port.device_owner in (DHCP, ROUTER_INTERFACE)}
+        rows = await store.all_in(self._db, LEASES, _A.network_id, served, _Lease)
+        return [
+            rpc.DhcpHost(
+                network_id=row.network_id,
+                mac=row.mac_address,
+                ip=row.ip,
+                hostname=hostname(row.dns_name, row.ip),
+                port_id=row.port_id,
+                device_id=row.device_id,
+                project_id=row.project_id,
+            )
+            for row in rows
+        ]
+
+
+def _subnet(subnet: Subnet) -> rpc.WantedSubnet:
+    return rpc.WantedSubnet(
+        id=subnet.id,
+        cidr=subnet.cidr,
+        ip_version=subnet.ip_version,
+        gateway_ip=subnet.gateway_ip,
+        enable_dhcp=subnet.enable_dhcp,
+        dns_nameservers=subnet.dns_nameservers,
+        host_routes=[(route.destination, route.nexthop) for route in subnet.host_routes],
+    )
+
+
+def _port(port: Port, held: Iterable[Allocation], prefixes: dict[str, int]) -> rpc.WantedPort:
+    return rpc.WantedPort(
+        id=port.id,
+        network_id=port.network_id,
+        device=device_name(port),
+        mac=port.mac_address,
+        owner=port.device_owner,
+        device_id=port.device_id,
+        addresses=[
+            rpc.WantedAddress(subnet_id=one.subnet_id, ip=one.ip, prefix=prefixes[one.subnet_id])
+            for one in held
+            if one.subnet_id in prefixes
+        ],
+        admin_up=port.admin_state_up,
+        port_security=port.port_security_enabled,
+        name=port.name,
+        project_id=port.project_id,
+    )

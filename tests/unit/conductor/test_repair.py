@@ -1,0 +1,167 @@
+"""What heals by itself: lost messages, dead processes, services that are away, hosts that don't come back."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from tinstack.computedb import groups, instances
+from tinstack.computedb.groups import ServerGroup
+from tinstack.conductor import rpc
+from tinstack.core import bus as buses
+from tinstack.core.bus import Envelope, RemoteFailure
+from tinstack.core.config import BusConfig
+
+from .conftest import Lab, eventually
+
+
+def losing(lab: Lab, name: str, times: int) -> None:
+    """The next ``times`` messages of that name are lost."""
+    left = [times]
+
+    def fault(topic: str, envelope: Envelope) -> tuple[int, float]:
+        if envelope.name == name and left[0]:
+            left[0] -= 1
+            return 0, 0.0
+        return 1, 0.0
+
+    lab.hub.fault = fault
+
+
+@pytest.mark.parametrize("name", ["Look", "SelectHost"])
+async def test_a_lost_cast_is_made_up_for(lab: Lab, name: str) -> None:
+    losing(lab, name, 1)
+    lab.asked = type(lab.asked)(
+        request_id="", user_id="user", project_id="project", owner="api@controller/1", lease_seconds=0.2
+    )
+    begun = await lab.create(hint=False)
+    await lab.until(begun.server.id, "active")
+    assert len(lab.cloud.ports) == 1 and len(lab.cloud.allocations) == 1
+
+
+async def test_a_lost_look_of_an_action_is_made_up_for(lab: Lab) -> None:
+    server = await lab.booted()
+    losing(lab, "Look", 1)
+    lab.asked = type(lab.asked)(
+        request_id="", user_id="user", project_id="project", owner="api@controller/1", lease_seconds=0.1
+    )
+    await lab.act(server.id, "stop")
+    await lab.until(server.id, "stopped")
+
+
+async def test_the_next_agent_continues_a_boot(lab: Lab) -> None:
+    begun = await lab.create(metadata={"tinstack:delay": "28:600"})
+    server = await lab.at(begun.server.id, "spawning")
+    assert server.host
+    await lab.stop_agent(server.host)
+    await lab.start_agent(server.host)
+    found = await lab.until(server.id, "active")
+    assert found.host == server.host
+    assert len(lab.cloud.ports) == 1
+
+
+async def test_guests_are_there_after_a_restart_of_the_agent(lab: Lab) -> None:
+    server = await lab.booted()
+    assert server.host
+    await lab.stop_agent(server.host)
+    await lab.start_agent(server.host)
+    await lab.act(server.id, "stop")
+    await lab.until(server.id, "stopped")
+
+
+async def test_a_boot_on_a_host_that_died_before_it_took_it_goes_elsewhere(lab: Lab) -> None:
+    await asyncio.gather(lab.stop_agent("compute1"), lab.stop_agent("compute2"))
+    lab.asked = type(lab.asked)(request_id="", user_id="user", project_id="project", owner="api@controller/1")
+    begun = await lab.create()
+    async with asyncio.timeout(5):
+        while True:
+            host = (await lab.server(begun.server.id)).host
+            if host:
+                break
+            await asyncio.sleep(0.005)
+    other = "compute2" if host == "compute1" else "compute1"
+    await lab.start_agent(other)
+    server = await lab.until(begun.server.id, "active")
+    assert server.host == other
+    assert set(lab.cloud.allocations) == {server.id}
+
+
+async def test_past_its_deadline_a_server_is_in_error_and_keeps_its_claim(lab: Lab) -> None:
+    lab.asked = type(lab.asked)(
+        request_id="", user_id="user", project_id="project", owner="api@controller/1", deadline_seconds=0.8
+    )
+    begun = await lab.create(metadata={"tinstack:delay": "28:60000"})
+    spawning = await lab.at(begun.server.id, "spawning")
+    assert spawning.host
+    await lab.stop_agent(spawning.host)
+    server = await lab.until(begun.server.id, "error")
+    assert server.fault and server.fault.host == spawning.host and server.fault.step == 28
+    assert "deadline" in server.fault.message
+    assert list(lab.cloud.allocations) == [server.id]
+
+
+async def test_a_delete_waits_for_services_that_are_away(lab: Lab) -> None:
+    server = await lab.booted()
+    lab.cloud.broken.add("network")
+    await lab.act(server.id, "delete")
+    await asyncio.sleep(0.3)
+    assert (await lab.server(server.id)).task_state == "deleting"
+    assert list(lab.cloud.allocations) == [server.id]
+    lab.cloud.broken.clear()
+    await lab.until(server.id, "deleted")
+    assert not lab.cloud.allocations and not lab.cloud.ports
+
+
+async def test_placement_away_for_a_moment_fails_no_boot(lab: Lab) -> None:
+    lab.cloud.broken.add("placement")
+    begun = await lab.create()
+    await asyncio.sleep(0.1)
+    lab.cloud.broken.clear()
+    await lab.until(begun.server.id, "active")
+
+
+async def test_another_host_is_refused(lab: Lab) -> None:
+    begun = await lab.create(metadata={"tinstack:delay": "28:60000"})
+    server = await lab.at(begun.server.id, "spawning")
+    other = "compute2" if server.host == "compute1" else "compute1"
+    await lab.stop_agent(other)
+    thief = buses.connect(BusConfig(side="host"), f"compute.{other}", lab.hub)
+    await thief.open()
+    ask = rpc.AskServer(
+        server_id=server.id,
+        operation_id=begun.operation.id,
+        generation=begun.operation.generation,
+        owner=f"compute@{other}/1",
+    )
+    with pytest.raises(RemoteFailure) as refused:
+        await thief.call(rpc.TOPIC, ask, rpc.ServerDetails)
+    assert refused.value.remote_status == 403
+    lie = rpc.AskServer(
+        **{name: getattr(ask, name) for name in ask.__struct_fields__} | {"owner": f"compute@{server.host}/1"}
+    )
+    with pytest.raises(RemoteFailure) as refused:
+        await thief.call(rpc.TOPIC, lie, rpc.ServerDetails)
+    assert refused.value.remote_status == 403
+    report = rpc.SchedulingFailed(operation_id=begun.operation.id, owner="x", step=10, reason="", verdicts=[])
+    with pytest.raises(RemoteFailure) as refused:
+        await thief.call(rpc.TOPIC, report, rpc.Done)
+    assert refused.value.remote_status == 403
+    await thief.close()
+
+
+async def test_anti_affinity_holds_when_members_come_at_once(lab: Lab) -> None:
+    group = ServerGroup(
+        id=str(uuid4()), project_id="project", user_id="u", name="g", policy="anti-affinity", created_at=1
+    )
+    await groups.insert_group(lab.db, group, -1)
+    begun = await asyncio.gather(*(lab.create(server_group=group.id) for _ in range(3)))
+    ids = [one.server.id for one in begun]
+    states: list[str] = []
+    async with asyncio.timeout(10):
+        while len(states) < 3:
+            rows = [await lab.server(id) for id in ids]
+            states = [row.vm_state for row in rows if row.vm_state in ("active", "error")]
+            await asyncio.sleep(0.01)
+    assert sorted(states) == ["active", "active", "error"]
+    assert await instances.group_per_host(lab.db, group.id) == {"compute1": 1, "compute2": 1}
+    await eventually(lambda: len(lab.cloud.allocations) == 2)
