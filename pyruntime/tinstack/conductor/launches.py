@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from tinstack.computedb import instances
+from tinstack.computedb import instances, store
 from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
@@ -17,7 +17,10 @@ from tinstack.core.client import RemoteError
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError, Unavailable
-from tinstack.core.operations import Operation, OperationTaken
+from tinstack.core.operations import RUNNING, Operation, OperationTaken
+
+TAKEN_BY_HOST = 14
+"""From this step on a host may have something of the server."""
 
 BLOCK_DEVICES = 25
 NETWORK_KNOWN = 25
@@ -43,9 +46,11 @@ class Launches:
             only_host(envelope, server.host)
             if server.generation != operation.generation:
                 raise OperationTaken(id=message.operation_id)
-            seconds = self._parts.config.host_lease_seconds
-            taken = await OPERATIONS.take(tx, operation.id, message.generation, message.owner, operation.owner, seconds)
-            return taken, server
+            if operation.generation != message.generation or operation.state != RUNNING:
+                raise OperationTaken(id=message.operation_id)
+            operation.step = max(operation.step, TAKEN_BY_HOST)
+            await store.hand_over(tx, operation, message.owner, self._parts.config.host_lease_seconds)
+            return operation, server
 
         steps.reached(15)
         operation, server = await self._parts.db.transact(work)

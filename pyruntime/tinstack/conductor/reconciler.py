@@ -6,6 +6,7 @@ from tinstack.computedb import fleet, heartbeats, instances, store
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.endings import CLEARED, UNDO, Endings
+from tinstack.conductor.launches import TAKEN_BY_HOST
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts
 from tinstack.conductor.remote import Remote
@@ -65,13 +66,12 @@ class Reconciler:
                 await self._endings.expire(operation, server)
             return
         log.info("%s of server %s has no owner any more (last: %s)", operation.kind, server.id, operation.owner)
-        before = operation.owner
 
         async def take(tx: Transaction) -> None:
             await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
 
         await self._parts.db.transact(take)
-        await self._next(operation, server, before)
+        await self._next(operation, server)
 
     async def _is_late(self, operation: Operation) -> bool:
         async def now(tx: Transaction) -> int:
@@ -79,13 +79,13 @@ class Reconciler:
 
         return operation.deadline < await self._parts.db.transact(now)
 
-    async def _next(self, operation: Operation, server: Instance, before: str) -> None:
+    async def _next(self, operation: Operation, server: Instance) -> None:
         """Who goes on: the conductor with what hosts are done with, the scheduler where there is no host, else the host."""
         if UNDO in operation.data or CLEARED in operation.data or (operation.kind == "delete" and server.host is None):
             self._parts.in_background(self._endings.drive(operation), f"{operation.kind} of {server.id}")
         elif server.host is None:
             await self._endings.schedule(operation)
-        elif operation.kind == "boot" and before.startswith("scheduler@") and not await self._is_up(server.host):
+        elif operation.kind == "boot" and operation.step < TAKEN_BY_HOST and not await self._is_up(server.host):
             attempts = self._parts.config.max_attempts
             await self._endings.give_up(operation, 12, server.host, "The host is down.", attempts=attempts)
         else:

@@ -21,26 +21,8 @@ from tinstack.core.bus import topology
 from tinstack.core.config import ConfigError
 
 MARIADB = ["mariadb-server-core", "mariadb-client-core"]
-ERLANG = [
-    f"erlang-{part}"
-    for part in (
-        [
-            "base",
-            "crypto",
-            "eldap",
-            "inets",
-            "mnesia",
-            "os-mon",
-            "parsetools",
-            "public-key",
-            "runtime-tools",
-            "ssl",
-            "syntax-tools",
-            "tools",
-            "xmerl",
-        ]
-    )
-]
+ERLANG_PARTS = "base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl"
+ERLANG = [f"erlang-{part}" for part in ERLANG_PARTS.split()]
 START_SECONDS = 60.0
 
 

@@ -5,6 +5,7 @@ With a real MariaDB and RabbitMQ (``Places``) it is the same cloud on those.
 
 import importlib
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,8 @@ class Cloud:
             await self._running.pop().stop()
 
     async def _run(self, name: str, host: str = configs.CONTROLLER) -> None:
-        config = configs.build(name, self.state, self.ports, self.secrets, self.places, host, self.hosts)
-        Path(config.state_dir).mkdir(parents=True, exist_ok=True)
+        config = configs.build(name, self.state, self.ports, self.secrets, self.places, host)
+        os.makedirs(config.state_dir, exist_ok=True)
         one = Running.of(name, config, self.hub)
         self._running.append(one)
         await one.start()

@@ -78,7 +78,7 @@ def hosts(count: int) -> list[str]:
     return [f"compute{number}" for number in range(1, count + 1)]
 
 
-def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets, simulated: list[str]) -> dict[str, Any]:
+def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets) -> dict[str, Any]:
     """The keys that only this service has."""
     bind = {"host": "127.0.0.1"}
     keys: dict[str, dict[str, Any]] = {
@@ -140,7 +140,7 @@ def build(
             "password": secrets.services.get(service, ""),
         },
         "bus": msgspec.to_builtins(places.of_bus(user, "host" if on_host else "controller", secrets.bus)),
-        **specific(service, state, at, secrets, simulated or []),
+        **specific(service, state, at, secrets),
     }
     if service in WITH_DATABASE:
         database = places.of_database(database_name(service), service, state, secrets.databases)

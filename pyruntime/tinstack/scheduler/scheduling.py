@@ -21,6 +21,7 @@ from tinstack.conductor.rpc import (
     Verdict,
 )
 from tinstack.core.bus import Bus, Envelope, RemoteFailure
+from tinstack.core.client import RemoteError
 from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.trace import Tracer
 from tinstack.scheduler.claims import Claims
@@ -233,5 +234,6 @@ class Scheduler:
 
 def _passes(error: ApiError) -> bool:
     """Whether it may be otherwise in a moment: something is out of reach, not refused."""
-    status = getattr(error, "remote_status", error.status)
-    return isinstance(error, Unavailable) or status >= 500
+    if isinstance(error, RemoteError | RemoteFailure):
+        return error.remote_status >= 500
+    return isinstance(error, Unavailable)

@@ -177,7 +177,7 @@ def test_the_metadata_service_knows_the_server_that_a_host_asks_for(servers: Ser
     id = servers.active(metadata={"colour": "blue"})
     compute = urllib.parse.urlsplit(cloud.demo.urls["compute"])
     url = f"http://{compute.hostname}:{(compute.port or 0) + 1}/openstack/latest/meta_data.json"
-    host = cloud.cloud.hosts[0]
+    host = cloud.admin.get("compute", f"/servers/{id}").json["server"]["OS-EXT-SRV-ATTR:host"]
     headers = {
         "X-Instance-ID": id,
         "X-Tenant-ID": cloud.demo.project_id,

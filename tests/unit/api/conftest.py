@@ -68,7 +68,7 @@ class Elsewhere(Session):
             f"network/v2.0/networks/{NETWORK}": {"network": network(NETWORK)},
             "network/v2.0/ports": {"ports": []},
             "network/v2.0/security-groups": {"security_groups": []},
-            "network/v2.0/agents": {"agents": [{"host": "netnode1"}]},
+            "network/v2.0/agents": {"agents": [{"host": "netnode1", "agent_type": "DHCP agent"}]},
         }
         self.asked: list[tuple[str, str]] = []
 

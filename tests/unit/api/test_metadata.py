@@ -59,12 +59,15 @@ async def test_the_ec2_tree_is_walked_as_folders(lab: Lab) -> None:
     [
         ({"secret": "wrong"}, 403),
         ({"host": "stranger"}, 403),
+        ({"host": "compute2"}, 403),
         ({"host": "netnode1"}, 200),
         ({"project": "p2"}, 404),
         ({}, 200),
     ],
 )
-async def test_only_a_known_host_asks_and_only_for_the_project_of_the_server(lab: Lab, how: Any, status: int) -> None:
+async def test_only_the_guests_host_and_network_hosts_ask_and_only_for_the_servers_project(
+    lab: Lab, how: Any, status: int
+) -> None:
     id = await lab.up()
     assert (await ask(lab, "/openstack", id, **how)).status_code == status
 

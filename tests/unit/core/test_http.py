@@ -52,14 +52,13 @@ async def empty(request: Request, service: Any) -> Response:
     return Response(204)
 
 
-NAME = {
+THING: dict[str, Any] = {
     "type": "object",
-    "properties": {
-        "thing": {"type": "object", "required": ["name"], "properties": {"name": {"type": "string", "minLength": 1}}}
-    },
-    "required": ["thing"],
+    "required": ["name"],
+    "properties": {"name": {"type": "string", "minLength": 1}},
 }
-WITH_TAG = {**NAME, "properties": {"thing": {**NAME["properties"]["thing"], "required": ["name", "tag"]}}}
+NAME: dict[str, Any] = {"type": "object", "properties": {"thing": THING}, "required": ["thing"]}
+WITH_TAG = {**NAME, "properties": {"thing": {**THING, "required": ["name", "tag"]}}}
 
 ROUTES = [
     Route("GET", "/things", index, "things:list"),

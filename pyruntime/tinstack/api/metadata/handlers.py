@@ -28,10 +28,11 @@ class Metadata:
 
     async def guest(self, request: Request) -> Guest:
         """The guest that the signed request is for. Raises NotFound, 404, for one that is gone or of another project."""
-        signed = await self.signers.check(request)
+        signed = self.signers.check(request)
         row = await instances.get(self.compute.db, signed.instance_id)
         if row is None or row.project_id != signed.project_id:
             raise NotFound("There is no such instance.")
+        await self.signers.admit(signed.host, row.host)
         return guest_of(row, self.compute.config)
 
 

@@ -65,7 +65,7 @@ UPDATE_AGENT = prepared(
     .values(admin_state_up=bindparam("new_up"), description=bindparam("new_description"))
 )
 DROP_AGENT = prepared(t.agents.delete().where(_A.id == bindparam("key")))
-DROP_HOST = prepared(t.hosts.delete().where(_H.host == bindparam("name")))
+FORGET_HOST = prepared(update(t.hosts).where(_H.host == bindparam("name")).values(heartbeat_at=0))
 PORTS_OF_HOST = prepared(select(t.ports).where(_P.binding_host == bindparam("name")))
 NETWORKS_OF_HOST = prepared(select(_P.network_id).distinct().where(_P.binding_host == bindparam("name")))
 STATUS = prepared(
@@ -128,16 +128,11 @@ class Agents:
             "new_heartbeat_at": now,
         }
 
-        async def beat(tx: Transaction) -> int:
-            return await tx.run(BEAT, name=message.host, **fields)
+        async def beat(tx: Transaction) -> bool:
+            return bool(await tx.run(BEAT, name=message.host, **fields))
 
-        same = before is not None and (before.tunnel_ip, sorted(before.roles)) == (
-            message.tunnel_ip,
-            sorted(message.roles),
-        )
-        if same and await self._db.transact(beat):
-            late = before is not None and before.heartbeat_at < now - int(self.config.agent_down_seconds * SECOND)
-            if late:
+        if before is not None and _same(before, message) and await self._db.transact(beat):
+            if before.heartbeat_at < now - int(self.config.agent_down_seconds * SECOND):
                 self._reconciler.nudge()
             return
 
@@ -256,7 +251,7 @@ class Agents:
         async def work(tx: Transaction) -> None:
             await tx.run(DROP_AGENT, key=id)
             if not await tx.all(AGENTS_OF, Agent, name=agent.host):
-                await tx.run(DROP_HOST, name=agent.host)
+                await tx.run(FORGET_HOST, name=agent.host)
 
         await self._db.transact(work)
 
@@ -265,6 +260,12 @@ def _vouched(host: str, envelope: Envelope) -> None:
     """A host speaks for itself alone."""
     if envelope.sender != rpc.topic(host):
         raise Refused(f"'{envelope.sender}' does not speak for the host '{host}'.")
+
+
+def _same(host: Host, message: rpc.AgentReport) -> bool:
+    """Nothing that others care about is new. A host whose agents were removed has no heartbeat."""
+    known = host.tunnel_ip, sorted(host.roles), host.heartbeat_at > 0
+    return known == (message.tunnel_ip, sorted(message.roles), True)
 
 
 def _status(port: Port, message: rpc.Applied) -> str:

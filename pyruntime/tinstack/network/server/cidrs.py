@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 
 from tinstack.core.errors import BadRequest, Conflict
 from tinstack.network.server import ipam
@@ -74,7 +75,7 @@ def check_pools(pools: Sequence[Pool], cidr: ipam.Net, gateway: str | None) -> N
             raise OutOfBoundsAllocationPool(pool=_text(pool), subnet_cidr=cidr)
         if gateway and (ip := ip_address(gateway)).version == cidr.version and int(start) <= int(ip) <= int(end):
             raise GatewayConflictWithAllocationPools(pool=_text(pool), ip_address=gateway)
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in pairwise(ordered):
         if int(ip_address(one.end)) >= int(ip_address(other.start)):
             raise OverlappingAllocationPools(pool_1=_text(one), pool_2=_text(other), subnet_cidr=cidr)
 
@@ -122,7 +123,13 @@ def _mode_problem(subnet: Subnet, cidr: ipam.Net) -> str | None:
     if not subnet.enable_dhcp:
         return "ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False"
     if advertised and mode and advertised != mode:
-        return f"ipv6_ra_mode set to '{advertised}' with ipv6_address_mode set to '{mode}' is not valid. If both attributes are set, they must be the same value"
+        return (
+            f"ipv6_ra_mode set to '{advertised}' with ipv6_address_mode set to '{mode}' is not valid. If both attributes "
+            "are set, they must be the same value"
+        )
     if "slaac" in (advertised, mode) and cidr.prefixlen != SLAAC_PREFIX:
-        return f"Invalid CIDR {cidr} for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the prefix to be /64"
+        return (
+            f"Invalid CIDR {cidr} for IPv6 address mode. OpenStack uses the EUI-64 address format, which requires the "
+            "prefix to be /64"
+        )
     return None

@@ -20,7 +20,7 @@ from tinstack.network.server.rows import ACTIVE, BINDING_FAILED, BOUND, DOWN, UN
 MAC_PREFIX = "fa:16:3e"
 MAC_TRIES = 16
 
-KNOWN_HOST = prepared(select(t.hosts.c.host).where(t.hosts.c.host == bindparam("name")))
+KNOWN_HOST = prepared(select(t.hosts.c.host).where(t.hosts.c.host == bindparam("name"), t.hosts.c.heartbeat_at > 0))
 
 
 class MacAddressInUse(Conflict):

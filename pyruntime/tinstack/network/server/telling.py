@@ -16,6 +16,8 @@ from tinstack.network.server.rows import Host
 
 log = logging.getLogger(__name__)
 
+HEARD = select(t.hosts).where(t.hosts.c.heartbeat_at > 0)
+
 
 class Telling:
     """Collects hosts; a task of its own sends each one ``LookHost`` with its newest generation."""
@@ -56,5 +58,5 @@ class Telling:
 
     async def _send(self, names: set[str]) -> None:
         """Hosts without an agent have no queue and are left out."""
-        for host in await store.all_in(self._database, select(t.hosts), t.hosts.c.host, names, Host):
+        for host in await store.all_in(self._database, HEARD, t.hosts.c.host, names, Host):
             await self._bus.cast(rpc.topic(host.host), rpc.LookHost(generation=host.generation))

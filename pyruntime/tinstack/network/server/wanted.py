@@ -44,7 +44,7 @@ FLOATING = prepared(
 PEERS = (
     select(_P.network_id, _H.host, _H.tunnel_ip)
     .join(t.hosts, _H.host == _P.binding_host)
-    .where(_H.tunnel_ip != "")
+    .where(_H.tunnel_ip != "", _H.heartbeat_at > 0)
     .distinct()
 )
 LEASES = (
