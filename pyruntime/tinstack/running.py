@@ -5,21 +5,22 @@ import importlib
 import logging
 import signal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 from tinstack.core import bus as buses
 from tinstack.core import config as configs
-from tinstack.core import db as databases
 from tinstack.core import log as logs
 from tinstack.core import systemd
 from tinstack.core.bus import Bus
 from tinstack.core.bus.memory import Hub
 from tinstack.core.config import ServiceConfig
-from tinstack.core.db import Database
 from tinstack.core.errors import ApiError
 from tinstack.core.service import Service
+
+if TYPE_CHECKING:
+    from tinstack.core.db import Database
 
 log = logging.getLogger(__name__)
 
@@ -55,14 +56,14 @@ def read_config(name: str, directory: Path, credentials: Path | None = None) -> 
 class Running:
     """One service with its database and bus."""
 
-    def __init__(self, name: str, bus: Bus, database: Database | None, service: Service) -> None:
+    def __init__(self, name: str, bus: Bus, database: "Database | None", service: Service) -> None:
         self.name, self.bus, self.database, self.service = name, bus, database, service
 
     @classmethod
     def of(cls, name: str, config: ServiceConfig, hub: Hub | None = None) -> "Running":
         """Put a service together from its configuration."""
         user = f"{ON_HOSTS[name]}.{config.host}" if name in ON_HOSTS else name
-        database = databases.connect(config.database) if config.database else None
+        database = _database(config)
         bus = buses.connect(config.bus, user, hub)
         create: Any = importlib.import_module(f"{PACKAGES[name]}.service").create
         return cls(name, bus, database, create(config, bus, database))
@@ -80,6 +81,14 @@ class Running:
         await self.bus.close()
         if self.database:
             await self.database.close()
+
+
+def _database(config: ServiceConfig) -> "Database | None":
+    if config.database is None:
+        return None
+    from tinstack.core import db  # only those who have one pay for SQLAlchemy
+
+    return db.connect(config.database)
 
 
 async def _feed_watchdog(seconds: float) -> None:

@@ -28,7 +28,7 @@ def operations(module: str) -> list[tuple[str, str]]:
         if not name.isupper() or not isinstance(table, list):
             continue
         for route in table:
-            if not hasattr(route, "handler"):
+            if not hasattr(route, "handler") or route.handler.__name__ == "missing":
                 continue
             said = f"`{route.action}`" if route.action else route.method
             since = f" ≥{route.first}" if route.first else ""

@@ -58,7 +58,7 @@ class Agent:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def look(self, message: Look, envelope: Envelope) -> None:
-        """Steps 13 and 14, then the operation itself. One that is under way here already is not begun again."""
+        """Begin the operation, unless it is under way here already. The message is done with then: leases do the rest."""
         taken, began = now_us(), time.perf_counter()
         under_way = self._at.get(message.server_id)
         if under_way and under_way[0] == message.operation_id:
@@ -68,11 +68,13 @@ class Agent:
             self._operate(message, before, taken, began), name=f"operation {message.operation_id}"
         )
         self._at[message.server_id] = message.operation_id, task
-        try:
-            await asyncio.gather(task, return_exceptions=True)
-        finally:
-            if self._at.get(message.server_id) == (message.operation_id, task):
-                del self._at[message.server_id]
+        task.add_done_callback(lambda done: self._leave(message.server_id, done))
+
+    def _leave(self, server_id: str, done: asyncio.Task[None]) -> None:
+        if self._at[server_id][1] is done:
+            del self._at[server_id]
+        if not done.cancelled() and done.exception():
+            log.error("an operation of server %s ended badly", server_id, exc_info=done.exception())
 
     async def event(self, message: ServerEvent, envelope: Envelope) -> None:
         """An external event."""

@@ -1,5 +1,6 @@
 """Steps 19 to 28 on a host, each a line of the flow."""
 
+import asyncio
 from typing import Any
 
 from tinstack.compute import config_drive
@@ -15,10 +16,11 @@ from tinstack.core import trace
 
 
 class Boot:
-    """Boots servers on this host."""
+    """Boots servers on this host; ``at_once``: guests that are started at the same time at the most."""
 
-    def __init__(self, driver: Driver, images: ImageCache, ports: Ports, volumes: Volumes) -> None:
+    def __init__(self, driver: Driver, images: ImageCache, ports: Ports, volumes: Volumes, at_once: int) -> None:
         self._driver, self._images, self._ports, self._volumes = driver, images, ports, volumes
+        self._slots = asyncio.Semaphore(at_once)
 
     async def run(self, server: ServerDetails, lease: Lease, steps: Steps) -> int:
         """Everything up to a running guest; its power state. Raises StepFailed, LeaseLost."""
@@ -63,7 +65,7 @@ class Boot:
             return await self._volumes.connect(server, found, lease.token)
 
     async def _spawn(self, guest: Guest, steps: Steps) -> int:
-        async with steps.step(28, elsewhere=True):
+        async with self._slots, steps.step(28, elsewhere=True):
             await self._driver.spawn(guest)
             state = await self._driver.power_state(guest.id)
             if state != RUNNING:

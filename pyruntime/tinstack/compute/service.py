@@ -1,6 +1,7 @@
 """The compute agent, put together."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinstack.compute import drivers, rpc
 from tinstack.compute.agent import Agent
@@ -13,12 +14,14 @@ from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, Look, ServerE
 from tinstack.compute.volumes import Volumes
 from tinstack.core.bus import Bus
 from tinstack.core.client import Http
-from tinstack.core.db import Database
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 
+if TYPE_CHECKING:
+    from tinstack.core.db import Database
 
-def create(config: Config, bus: Bus, database: Database | None) -> Service:
+
+def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     """A host has no database, and no credentials but its bus user's."""
     service = Service("compute")
     http = Http()
@@ -28,7 +31,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     volumes = Volumes(http, config.host, config.my_ip)
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
     reports = Reports(config, bus, driver)
-    boot = Boot(driver, images, ports, volumes)
+    boot = Boot(driver, images, ports, volumes, config.builds_at_once)
     agent = Agent(config, bus, driver, rehearse, boot, ports, reports, tracer)
 
     async def start() -> None:

@@ -41,8 +41,8 @@ class Endings:
         """Step 29 for a boot: the host is done. Raises OperationTaken."""
         held_by_host(message.owner, envelope)
         network_info: dict[str, Any] = {}
-        operation, server = await self._mine(message.operation_id, message.owner, envelope)
-        if operation.kind == "boot":
+        server = await self._booted(message)
+        if server:
             found = await self._network_info.of_boot(server)
             network_info = {} if found is None else {"network_info": found}
 
@@ -105,11 +105,15 @@ class Endings:
         if operation:
             await self.drive(operation)
 
-    async def _mine(self, id: str, owner: str, envelope: Envelope) -> tuple[Operation, Instance]:
-        async def work(tx: Transaction) -> tuple[Operation, Instance]:
-            found = await _held(tx, id, owner)
-            only_host(envelope, found[1].host)
-            return found
+    async def _booted(self, message: Finished) -> Instance | None:
+        """The server whose boot is done, looked at before anything is locked; None for other operations."""
+
+        async def work(tx: Transaction) -> Instance | None:
+            operation = await OPERATIONS.get(tx, message.operation_id)
+            if operation is None or operation.owner != message.owner:
+                raise OperationTaken(id=message.operation_id)
+            server = await instances.get(tx, operation.subject)
+            return server if operation.kind == "boot" else None
 
         return await self._parts.db.transact(work)
 

@@ -19,6 +19,7 @@ from tinstack.core.errors import ApiError
 log = logging.getLogger(__name__)
 
 NAMES_SECONDS = 30.0
+EARLY_SECONDS = 60.0
 Body = dict[str, Any]
 
 
@@ -32,8 +33,18 @@ class NetworkInfo:
 
     def read_early(self, server: Instance) -> None:
         """Begin to read a booting server's addresses while its host goes on."""
-        if server.id not in self._early:
-            self._early[server.id] = asyncio.create_task(self._read(server))
+        if server.id in self._early:
+            return
+        task = self._early[server.id] = asyncio.create_task(self._read(server))
+        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, server.id, task)
+
+    def _forget(self, server_id: str, task: asyncio.Task[list[Interface]]) -> None:
+        """A boot that failed since does not ask for it."""
+        task.cancel()
+        if not task.cancelled() and task.done():
+            task.exception()
+        if self._early.get(server_id) is task:
+            del self._early[server_id]
 
     async def of_boot(self, server: Instance) -> list[Interface] | None:
         """What was read early, or read now; None where the network service can't say: the next look will."""

@@ -182,7 +182,9 @@ def _network(number: int, nic: GuestNic, address: GuestAddress) -> dict[str, Any
 
 def network_data(guest: Guest) -> dict[str, Any]:
     """``network_data.json``."""
-    links, networks, services = [], [], {}
+    links: list[dict[str, Any]] = []
+    networks: list[dict[str, Any]] = []
+    services: dict[str, dict[str, str]] = {}
     for nic in guest.nics:
         links.append(
             {

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinstack.core.config import HttpConfig
-from tinstack.core.http.serve import HttpServer
+
+if TYPE_CHECKING:
+    from tinstack.core.http.serve import HttpServer
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +31,16 @@ class Service:
         for hook in self.on_start:
             await hook()
         for config, app in self.apps:
-            server = HttpServer(app, config)
-            await server.start()
-            self._servers.append(server)
+            await self._listen(config, app)
         for hook in self.on_ready:
             await hook()
+
+    async def _listen(self, config: HttpConfig, app: Any) -> None:
+        from tinstack.core.http.serve import HttpServer  # only those who serve HTTP pay for it
+
+        server = HttpServer(app, config)
+        await server.start()
+        self._servers.append(server)
 
     async def stop(self) -> None:
         """Sockets first, then the parts in reverse order; an error in one does not keep the others up."""

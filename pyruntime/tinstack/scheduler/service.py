@@ -1,8 +1,9 @@
 """The scheduler, put together."""
 
+from typing import TYPE_CHECKING
+
 from tinstack.core.bus import Bus
 from tinstack.core.client import Session
-from tinstack.core.db import Database
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 from tinstack.scheduler.claims import Claims
@@ -10,8 +11,11 @@ from tinstack.scheduler.config import Config
 from tinstack.scheduler.rpc import TOPIC, SelectHost
 from tinstack.scheduler.scheduling import Scheduler
 
+if TYPE_CHECKING:
+    from tinstack.core.db import Database
 
-def create(config: Config, bus: Bus, database: Database | None) -> Service:
+
+def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     """No database and no HTTP: the bus and placement are all it needs."""
     service = Service("scheduler")
     session = Session(config.auth, config.region)

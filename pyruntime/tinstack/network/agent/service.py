@@ -1,9 +1,9 @@
 """The network agent put together."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinstack.core.bus import Bus
-from tinstack.core.db import Database
 from tinstack.core.service import Service
 from tinstack.network.agent.agent import Agent
 from tinstack.network.agent.config import Config
@@ -11,8 +11,11 @@ from tinstack.network.agent.doors import Doors
 from tinstack.network.agent.host import Host
 from tinstack.network.agent.units import Systemd
 
+if TYPE_CHECKING:
+    from tinstack.core.db import Database
 
-def create(config: Config, bus: Bus, database: Database | None) -> Service:
+
+def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     """Needs root's right to networking (see the role's unit); no database."""
     folder = Path(config.state_dir)
     folder.mkdir(parents=True, exist_ok=True)

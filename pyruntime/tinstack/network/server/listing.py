@@ -11,9 +11,9 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, false, func, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, Integer, and_, bindparam, false, func, or_, select, true
 
-from tinstack.core.clock import parse_iso
+from tinstack.core.clock import SECOND, parse_iso
 from tinstack.core.db import Prepared, prepared, to_json
 from tinstack.core.http import Request
 from tinstack.core.http.request import FALSE, TRUE
@@ -184,7 +184,7 @@ def _filters(request: Request, listing: Listing[Any]) -> tuple[tuple[tuple[str, 
     shape = []
     for place, (name, values) in enumerate(sorted(asked.items())):
         if name in TAG_FILTERS:
-            values = [f"{to_json(tag)}" for tag in values]
+            values = [start + to_json(tag) for tag in values for start in "[,"]
         else:
             values += [values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))
         shape.append((name, len(values)))
@@ -255,7 +255,7 @@ def _statement(shape: Shape) -> Prepared:
 def _clause(listing: Listing[Any], name: str, parameters: list[str]) -> ColumnElement[bool]:
     table = listing.resource.table
     if name in TAG_FILTERS:
-        has = [_has_tag(table.c.tags, parameter) for parameter in parameters]
+        has = [_has_tag(table.c.tags, *pair) for pair in zip(parameters[::2], parameters[1::2], strict=True)]
         clause = or_(*has) if name.endswith("any") else and_(*has)
         return ~clause if name.startswith("not") else clause
     if name == "changed_since":
@@ -265,25 +265,18 @@ def _clause(listing: Listing[Any], name: str, parameters: list[str]) -> ColumnEl
     attribute = listing.attributes[name]
     column = attribute.column
     if attribute.kind == "time":
-        return or_(*(and_(column >= bindparam(one), column < bindparam(one) + 1_000_000) for one in parameters))
-    if attribute.nullable:
+        moments: list[Any] = [bindparam(one, type_=BigInteger) for one in parameters]
+        return or_(*(and_(column >= moment, column < moment + SECOND) for moment in moments))
+    if attribute.nullable and attribute.kind != "int":
         column = func.coalesce(column, "")
     if len(parameters) == 1:
         return column == bindparam(parameters[0])
     return column.in_([bindparam(one) for one in parameters])
 
 
-def _has_tag(column: ColumnElement[Any], parameter: str) -> ColumnElement[bool]:
+def _has_tag(column: ColumnElement[Any], first: str, later: str) -> ColumnElement[bool]:
     """A tag as it stands in the JSON list: after the bracket, or after a comma outside of quotes."""
-    tag: Any = bindparam(parameter)
-    return or_(
-        func.instr(column, func.concat("[", tag, "]") if False else _joined("[", tag)) == 1,
-        func.instr(column, _joined(",", tag)) > 0,
-    )
-
-
-def _joined(prefix: str, tag: Any) -> Any:
-    return prefix + tag
+    return or_(func.instr(column, bindparam(first)) == 1, func.instr(column, bindparam(later)) > 0)
 
 
 def _sorted_by(attribute: Attribute) -> ColumnElement[Any]:

@@ -1,0 +1,231 @@
+"""The stock `openstack` client does what its users do first, command by command, against a whole cloud."""
+
+import io
+import json
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openstackclient import shell
+
+from tinstack.dev.cloud import clouds_yaml
+
+
+class Shell:
+    """Commands as one of the clouds of `clouds.yaml`, in this process."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, command: str, cloud: str = "tinstack") -> tuple[int, str]:
+        """Exit code and what it printed."""
+        out = io.StringIO()
+        os.environ["OS_CLOUD"] = cloud
+        with redirect_stdout(out), redirect_stderr(out):
+            code = shell.OpenStackShell().run(shlex.split(command))
+        return code, out.getvalue()
+
+    def ok(self, command: str, cloud: str = "tinstack") -> str:
+        """What it printed; fails unless the exit code is 0."""
+        code, text = self.run(command, cloud)
+        assert code == 0, f"openstack {command}\n{text}"
+        return text
+
+    def json(self, command: str, cloud: str = "tinstack") -> Any:
+        """The same as data."""
+        text = self.ok(f"{command} -f json", cloud)
+        return json.loads(text[text.index("{") if text.lstrip().startswith("{") else text.index("[") :])
+
+    def admin(self, command: str) -> str:
+        return self.ok(command, "tinstack-admin")
+
+
+@pytest.fixture
+def client(cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    file = tmp_path / "clouds.yaml"
+    secrets = cloud.cloud.secrets
+    file.write_bytes(clouds_yaml(cloud.auth_url, secrets.admin, secrets.demo))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
+    monkeypatch.setenv("OS_CLOUD", "tinstack")
+    yield Shell(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "token issue",
+        "catalog list",
+        "versions show",
+        "flavor list",
+        "image list",
+        "network list",
+        "subnet list",
+        "router list",
+        "port list",
+        "security group list",
+        "security group rule list",
+        "floating ip list",
+        "volume list",
+        "volume type list",
+        "server list",
+        "server list --long",
+        "keypair list",
+        "quota show",
+        "limits show --absolute",
+        "extension list --network",
+        "availability zone list",
+    ],
+)
+def test_the_demo_user_can(client: Shell, command: str) -> None:
+    client.ok(command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "endpoint list",
+        "service list",
+        "project list",
+        "user list",
+        "role list",
+        "role assignment list --names",
+        "hypervisor list",
+        "hypervisor list --long",
+        "compute service list",
+        "network agent list",
+        "volume service list",
+        "resource provider list",
+        "server list --all-projects",
+        "image list --long",
+        "aggregate list",
+        "host list",
+        "usage list",
+    ],
+)
+def test_the_admin_can(client: Shell, command: str) -> None:
+    client.admin(command)
+
+
+def test_identity_resources_come_and_go(client: Shell) -> None:
+    client.admin("project create --description d p1")
+    client.admin("user create --project p1 --password secret-1 u1")
+    client.admin("role create r1")
+    client.admin("role add --project p1 --user u1 r1")
+    assert "p1" in client.admin("role assignment list --user u1 --names")
+    assert client.json("project show p1", "tinstack-admin")["description"] == "d"
+    client.admin("project set --description e p1")
+    assert client.json("project show p1", "tinstack-admin")["description"] == "e"
+    client.admin("user set --email a@b.example u1")
+    assert client.json("user show u1", "tinstack-admin")["email"] == "a@b.example"
+    client.admin("role remove --project p1 --user u1 r1")
+    for command in ("role delete r1", "user delete u1", "project delete p1"):
+        client.admin(command)
+    assert client.run("project show p1", "tinstack-admin")[0] == 1
+
+
+def test_a_flavor_and_a_key_pair_come_and_go(client: Shell, tmp_path: Path) -> None:
+    client.admin("flavor create --ram 64 --disk 1 --vcpus 1 f1")
+    client.admin("flavor set --property hw:x=y f1")
+    assert client.json("flavor show f1", "tinstack-admin")["properties"] == {"hw:x": "y"}
+    client.admin("flavor delete f1")
+    client.ok(f"keypair create --private-key {tmp_path}/k k1")
+    assert (tmp_path / "k").read_text().startswith("-----BEGIN")
+    assert client.json("keypair show k1")["name"] == "k1"
+    client.ok("keypair delete k1")
+
+
+def test_an_image_is_uploaded_listed_saved_and_deleted(client: Shell, tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(os.urandom(300_000))
+    client.ok(f"image create --disk-format raw --container-format bare --file {tmp_path}/data i1")
+    shown = client.json("image show i1")
+    assert (shown["status"], shown["size"]) == ("active", 300_000)
+    client.ok("image set --property a=b --tag t i1")
+    assert client.json("image show i1")["properties"]["a"] == "b"
+    client.ok(f"image save --file {tmp_path}/back i1")
+    assert (tmp_path / "back").read_bytes() == (tmp_path / "data").read_bytes()
+    client.ok("image delete i1")
+    assert client.run("image show i1")[0] == 1
+
+
+def test_a_network_with_all_that_belongs_to_it_comes_and_goes(client: Shell) -> None:
+    client.ok("network create n1")
+    client.ok("subnet create --network n1 --subnet-range 10.9.0.0/24 s1")
+    client.ok("router create r1")
+    client.ok("router set --external-gateway public r1")
+    client.ok("router add subnet r1 s1")
+    client.ok("port create --network n1 p1")
+    client.ok("security group create g1")
+    client.ok("security group rule create --protocol tcp --dst-port 22 g1")
+    client.ok("port set --security-group g1 p1")
+    address = client.json("floating ip create public")["floating_ip_address"]
+    client.ok(f"floating ip set --port p1 {address}")
+    shown = client.json(f"floating ip show {address}")
+    assert shown["fixed_ip_address"].startswith("10.9.0.")
+    assert client.json("network show n1")["status"] == "ACTIVE"
+    client.ok("network set --description d n1")
+    client.ok(f"floating ip unset --port {address}")
+    for command in (
+        f"floating ip delete {address}",
+        "port delete p1",
+        "router remove subnet r1 s1",
+        "router unset --external-gateway r1",
+        "router delete r1",
+        "network delete n1",
+        "security group delete g1",
+    ):
+        client.ok(command)
+
+
+def test_a_volume_comes_and_goes(client: Shell) -> None:
+    client.ok("volume create --size 1 --wait v1") if "--wait" in client.run("volume create --help")[1] else client.ok(
+        "volume create --size 1 v1"
+    )
+    assert client.json("volume show v1")["size"] == 1
+    client.ok("volume set --property a=b v1")
+    client.ok("volume delete v1")
+
+
+def test_a_servers_whole_day(client: Shell, cloud: Any, tmp_path: Path) -> None:
+    (tmp_path / "user-data").write_text("#!/bin/sh\necho hi\n")
+    client.ok(f"keypair create --private-key {tmp_path}/k2 k2")
+    client.ok(
+        "server create --image tiny --flavor m1.nano --network demo-net --key-name k2 "
+        f"--user-data {tmp_path}/user-data --config-drive True --property a=b --wait day"
+    )
+    shown = client.json("server show day")
+    assert (shown["status"], shown["key_name"], shown["properties"]) == ("ACTIVE", "k2", {"a": "b"})
+    assert "day" in client.ok("server list")
+    address = client.json("floating ip create public")["floating_ip_address"]
+    client.ok(f"server add floating ip day {address}")
+    cloud.demo.wait(
+        "compute",
+        f"/servers/{shown['id']}",
+        lambda answer: address in str(answer.json["server"]["addresses"]),
+    )
+    client.ok("console log show day")
+    assert "create" in client.ok("server event list day")
+    for action, status in (("stop", "SHUTOFF"), ("start", "ACTIVE"), ("reboot", "ACTIVE"), ("reboot --hard", "ACTIVE")):
+        client.ok(f"server {action} day")
+        cloud.demo.wait(
+            "compute",
+            f"/servers/{shown['id']}",
+            lambda answer, wanted=status: (
+                answer.json["server"]["status"] == wanted and answer.json["server"]["OS-EXT-STS:task_state"] is None
+            ),
+        )
+    client.ok("server set --name night day")
+    client.ok("server delete --wait night")
+    client.ok(f"floating ip delete {address}")
+    client.ok("keypair delete k2")
+    assert client.run("server show night")[0] == 1
+
+
+def test_a_server_on_a_port_that_was_made_before(client: Shell) -> None:
+    client.ok("port create --network demo-net before")
+    client.ok("server create --image tiny --flavor m1.nano --port before --wait on-port")
+    client.ok("server delete --wait on-port")
+    client.ok("port delete before")
