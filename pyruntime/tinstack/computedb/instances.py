@@ -228,7 +228,7 @@ def _page_statement(shape: _Shape) -> Prepared:
     if shape.after:
         conditions.append(_behind(shape.sort))
     order = [_column(name).asc() if ascending else _column(name).desc() for name, ascending in shape.sort]
-    return prepared(select(*_COLUMNS).where(and_(*conditions)).order_by(*order).limit(bindparam("most")))
+    return prepared(select(*_COLUMNS).where(*conditions).order_by(*order).limit(bindparam("most")))
 
 
 def _behind(sort: Iterable[tuple[str, bool]]) -> ColumnElement[bool]:

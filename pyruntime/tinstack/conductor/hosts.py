@@ -12,7 +12,7 @@ from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.parts import Parts, only
 from tinstack.conductor.remote import Remote
-from tinstack.conductor.rpc import HostReport, ObservedServer
+from tinstack.conductor.rpc import HostReport, ObservedServer, ServiceReport
 from tinstack.core.bus import Envelope
 from tinstack.core.clock import SECOND, now_us
 from tinstack.core.db import Transaction
@@ -21,6 +21,9 @@ from tinstack.core.errors import ApiError
 log = logging.getLogger(__name__)
 
 SETTLED = 30 * SECOND
+CONTROLLERS = {"nova-scheduler": "scheduler", "nova-conductor": "conductor"}
+"""The compute API's names of services → who says that they live."""
+
 OFF = {SHUTDOWN_POWER, CRASHED_POWER}
 
 
@@ -53,6 +56,15 @@ class HostReports:
         seen = tuple(message.servers)
         if known.servers != seen and await self._sync_power(message):
             known.servers = seen
+
+    async def service(self, message: ServiceReport, envelope: Envelope) -> None:
+        """A controller's service lives."""
+        only(envelope, CONTROLLERS.get(message.binary, ""))
+        await heartbeats.beat(self._parts.db, message.host, message.binary, message.started_at)
+
+    async def beat(self) -> None:
+        """This conductor lives."""
+        await heartbeats.beat(self._parts.db, self._parts.config.host, "nova-conductor", self._parts.started_at)
 
     async def _describe(self, message: HostReport, known: _Known) -> None:
         facts = (

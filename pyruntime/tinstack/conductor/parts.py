@@ -10,6 +10,7 @@ from tinstack.compute import rpc as compute
 from tinstack.conductor.config import Config
 from tinstack.core.bus import Bus, Envelope, Refused
 from tinstack.core.client import Session
+from tinstack.core.clock import now_us
 from tinstack.core.db import Database
 from tinstack.core.errors import ApiError
 from tinstack.core.operations import Operation
@@ -23,6 +24,7 @@ class Parts:
 
     def __init__(self, config: Config, db: Database, bus: Bus, session: Session, tracer: Tracer) -> None:
         self.config, self.db, self.bus, self.session, self.tracer = config, db, bus, session, tracer
+        self.started_at = now_us()
         self.owner = f"conductor@{config.host}/{uuid4().hex[:12]}"
         self._tasks: set[asyncio.Task[None]] = set()
 

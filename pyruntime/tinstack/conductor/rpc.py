@@ -114,6 +114,14 @@ class SchedulingFailed(Message):
     verdicts: list[Verdict]
 
 
+class ServiceReport(Message):
+    """A controller's service is alive; cast every few seconds. ``binary``: the name that the compute API shows."""
+
+    host: str
+    binary: str
+    started_at: int
+
+
 # --- hosts ------------------------------------------------------------------------------------------
 
 

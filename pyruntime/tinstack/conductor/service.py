@@ -15,6 +15,7 @@ from tinstack.core.bus import Bus, Handler, Message
 from tinstack.core.client import Session
 from tinstack.core.config import ConfigError
 from tinstack.core.db import Database
+from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.core.trace import TraceEvents, Tracer
 
@@ -46,15 +47,19 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         rpc.Failed: endings.failed,
         rpc.Drive: endings.take_over,
         rpc.HostReport: reports.report,
+        rpc.ServiceReport: reports.service,
         rpc.NetworkChanged: network_info.changed,
     }
+
+    beating = Periodic("heartbeat", config.beat_seconds, reports.beat)
 
     async def start() -> None:
         tracer.start()
         await bus.serve(rpc.TOPIC, handlers)
         await bus.serve("trace", {TraceEvents: Traces(parts).keep})
         reconciler.start()
+        beating.start()
 
     service.on_start = [start]
-    service.on_stop = [session.close, tracer.stop, parts.stop, reconciler.stop]
+    service.on_stop = [session.close, tracer.stop, parts.stop, reconciler.stop, beating.stop]
     return service

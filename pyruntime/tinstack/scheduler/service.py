@@ -2,8 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from tinstack.conductor import rpc as conductor
+from tinstack.conductor.rpc import ServiceReport
 from tinstack.core.bus import Bus
 from tinstack.core.client import Session
+from tinstack.core.clock import now_us
+from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 from tinstack.scheduler.claims import Claims
@@ -22,10 +26,19 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     tracer = Tracer(bus, "scheduler", config.host)
     scheduler = Scheduler(config, bus, Claims(session), tracer)
 
+    started_at = now_us()
+
+    async def report() -> None:
+        alive = ServiceReport(host=config.host, binary="nova-scheduler", started_at=started_at)
+        await bus.cast(conductor.TOPIC, alive)
+
+    reporting = Periodic("heartbeat", config.report_seconds, report)
+
     async def start() -> None:
         tracer.start()
         await bus.serve(TOPIC, {SelectHost: scheduler.select_host})
+        reporting.start()
 
     service.on_start = [start]
-    service.on_stop = [session.close, tracer.stop, scheduler.stop]
+    service.on_stop = [session.close, tracer.stop, scheduler.stop, reporting.stop]
     return service

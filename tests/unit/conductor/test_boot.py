@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tinstack.computedb import actions, quota_limits
+from tinstack.computedb import actions, fleet, quota_limits
 
 from .conftest import Lab, eventually
 
@@ -151,3 +151,18 @@ async def test_a_claim_without_a_server_is_swept(lab: Lab) -> None:
     provider = next(iter(lab.cloud.inventories))
     lab.cloud.allocations["nobody"] = {provider: {"VCPU": 1}}
     await eventually(lambda: not lab.cloud.allocations)
+
+
+async def test_services_say_that_they_live(lab: Lab) -> None:
+    async with asyncio.timeout(5):
+        while True:
+            known = {(service.host, service.binary) for service in await fleet.all_services(lab.db)}
+            if len(known) == 4:
+                break
+            await asyncio.sleep(0.02)
+    assert known == {
+        ("controller", "nova-conductor"),
+        ("controller", "nova-scheduler"),
+        ("compute1", "nova-compute"),
+        ("compute2", "nova-compute"),
+    }

@@ -290,7 +290,8 @@ def _after(listing: Listing[Any], order: tuple[tuple[str, bool], ...]) -> Column
     steps: list[ColumnElement[bool]] = [false()]
     equal: list[ColumnElement[bool]] = [true()]
     for place, (name, ascending) in enumerate(order):
-        column, mark = _sorted_by(listing.attributes[name]), bindparam(f"after_{place}")
+        column = _sorted_by(listing.attributes[name])
+        mark: Any = bindparam(f"after_{place}")
         steps.append(and_(*equal, column > mark if ascending else column < mark))
         equal.append(column == mark)
     return or_(*steps)

@@ -25,9 +25,13 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
-    """``target``: its name for the guest, a hint; ``boot``: its turn in the boot order; ``file`` or ``nbd``: where it is."""
+    """``target``: its name for the guest, a hint; ``boot``: its turn in the boot order; ``file`` or ``nbd``: where it is.
+
+    ``device``: ``disk`` or ``cdrom``.
+    """
 
     bus: str
+    device: str = "disk"
     target: str = ""
     format: str = "raw"
     file: str | None = None
@@ -76,7 +80,11 @@ def _disks(guest: Guest, folder: Folder, bus: str) -> list[Disk]:
     first, later = (root, attached) if root else (attached[:1], attached[1:])
     extra = [Disk(bus=bus, file=str(folder.ephemeral))] if flavor.ephemeral_gib else []
     extra += [Disk(bus=bus, file=str(folder.swap))] if flavor.swap_mib else []
-    drive = [Disk(bus=bus, file=str(folder.config_drive), readonly=True)] if guest.config_drive is not None else []
+    # An IDE or SATA disk can't be read-only, but who has these has drivers for their CD-ROMs; virtio has none.
+    device = "cdrom" if bus in ("ide", "sata") else "disk"
+    drive = [Disk(bus=bus, device=device, file=str(folder.config_drive), readonly=True)]
+    if guest.config_drive is None:
+        drive = []
     return _named([*first, *extra, *later], drive, _PREFIXES[bus])
 
 

@@ -105,8 +105,11 @@ class LibvirtDriver:
     async def reboot(self, id: str, *, hard: bool, seconds: float) -> None:
         """Off, then on by the XML that was kept: whatever was changed by hand in libvirt is undone."""
         with self._command(id):
-            if await self._hypervisor.state(id) in (RUNNING, PAUSED):
+            state = await self._hypervisor.state(id)
+            if state in (RUNNING, PAUSED):
                 await self._power_off(id, 0 if hard else seconds)
+            elif state == SUSPENDED:
+                await self._hypervisor.forget_memory(id)
             await self._define_again(id)
             await self._start(id)
 

@@ -68,6 +68,7 @@ class Hypervisor(Protocol):
     async def pause(self, id: str) -> None: ...
     async def unpause(self, id: str) -> None: ...
     async def save(self, id: str) -> None: ...
+    async def forget_memory(self, id: str) -> None: ...
     async def forget(self, id: str) -> None: ...
     async def statistics(self, id: str) -> dict[str, Any]: ...
 
@@ -131,6 +132,12 @@ class LibvirtHypervisor:
     async def save(self, id: str) -> None:
         """Memory to disk, and off."""
         await self._domain(id, "suspend the guest", lambda domain: domain.isActive() and domain.managedSave(0))
+
+    async def forget_memory(self, id: str) -> None:
+        """The saved memory: the guest is then shut down."""
+        await self._domain(
+            id, "forget the guest's memory", lambda it: it.hasManagedSaveImage() and it.managedSaveRemove(0)
+        )
 
     async def forget(self, id: str) -> None:
         """Off, and no longer defined; with its saved memory, NVRAM, snapshots' and checkpoints' metadata."""
@@ -226,12 +233,16 @@ def _reason(error: Any) -> str:
 
 
 def _host(connection: Any) -> HostDescription:
-    _, ram_mib, vcpus, *_ = connection.getInfo()
+    import libvirt
+
+    memory = connection.getMemoryStats(
+        libvirt.VIR_NODE_MEMORY_STATS_ALL_CELLS
+    )  # KiB; getInfo() adds NUMA cells, and may lack some
     return HostDescription(
         type=connection.getType(),
         version=connection.getVersion(),
-        ram_mib=ram_mib,
-        vcpus=vcpus,
+        ram_mib=memory["total"] // 1024,
+        vcpus=connection.getInfo()[2],
         capabilities=connection.getCapabilities(),
     )
 

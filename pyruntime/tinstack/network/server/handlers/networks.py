@@ -1,0 +1,98 @@
+"""Networks. Source: Network API reference, Networks."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from tinstack.core.http import Request
+from tinstack.network.server import lists, store, views
+from tinstack.network.server.bodies import authorize_attributes
+from tinstack.network.server.errors import HTTPBadRequest, LaunchTokenForbidden, NetworkNotFound
+from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.names import is_name
+from tinstack.network.server.parts import Parts
+from tinstack.network.server.revisions import expected
+from tinstack.network.server.rows import Network
+from tinstack.network.server.schemas.networks import COLUMNS, DEFAULTS, NETWORK
+
+SEES_PROVIDER = "get_network:provider:network_type"
+
+
+def target_of(row: Network) -> Body:
+    """What policy rules look at."""
+    return target(row, row, **{"router:external": str(row.external)})
+
+
+async def found(request: Request, parts: Parts, id: str) -> Network:
+    """A network that the caller sees. Raises NetworkNotFound."""
+    row = await store.networks.get(parts.db, id)
+    missing = NetworkNotFound(id=id)
+    if row is None:
+        raise missing
+    visible(request, "get_network", target_of(row), missing)
+    return row
+
+
+async def _show(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
+    subnets = await store.subnet_ids(parts.db, [row.id for row in rows])
+    provider = request.may(SEES_PROVIDER)
+    return [views.network(row, subnets[row.id], provider=provider) for row in rows]
+
+
+async def index(request: Request, parts: Parts) -> Body:
+    """Own, shared and external networks; all for admins."""
+    return await listed(request, parts, "networks", lists.NETWORKS, _show)
+
+
+async def show(request: Request, parts: Parts) -> Body:
+    """One network; to a host, one of a port that its launch token names."""
+    id = request.path["id"]
+    launch = request.context.launch
+    if launch is not None:
+        ports = await store.by_ids(parts.db, store.ports, launch.ports)
+        row = await store.networks.get(parts.db, id)
+        if row is None or all(port.network_id != id for port in ports.values()):
+            raise LaunchTokenForbidden(why=f"none of its ports is on the network {id}")
+        request.authorized = True
+    else:
+        row = await found(request, parts, id)
+    return shown(request, "network", (await _show(request, parts, [row]))[0])
+
+
+def _columns(item: Body) -> dict[str, Any]:
+    values = {COLUMNS.get(name, name): value for name, value in item.items()}
+    if values.get("dns_domain") and not is_name(values["dns_domain"]):
+        raise HTTPBadRequest(f"Invalid input for dns_domain. Reason: '{values['dns_domain']}' is not a valid domain.")
+    return values
+
+
+async def create(request: Request, parts: Parts) -> Body:
+    """One network or several."""
+    items, bulk = NETWORK.created(request)
+    rows = []
+    for item in items:
+        on = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
+        request.authorize("create_network", on)
+        authorize_attributes(request, "create_network", item, on, DEFAULTS)
+        values = {name: value for name, value in _columns(item).items() if value is not None}
+        kind = values.pop("kind", None) or parts.config.network_type
+        rows.append(Network(id=str(uuid4()), kind=kind, **{"mtu": 0, **values}))
+    made = await parts.networks.create(rows)
+    return NETWORK.answer(await _show(request, parts, made), bulk=bulk)
+
+
+async def update(request: Request, parts: Parts) -> Body:
+    """Change attributes."""
+    row = await found(request, parts, request.path["id"])
+    item = NETWORK.updated(request)
+    request.authorize("update_network", target_of(row))
+    authorize_attributes(request, "update_network", item, target_of(row), {})
+    changed = await parts.networks.update(row.id, _columns(item), expected(request))
+    return {"network": (await _show(request, parts, [changed]))[0]}
+
+
+async def delete(request: Request, parts: Parts) -> None:
+    """Remove a network with its subnets."""
+    row = await found(request, parts, request.path["id"])
+    allowed(request, "delete", "network", target_of(row), NetworkNotFound(id=row.id))
+    await parts.networks.delete(row.id, expected(request))

@@ -1,0 +1,210 @@
+"""Ports. Source: Network API reference, Ports; flow, steps 22 and 23."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from tinstack.core.http import Request
+from tinstack.network.server import lists, own_ports, store, views
+from tinstack.network.server.addresses import Fixed
+from tinstack.network.server.bodies import authorize_attributes
+from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound
+from tinstack.network.server.handlers import launches, networks
+from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.names import LABEL
+from tinstack.network.server.parts import Parts
+from tinstack.network.server.ports import Asked, Shown
+from tinstack.network.server.revisions import expected
+from tinstack.network.server.rows import Network, Port
+from tinstack.network.server.schemas.ports import COLUMNS, DEFAULTS, PORT, PORT_WITH_ID
+
+SEES_BINDING = "get_port:binding:host_id"
+
+
+async def found(request: Request, parts: Parts, id: str) -> tuple[Port, Body]:
+    """A port that the caller sees, with its policy target. Raises PortNotFound."""
+    row = await store.ports.get(parts.db, id)
+    missing = PortNotFound(id=id)
+    if row is None:
+        raise missing
+    on = target(row, await store.networks.get(parts.db, row.network_id))
+    visible(request, "get_port", on, missing)
+    return row, on
+
+
+async def _show(request: Request, parts: Parts, rows: Sequence[Port]) -> list[Body]:
+    ids = [row.id for row in rows]
+    held, groups = await store.allocations(parts.db, ids), await store.port_groups(parts.db, ids)
+    binding = _sees_binding(request)
+    return [
+        views.port(row, held[row.id], groups[row.id], binding=binding, domain=parts.config.dns_domain) for row in rows
+    ]
+
+
+def _sees_binding(request: Request) -> bool:
+    return request.context.launch is not None or request.may(SEES_BINDING)
+
+
+def _shown(request: Request, parts: Parts, one: Shown) -> Body:
+    return views.port(
+        one.port, one.addresses, one.groups, binding=_sees_binding(request), domain=parts.config.dns_domain
+    )
+
+
+async def index(request: Request, parts: Parts) -> Body:
+    """Own ports, and all of own networks."""
+    return await listed(request, parts, "ports", lists.PORTS, _show)
+
+
+async def show(request: Request, parts: Parts) -> Body:
+    """One port; to a host, one that its launch token names."""
+    id, launch = request.path["id"], request.context.launch
+    if launch is not None:
+        launches.named(launch, id)
+        request.authorized = True
+        row = await store.ports.get(parts.db, id)
+        if row is None:
+            raise PortNotFound(id=id)
+    else:
+        row, _ = await found(request, parts, id)
+    return shown(request, "port", (await _show(request, parts, [row]))[0])
+
+
+def _values(item: Body) -> dict[str, Any]:
+    """Attributes as columns. Raises HTTPBadRequest."""
+    values = {COLUMNS.get(name, name): value for name, value in item.items()}
+    for name in ("fixed_ips", "security_groups"):
+        values.pop(name, None)
+    if "mac_address" in values:
+        values["mac_address"] = _mac(values["mac_address"])
+    if values.get("dns_name") and not LABEL.fullmatch(values["dns_name"].partition(".")[0]):
+        raise HTTPBadRequest(f"Invalid input for dns_name. Reason: '{values['dns_name']}' is not a valid DNS label.")
+    for name, empty in (("binding_host", ""), ("binding_profile", {}), ("allowed_address_pairs", [])):
+        if name in values and values[name] is None:
+            values[name] = empty
+    if "extra_dhcp_opts" in values:
+        values["extra_dhcp_opts"] = _options(values["extra_dhcp_opts"] or [])
+    return values
+
+
+def _mac(text: str) -> str:
+    mac = text.lower()
+    if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
+        raise HTTPBadRequest(f"Invalid input for mac_address. Reason: '{text}' is not a valid MAC address.")
+    return mac
+
+
+def _options(given: list[Body]) -> list[dict[str, str | int]]:
+    return [
+        {"opt_name": one["opt_name"], "opt_value": one["opt_value"], "ip_version": int(one.get("ip_version") or 4)}
+        for one in given
+        if one.get("opt_value") is not None
+    ]
+
+
+def _with_macs(values: dict[str, Any], mac: str) -> None:
+    """A pair without a MAC address is of the port's own. Raises HTTPBadRequest for pairs named twice."""
+    pairs = [
+        {"ip_address": pair["ip_address"], "mac_address": pair.get("mac_address", mac).lower()}
+        for pair in values["allowed_address_pairs"]
+    ]
+    if len({(pair["ip_address"], pair["mac_address"]) for pair in pairs}) < len(pairs):
+        raise HTTPBadRequest("Request contains duplicate address pair.")
+    values["allowed_address_pairs"] = pairs
+
+
+def _fixed(item: Body) -> list[Fixed] | None:
+    given = item.get("fixed_ips")
+    fixed = None if given is None else [Fixed(**one) for one in given]
+    texts = [one.ip_address for one in fixed or [] if one.ip_address]
+    if len(set(texts)) < len(texts):
+        raise HTTPBadRequest("Invalid input for fixed_ips. Reason: Duplicate IP address.")
+    return fixed
+
+
+async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
+    launch = request.context.launch
+    network = await _network(request, parts, item)
+    if launch is not None:
+        launches.check_new(launch, item, request.project_id)
+        request.authorized = True
+    else:
+        on = _target(item, network)
+        request.authorize("create_port", on)
+        defaults = {**DEFAULTS, "port_security_enabled": network.port_security_enabled}
+        authorize_attributes(request, "create_port", item, on, defaults)
+    values = _values(item)
+    id, mac = values.pop("id", None), values.pop("mac_address", None)
+    values.setdefault("port_security_enabled", network.port_security_enabled)
+    address = mac or own_ports.new_mac()
+    if values.get("allowed_address_pairs"):
+        _with_macs(values, address)
+    return Asked(
+        port=Port(id=id or str(uuid4()), mac_address=address, **values),
+        fixed=_fixed(item),
+        groups=item.get("security_groups"),
+        mac=mac is not None,
+        chosen_id=id is not None,
+    )
+
+
+async def _network(request: Request, parts: Parts, item: Body) -> Network:
+    """The port's network, which its project must see. Raises NetworkNotFound."""
+    if request.context.launch is None:
+        return await networks.found(request, parts, item["network_id"])
+    row = await store.networks.get(parts.db, item["network_id"])
+    if row is None or not (row.project_id == request.project_id or row.shared or row.external):
+        raise NetworkNotFound(id=item["network_id"])
+    return row
+
+
+def _target(item: Body, network: Network, row: Port | None = None) -> Body:
+    project = row.project_id if row else item["project_id"]
+    device = str(item.get("device_owner", "").startswith("network:"))
+    return target(None, network, project_id=project, tenant_id=project, network_device=device)
+
+
+async def create(request: Request, parts: Parts) -> Body:
+    """One port or several; hosts and our services choose its id."""
+    parts.trace_token(request)
+    context = request.context
+    chooses = context.launch is not None or context.is_service
+    items, bulk = (PORT_WITH_ID if chooses else PORT).created(request)
+    asked = [await _asked(request, parts, item) for item in items]
+    made = await parts.ports.create(asked)
+    return PORT.answer([_shown(request, parts, one) for one in made], bulk=bulk)
+
+
+async def update(request: Request, parts: Parts) -> Body:
+    """Change attributes; by a host, bind the port to it."""
+    parts.trace_token(request)
+    id, launch = request.path["id"], request.context.launch
+    if launch is not None:
+        launches.named(launch, id)
+        request.authorized = True
+        row = await store.ports.get(parts.db, id)
+        if row is None:
+            raise PortNotFound(id=id)
+        item = PORT.updated(request)
+        launches.check_change(launch, row, item)
+    else:
+        row, on = await found(request, parts, id)
+        item = PORT.updated(request)
+        network = await store.networks.get(parts.db, row.network_id)
+        on = _target(item, network, row) if network else on
+        request.authorize("update_port", on)
+        authorize_attributes(request, "update_port", item, on, {"device_owner": row.device_owner})
+    values = _values(item)
+    if values.get("allowed_address_pairs"):
+        _with_macs(values, values.get("mac_address", row.mac_address))
+    fixed = _fixed({"fixed_ips": item["fixed_ips"] or []}) if "fixed_ips" in item else None
+    groups = (item["security_groups"] or []) if "security_groups" in item else None
+    one = await parts.ports.update(row.id, values, expected(request), fixed=fixed, groups=groups)
+    return {"port": _shown(request, parts, one)}
+
+
+async def delete(request: Request, parts: Parts) -> None:
+    """Remove a port; the compute service is told unless it asked for this itself."""
+    row, on = await found(request, parts, request.path["id"])
+    allowed(request, "delete", "port", on, PortNotFound(id=row.id))
+    await parts.ports.delete(row.id, expected(request), tell=not request.context.is_service)

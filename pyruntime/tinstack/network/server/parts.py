@@ -1,0 +1,50 @@
+"""What handlers are given."""
+
+from dataclasses import dataclass
+
+from tinstack.core.auth import last_validation
+from tinstack.core.db import Database
+from tinstack.core.http import Request
+from tinstack.core.trace import Tracer
+from tinstack.network.server.agents import Agents
+from tinstack.network.server.change import Changes
+from tinstack.network.server.config import Config
+from tinstack.network.server.floatingips import FloatingIps
+from tinstack.network.server.groups import Groups
+from tinstack.network.server.networks import Networks
+from tinstack.network.server.ports import Ports
+from tinstack.network.server.quotas import Quotas
+from tinstack.network.server.routers import Routers
+from tinstack.network.server.subnetpools import SubnetPools
+from tinstack.network.server.subnets import Subnets
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The service's parts."""
+
+    config: Config
+    db: Database
+    changes: Changes
+    quotas: Quotas
+    networks: Networks
+    subnets: Subnets
+    subnetpools: SubnetPools
+    ports: Ports
+    routers: Routers
+    floatingips: FloatingIps
+    groups: Groups
+    agents: Agents
+    tracer: Tracer
+
+    def trace_token(self, request: Request) -> None:
+        """Step 23: how the launch token of this request was checked."""
+        launch, validation = request.context.launch, last_validation.get()
+        if launch and validation:
+            self.tracer.record(
+                23,
+                start=validation.start,
+                duration=validation.duration,
+                outcome=validation.outcome,
+                server_id=launch.server,
+            )

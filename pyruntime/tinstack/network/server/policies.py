@@ -1,0 +1,90 @@
+"""Policy rules by their upstream names. Targets carry what rules ask of: ``network:project_id``, ``shared`` and the like.
+
+Attributes of a body that have a rule of their own (``create_port:mac_address``) are checked beside the rule of the action.
+"""
+
+ADMIN = "rule:admin_required"
+ADMIN_OR_SERVICE = "rule:admin_or_service"
+READER = "rule:project_reader_or_service"
+MEMBER = "rule:project_member_or_admin"
+MEMBER_OR_SERVICE = "rule:project_member_or_service"
+NETWORK_MEMBER = f"{ADMIN_OR_SERVICE} or (role:member and rule:network_owner)"
+GROUP_MEMBER = f"{ADMIN} or (role:member and rule:sg_owner)"
+
+
+def _crud(noun: str, read: str = READER, write: str = MEMBER) -> dict[str, str]:
+    return {
+        f"create_{noun}": write,
+        f"get_{noun}": read,
+        f"update_{noun}": write,
+        f"delete_{noun}": write,
+        f"get_{noun}s_tags": read,
+        f"update_{noun}s_tags": write,
+        f"delete_{noun}s_tags": write,
+    }
+
+
+def _attributes(noun: str, actions: str, names: str, rule: str) -> dict[str, str]:
+    return {f"{action}_{noun}:{name}": rule for action in actions.split() for name in names.split()}
+
+
+PROVIDER = "provider:network_type provider:physical_network provider:segmentation_id"
+
+DEFAULTS = {
+    "user_token": "not launch:True",
+    "shared": "'True':%(shared)s",
+    "external": "'True':%(router:external)s",
+    "network_owner": "project_id:%(network:project_id)s",
+    "network_device": "'True':%(network_device)s",
+    "sg_owner": "project_id:%(security_group:project_id)s",
+    "get_extension": "@",
+    **_crud("network", f"{READER} or rule:shared or rule:external"),
+    **_attributes("network", "create update", f"shared router:external is_default {PROVIDER}", ADMIN),
+    **_attributes("network", "get", PROVIDER, ADMIN_OR_SERVICE),
+    "get_network_ip_availability": ADMIN,
+    **_crud("subnet", f"{READER} or rule:shared or rule:network_owner", NETWORK_MEMBER),
+    "update_subnet": f"{MEMBER} or {NETWORK_MEMBER}",
+    "delete_subnet": f"{MEMBER} or {NETWORK_MEMBER}",
+    **_attributes("subnet", "create update", "service_types", ADMIN),
+    **_crud("subnetpool", f"{READER} or rule:shared"),
+    **_attributes("subnetpool", "create update", "shared is_default", ADMIN),
+    **_crud("port", f"{READER} or (role:reader and rule:network_owner)", MEMBER_OR_SERVICE),
+    "delete_port": f"{MEMBER_OR_SERVICE} or {NETWORK_MEMBER}",
+    **_attributes("port", "create update", "binding:host_id binding:profile", ADMIN_OR_SERVICE),
+    **_attributes("port", "get", "binding:host_id", ADMIN_OR_SERVICE),
+    **_attributes(
+        "port", "create", "mac_address fixed_ips:ip_address port_security_enabled allowed_address_pairs", NETWORK_MEMBER
+    ),
+    **_attributes("port", "update", "fixed_ips:ip_address port_security_enabled allowed_address_pairs", NETWORK_MEMBER),
+    "create_port:fixed_ips:subnet_id": f"{NETWORK_MEMBER} or rule:shared",
+    "update_port:fixed_ips:subnet_id": f"{NETWORK_MEMBER} or rule:shared",
+    "update_port:mac_address": ADMIN_OR_SERVICE,
+    "create_port:device_owner": f"not rule:network_device or {NETWORK_MEMBER}",
+    "update_port:device_owner": f"not rule:network_device or {NETWORK_MEMBER}",
+    **_crud("router"),
+    "add_router_interface": MEMBER,
+    "remove_router_interface": MEMBER,
+    "add_extraroutes": MEMBER,
+    "remove_extraroutes": MEMBER,
+    **_attributes("router", "create update", "distributed ha", ADMIN),
+    **_attributes(
+        "router",
+        "create update",
+        "external_gateway_info:enable_snat external_gateway_info:external_fixed_ips",
+        ADMIN,
+    ),
+    **_crud("floatingip"),
+    "create_floatingip:floating_ip_address": ADMIN,
+    **_crud("security_group"),
+    "create_security_group_rule": GROUP_MEMBER,
+    "get_security_group_rule": f"{READER} or (role:reader and rule:sg_owner)",
+    "delete_security_group_rule": GROUP_MEMBER,
+    "get_agent": ADMIN_OR_SERVICE,
+    "update_agent": ADMIN,
+    "delete_agent": ADMIN,
+    "get_availability_zone": "@",
+    "get_quota": READER,
+    "update_quota": ADMIN,
+    "delete_quota": ADMIN,
+    "list_quotas": ADMIN,
+}

@@ -1,0 +1,76 @@
+"""Bodies of routers and floating IPs. Source: Network API reference, Routers and Floating IPs."""
+
+from tinstack.network.server.bodies import Kind
+from tinstack.network.server.schemas.words import (
+    BOOLEAN,
+    DESCRIPTION,
+    FIXED_IPS,
+    IP,
+    IP_OR_NULL,
+    NAME,
+    ROUTES,
+    UUID,
+    UUID_OR_NULL,
+    ZONES,
+    Words,
+)
+
+GATEWAY: Words = {
+    "type": ["object", "null"],
+    "properties": {
+        "network_id": UUID_OR_NULL,
+        "enable_snat": BOOLEAN,
+        "external_fixed_ips": {**FIXED_IPS, "type": "array"},
+    },
+    "additionalProperties": False,
+}
+
+_UPDATE: Words = {
+    "name": NAME,
+    "description": DESCRIPTION,
+    "admin_state_up": BOOLEAN,
+    "external_gateway_info": GATEWAY,
+}
+
+ROUTER = Kind(
+    "router",
+    "routers",
+    create={**_UPDATE, "availability_zone_hints": ZONES},
+    update={**_UPDATE, "routes": {**ROUTES, "maxItems": 30}},
+    shown=("routes", "availability_zones", "availability_zone_hints", "tags"),
+)
+
+INTERFACE: Words = {
+    "type": "object",
+    "properties": {"subnet_id": UUID, "port_id": UUID},
+    "additionalProperties": False,
+}
+
+EXTRA_ROUTES: Words = {
+    "type": "object",
+    "properties": {
+        "router": {
+            "type": "object",
+            "properties": {"routes": {**ROUTES, "type": "array"}},
+            "required": ["routes"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["router"],
+    "additionalProperties": False,
+}
+
+_FLOATING: Words = {
+    "description": DESCRIPTION,
+    "port_id": UUID_OR_NULL,
+    "fixed_ip_address": IP_OR_NULL,
+}
+
+FLOATINGIP = Kind(
+    "floatingip",
+    "floatingips",
+    create={**_FLOATING, "floating_network_id": UUID, "floating_ip_address": IP, "subnet_id": UUID_OR_NULL},
+    update=_FLOATING,
+    required=("floating_network_id",),
+    shown=("router_id", "port_details", "tags", "floating_network_id", "floating_ip_address"),
+)

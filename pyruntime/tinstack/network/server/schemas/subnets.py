@@ -1,0 +1,79 @@
+"""Bodies of subnets and subnet pools. Source: Network API reference, Subnets and Subnet pools."""
+
+from tinstack.network.server.bodies import Kind
+from tinstack.network.server.schemas.words import (
+    BOOLEAN,
+    CIDR_TEXT,
+    DESCRIPTION,
+    IP,
+    IP_OR_NULL,
+    NAME,
+    ROUTES,
+    UUID,
+    UUID_OR_NULL,
+    Words,
+)
+
+POOLS: Words = {
+    "type": ["array", "null"],
+    "items": {
+        "type": "object",
+        "properties": {"start": IP, "end": IP},
+        "required": ["start", "end"],
+        "additionalProperties": False,
+    },
+}
+MODE: Words = {"enum": ["slaac", "dhcpv6-stateful", "dhcpv6-stateless", None]}
+NAMESERVERS: Words = {"type": ["array", "null"], "items": IP, "uniqueItems": True, "maxItems": 5}
+
+_UPDATE: Words = {
+    "name": NAME,
+    "description": DESCRIPTION,
+    "enable_dhcp": BOOLEAN,
+    "gateway_ip": IP_OR_NULL,
+    "dns_nameservers": NAMESERVERS,
+    "host_routes": {**ROUTES, "maxItems": 20},
+    "allocation_pools": POOLS,
+    "service_types": {"type": "array", "items": {"type": "string", "maxLength": 255}},
+}
+
+SUBNET = Kind(
+    "subnet",
+    "subnets",
+    create={
+        **_UPDATE,
+        "network_id": UUID,
+        "ip_version": {"type": "integer", "enum": [4, 6]},
+        "cidr": {**CIDR_TEXT, "type": ["string", "null"]},
+        "prefixlen": {"type": ["integer", "null"], "minimum": 0, "maximum": 128},
+        "subnetpool_id": UUID_OR_NULL,
+        "use_default_subnetpool": BOOLEAN,
+        "ipv6_ra_mode": MODE,
+        "ipv6_address_mode": MODE,
+    },
+    update=_UPDATE,
+    required=("network_id", "ip_version"),
+    shown=("tags", "segment_id"),
+)
+
+_LENGTH: Words = {"type": ["integer", "null"], "minimum": 0, "maximum": 128}
+_POOL: Words = {
+    "name": NAME,
+    "description": DESCRIPTION,
+    "prefixes": {"type": "array", "items": CIDR_TEXT, "minItems": 1, "uniqueItems": True},
+    "default_prefixlen": _LENGTH,
+    "min_prefixlen": _LENGTH,
+    "max_prefixlen": _LENGTH,
+    "default_quota": {"type": ["integer", "null"], "minimum": 0},
+    "is_default": BOOLEAN,
+}
+
+SUBNETPOOL = Kind(
+    "subnetpool",
+    "subnetpools",
+    create={**_POOL, "shared": BOOLEAN},
+    update=_POOL,
+    required=("name", "prefixes"),
+    shown=("ip_version", "address_scope_id", "tags"),
+)
+POOL_DEFAULTS = {"shared": False, "is_default": False}
