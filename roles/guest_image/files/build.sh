@@ -2,13 +2,15 @@
 # A tiny cloud guest of Debian packages: boots from disk, takes address, name, key and user data as cloud images do,
 # answers SSH and the power button, grows its root to the flavor's disk.
 #
-#   build.sh OUT.qcow2
+#   build.sh OUT.qcow2 OTHER.qcow2
 #
+# OTHER is the same guest in other bytes: who tests with images needs two that differ and boot.
 # The packages are downloaded and unpacked, not installed. No loop device and no mount: FAT is filled by mtools, ext4 by
 # `mke2fs -d`, so it builds in a container as well. The guest's own files stand beside this script, in initrd/ and root/.
 set -euo pipefail
 
 out=$(realpath -m "$1")
+other=$(realpath -m "$2")
 here=$(dirname "$(realpath "$0")")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -104,4 +106,6 @@ make_initrd
 make_root
 make_disk
 qemu-img convert -f raw -O qcow2 -c disk.raw "$out.half"
-mv "$out.half" "$out"
+qemu-img convert -f raw -O qcow2 -c -o cluster_size=128k disk.raw "$other.half"
+mv "$other.half" "$other"
+mv "$out.half" "$out"   # last: where it is, all is there

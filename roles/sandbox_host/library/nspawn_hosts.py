@@ -174,7 +174,8 @@ class Sandbox:
         quiet = "LinkLocalAddressing=no\nIPv6AcceptRA=no\n"
         address, gateway = f"{host['address']}/{self.wanted['prefix']}", self.wanted["gateway"]
         management = f"[Match]\nName=host0\n[Network]\nAddress={address}\nGateway={gateway}\n{quiet}"
-        provider = f"[Match]\nName=ext0\n[Link]\nRequiredForOnline=no\n[Network]\n{quiet}"
+        # The network agent puts this link into a bridge of its own; networkd is to leave it there.
+        provider = f"[Match]\nName=ext0\n[Link]\nRequiredForOnline=no\n[Network]\nKeepMaster=yes\n{quiet}"
         (network / "10-host0.network").write_text(management)
         (network / "10-ext0.network").write_text(provider)
 

@@ -1,33 +1,46 @@
 """The stock `openstack` client does what its users do first, command by command, against a whole cloud."""
 
-import io
 import json
 import os
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
-from openstackclient import shell
 
 from tinstack.dev.cloud import clouds_yaml
 
 
 class Shell:
-    """Commands as one of the clouds of `clouds.yaml`, in this process."""
+    """Commands as one of the clouds of `clouds.yaml`, each in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, clouds: Path) -> None:
+        self.environment = {"OS_CLIENT_CONFIG_FILE": str(clouds)}
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forker.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def run(self, command: str, cloud: str = "tinstack") -> tuple[int, str]:
         """Exit code and what it printed."""
-        out = io.StringIO()
-        os.environ["OS_CLOUD"] = cloud
-        with redirect_stdout(out), redirect_stderr(out):
-            code = shell.OpenStackShell().run(shlex.split(command))
-        return code, out.getvalue()
+        assert self.process.stdin
+        assert self.process.stdout
+        asked = {"argv": shlex.split(command), "env": {**self.environment, "OS_CLOUD": cloud}}
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        return answer["code"], answer["text"]
+
+    def close(self) -> None:
+        """End the process that forks."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(10)
 
     def ok(self, command: str, cloud: str = "tinstack") -> str:
         """What it printed; fails unless the exit code is 0."""
@@ -44,14 +57,14 @@ class Shell:
         return self.ok(command, "tinstack-admin")
 
 
-@pytest.fixture
-def client(cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
-    file = tmp_path / "clouds.yaml"
+@pytest.fixture(scope="module")
+def client(cloud: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    file = tmp_path_factory.mktemp("clouds") / "clouds.yaml"
     secrets = cloud.cloud.secrets
     file.write_bytes(clouds_yaml(cloud.auth_url, secrets.admin, secrets.demo))
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(file))
-    monkeypatch.setenv("OS_CLOUD", "tinstack")
-    yield Shell(tmp_path)
+    made = Shell(file)
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize(

@@ -1,64 +1,71 @@
-"""A simulated host's network agent: it says that everything it is told to wire is wired. For ``dev`` and API tests.
+"""A simulated host's network agent: speaks the same messages, touches nothing, and finds everything wired at once.
 
-It goes the real one's way: report, be told to look, ask for the wanted state, say what is up.
+With it a boot on simulated hosts goes the way of a real one: report, told to look, ask, apply.
 """
+
+from collections.abc import Sequence
 
 from tinstack.core.bus import Bus, Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.network import rpc
-from tinstack.network.rpc import AgentReport, Applied, AskHostState, HostNetworkState, LookHost
 
-REPORT_SECONDS, LOOK_SECONDS = 10.0, 30.0
+REPORT_SECONDS = 10.0
+LOOK_SECONDS = 30.0
+PHYSICAL_NETWORKS = {"physnet1": "fake0"}
 
 
 class FakeAgent:
-    """One simulated host."""
+    """One simulated host's. ``generation``: the last that it applied."""
 
-    def __init__(self, host: str, roles: list[str], bus: Bus) -> None:
-        self._host, self._roles, self._bus = host, roles, bus
-        self._generation, self._started_at = 0, now_us()
-        self.reporting = Periodic("report", REPORT_SECONDS, self._report)
-        self.looking = Periodic("look", LOOK_SECONDS, self._look)
+    def __init__(self, host: str, roles: Sequence[str], bus: Bus) -> None:
+        self.host, self.roles, self.bus = host, list(roles), bus
+        self.generation = 0
+        self.started_at = now_us()
+        self._reporting = Periodic("network report", REPORT_SECONDS, self.report)
+        self._looking = Periodic("network look", LOOK_SECONDS, self.look)
 
     async def start(self) -> None:
-        """Take words, begin to report and to look."""
-        await self._bus.serve(rpc.topic(self._host), {LookHost: self._told})
-        self.reporting.start()
-        self.looking.start()
+        """Listen and report."""
+        await self.bus.serve(rpc.topic(self.host), {rpc.LookHost: self._told})
+        await self.report()
+        self._reporting.start()
+        self._looking.start()
 
     async def stop(self) -> None:
-        """Stop both."""
-        await self.reporting.stop()
-        await self.looking.stop()
+        """Fall silent."""
+        await self._looking.stop()
+        await self._reporting.stop()
 
-    async def _told(self, message: LookHost, envelope: Envelope) -> None:
-        if message.generation > self._generation:
-            self.looking.nudge()
+    async def _told(self, message: rpc.LookHost, envelope: Envelope) -> None:
+        if message.generation > self.generation:
+            self._looking.nudge()
 
-    async def _report(self) -> None:
-        report = AgentReport(
-            host=self._host,
+    async def report(self) -> None:
+        """The heartbeat."""
+        report = rpc.AgentReport(
+            host=self.host,
             tunnel_ip="127.0.0.1",
-            roles=self._roles,
-            physical_networks={"physnet1": "ext0"} if "l3" in self._roles else {},
-            generation=self._generation,
-            started_at=self._started_at,
+            roles=self.roles,
+            physical_networks=PHYSICAL_NETWORKS,
+            generation=self.generation,
+            started_at=self.started_at,
         )
-        await self._bus.cast(rpc.TOPIC, report)
+        await self.bus.cast(rpc.TOPIC, report)
 
-    async def _look(self) -> None:
-        state = await self._bus.call(rpc.TOPIC, AskHostState(host=self._host), HostNetworkState)
+    async def look(self) -> None:
+        """Ask, and say that all of it is there."""
+        state = await self.bus.call(rpc.TOPIC, rpc.AskHostState(host=self.host), rpc.HostNetworkState)
+        self.generation = state.generation
         up = [port.id for port in state.ports if port.admin_up]
-        await self._bus.cast(rpc.TOPIC, Applied(host=self._host, generation=state.generation, up=up))
-        self._generation = state.generation
+        await self.bus.cast(rpc.TOPIC, rpc.Applied(host=self.host, generation=state.generation, up=up))
 
 
-def create(host: str, roles: list[str], bus: Bus) -> Service:
-    """The agent of a simulated host as a service."""
-    service = Service(f"network-agent@{host}")
+def create(host: str, roles: Sequence[str], bus: Bus) -> Service:
+    """A service beside others in one process."""
     agent = FakeAgent(host, roles, bus)
-    service.on_start = [agent.start]
-    service.on_stop = [agent.stop]
+    service = Service(f"network.{host}")
+    service.on_ready.append(agent.start)
+    service.on_stop.append(agent.stop)
     return service

@@ -42,9 +42,7 @@ async def of_port(change: Change, port_id: str) -> list[Allocation]:
     return await change.tx.all(store.ALLOCATIONS_OF_PORT, Allocation, port=port_id)
 
 
-async def assign(
-    change: Change, network: Network, port: Port, wanted: Sequence[Fixed] | None
-) -> list[Allocation]:
+async def assign(change: Change, network: Network, port: Port, wanted: Sequence[Fixed] | None) -> list[Allocation]:
     """The addresses of a new port on a locked network. ``wanted`` None: chosen; empty: none.
 
     Raises InvalidInput, InvalidIpForSubnet, InvalidIpForNetwork, IpAddressAlreadyAllocated, IpAddressGenerationFailure.

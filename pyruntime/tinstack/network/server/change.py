@@ -35,9 +35,7 @@ PLACED = prepared(
     update(t.ports)
     .where(_P.id == bindparam("key"))
     .values(
-        binding_generation=func.coalesce(
-            select(_H.generation).where(_H.host == _P.binding_host).scalar_subquery(), 0
-        )
+        binding_generation=func.coalesce(select(_H.generation).where(_H.host == _P.binding_host).scalar_subquery(), 0)
     )
 )
 TRANSLATED = prepared(

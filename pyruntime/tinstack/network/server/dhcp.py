@@ -58,7 +58,9 @@ async def _address(change: Change, network: Network, port: Port, subnets: list[S
             except IpAddressGenerationFailure:
                 continue
             changed = True
-            wanted = [Fixed(subnet_id=one.subnet_id, ip_address=one.ip) for one in await addresses.of_port(change, port.id)]
+            wanted = [
+                Fixed(subnet_id=one.subnet_id, ip_address=one.ip) for one in await addresses.of_port(change, port.id)
+            ]
     if changed:
         change.placed(port.id)
         await change.port(port, port.binding_host)

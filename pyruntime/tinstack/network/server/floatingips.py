@@ -150,9 +150,7 @@ class FloatingIps:
     @staticmethod
     async def _router_for(change: Change, port: Port, held: Allocation, external: str) -> Router:
         """The router between the port's subnet and the external network; the subnet's own gateway before others."""
-        interfaces = await change.tx.all(
-            store.PORTS_OF_OWNER, Port, network=port.network_id, owner=ROUTER_INTERFACE
-        )
+        interfaces = await change.tx.all(store.PORTS_OF_OWNER, Port, network=port.network_id, owner=ROUTER_INTERFACE)
         own = await store.allocations(change.tx, [one.id for one in interfaces])
         subnet = await store.subnets.get(change.tx, held.subnet_id)
         gateway = subnet.gateway_ip if subnet else None

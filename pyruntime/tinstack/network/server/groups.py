@@ -56,7 +56,9 @@ def signature(rule: SecurityGroupRule) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:40]
 
 
-def _rule(group: SecurityGroup, now: int, direction: str, ethertype: str, remote: str | None = None) -> SecurityGroupRule:
+def _rule(
+    group: SecurityGroup, now: int, direction: str, ethertype: str, remote: str | None = None
+) -> SecurityGroupRule:
     rule = SecurityGroupRule(
         id=str(uuid4()),
         project_id=group.project_id,

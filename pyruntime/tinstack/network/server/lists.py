@@ -51,7 +51,9 @@ NETWORKS = Listing(
 SUBNETS = Listing(
     store.subnets,
     "/v2.0/subnets",
-    lambda: or_(_mine(_S.project_id), _S.network_id.in_(select(_N.id).where(or_(_N.shared == 1, _mine(_N.project_id))))),
+    lambda: or_(
+        _mine(_S.project_id), _S.network_id.in_(select(_N.id).where(or_(_N.shared == 1, _mine(_N.project_id))))
+    ),
     {
         "network_id": Attribute(_S.network_id),
         "ip_version": Attribute(_S.ip_version, "int"),
@@ -147,9 +149,7 @@ GROUPS = Listing(
 RULES = Listing(
     store.rules,
     "/v2.0/security-group-rules",
-    lambda: or_(
-        _mine(_U.project_id), _U.security_group_id.in_(select(_SG.id).where(_mine(_SG.project_id)))
-    ),
+    lambda: or_(_mine(_U.project_id), _U.security_group_id.in_(select(_SG.id).where(_mine(_SG.project_id)))),
     {
         "security_group_id": Attribute(_U.security_group_id),
         "direction": Attribute(_U.direction),

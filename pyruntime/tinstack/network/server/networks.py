@@ -56,7 +56,9 @@ class InvalidSharedSetting(Conflict):
 
 class ExternalNetworkInUse(Conflict):
     code = "network.network.external"
-    message = "External network {net_id} cannot be updated to be made non-external, since it has existing gateway ports."
+    message = (
+        "External network {net_id} cannot be updated to be made non-external, since it has existing gateway ports."
+    )
 
 
 class NetworkMTUSubnetConflict(Conflict):

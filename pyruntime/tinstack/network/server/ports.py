@@ -131,7 +131,15 @@ class Ports:
                 raise SecurityGroupNotFound(id=id)
         return sorted(set(asked))
 
-    async def update(self, id: str, changes: Mapping[str, Any], revision: int | None, *, fixed: list[Fixed] | None, groups: list[str] | None) -> Shown:
+    async def update(
+        self,
+        id: str,
+        changes: Mapping[str, Any],
+        revision: int | None,
+        *,
+        fixed: list[Fixed] | None,
+        groups: list[str] | None,
+    ) -> Shown:
         """``changes`` by column; ``fixed`` and ``groups`` None: as they are. Raises PortNotFound and what ``create`` does."""
         network_id = (await self._get(id)).network_id
 

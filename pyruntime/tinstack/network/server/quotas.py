@@ -44,9 +44,7 @@ LIMIT = prepared(select(_Q.limit).where(_Q.project_id == bindparam("project"), _
 LIMITS = prepared(select(t.quotas).where(_Q.project_id == bindparam("project")))
 ALL_LIMITS = prepared(select(t.quotas).order_by(_Q.project_id))
 ADD_LIMIT = prepared(t.quotas.insert())
-DROP_LIMIT = prepared(
-    t.quotas.delete().where(_Q.project_id == bindparam("project"), _Q.resource == bindparam("kind"))
-)
+DROP_LIMIT = prepared(t.quotas.delete().where(_Q.project_id == bindparam("project"), _Q.resource == bindparam("kind")))
 DROP_LIMITS = prepared(t.quotas.delete().where(_Q.project_id == bindparam("project")))
 
 

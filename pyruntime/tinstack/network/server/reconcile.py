@@ -132,4 +132,3 @@ class Reconciler:
             change.host(old, host)
 
         await self._changes.run(work)
-

@@ -55,17 +55,26 @@ class RouterInUse(Conflict):
 
 class RouterExternalGatewayInUseByFloatingIp(Conflict):
     code = "network.router.gateway_in_use"
-    message = "Gateway cannot be updated for router {router_id}, since a gateway to external network {net_id} is required by one or more floating IPs."
+    message = (
+        "Gateway cannot be updated for router {router_id}, since a gateway to external network {net_id} is "
+        "required by one or more floating IPs."
+    )
 
 
 class RouterInterfaceInUseByFloatingIP(Conflict):
     code = "network.router.interface_floating"
-    message = "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, as it is required by one or more floating IPs."
+    message = (
+        "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, as it is "
+        "required by one or more floating IPs."
+    )
 
 
 class RouterInterfaceInUseByRoute(Conflict):
     code = "network.router.interface_route"
-    message = "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, as it is required by one or more routes."
+    message = (
+        "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, as it is "
+        "required by one or more routes."
+    )
 
 
 class RouterInterfaceNotFound(NotFound):
@@ -84,7 +93,10 @@ class SubnetMismatchForPort(BadRequest):
 
 class PortInUse(Conflict):
     code = "network.port.in_use"
-    message = "Unable to complete operation on port {port_id} for network {net_id}. The port already has an attached device {device_id}."
+    message = (
+        "Unable to complete operation on port {port_id} for network {net_id}. The port already has an "
+        "attached device {device_id}."
+    )
 
 
 class InvalidRoutes(BadRequest):
@@ -195,10 +207,10 @@ class Routers:
     async def _at(self, change: Change, router: Router) -> list[_At]:
         ports = await change.tx.all(store.PORTS_OF_DEVICE, Port, device=router.id)
         held = await store.allocations(change.tx, [port.id for port in ports])
-        subnets = await store.by_ids(change.tx, store.subnets, (one.subnet_id for list_ in held.values() for one in list_))
-        return [
-            _At(port=port, subnet=subnets[one.subnet_id], ip=one.ip) for port in ports for one in held[port.id]
-        ]
+        subnets = await store.by_ids(
+            change.tx, store.subnets, (one.subnet_id for list_ in held.values() for one in list_)
+        )
+        return [_At(port=port, subnet=subnets[one.subnet_id], ip=one.ip) for port in ports for one in held[port.id]]
 
     async def _set_gateway(self, change: Change, router: Router, wanted: GatewayWanted | None) -> None:
         """Change the gateway of ``router`` (its row is saved by the caller)."""
@@ -225,9 +237,7 @@ class Routers:
                 change.placed(old.id)
         change.host(router.host)
 
-    async def _make_gateway(
-        self, change: Change, router: Router, network: Network, fixed: list[Fixed] | None
-    ) -> None:
+    async def _make_gateway(self, change: Change, router: Router, network: Network, fixed: list[Fixed] | None) -> None:
         await self._check_overlap(change, router, await addresses.subnets_of(change, network.id))
         port, made = await own_ports.make(change, network, ROUTER_GATEWAY, router.id, router.host, fixed)
         if not made:

@@ -47,7 +47,10 @@ ETHERTYPES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 class SecurityGroupRuleInvalidProtocol(BadRequest):
     code = "network.rule.protocol"
-    message = "Security group rule protocol {protocol} not supported. Only protocol values {values} and integer representations [0 to 255] are supported."
+    message = (
+        "Security group rule protocol {protocol} not supported. Only protocol values {values} and integer "
+        "representations [0 to 255] are supported."
+    )
 
 
 class SecurityGroupRuleInvalidEtherType(BadRequest):
@@ -82,7 +85,10 @@ class SecurityGroupInvalidPortValue(BadRequest):
 
 
 class SecurityGroupMissingIcmpType(BadRequest):
-    code, message = "network.rule.icmp_type", "ICMP code (port-range-max) {value} is provided but ICMP type (port-range-min) is missing."
+    code, message = (
+        "network.rule.icmp_type",
+        "ICMP code (port-range-max) {value} is provided but ICMP type (port-range-min) is missing.",
+    )
 
 
 class SecurityGroupInvalidIcmpValue(BadRequest):

@@ -42,7 +42,10 @@ class _Segment(msgspec.Struct, frozen=True):
 class NoNetworkAvailable(Unavailable):
     """503: no segment is left."""
 
-    code, message = "network.segment.exhausted", "Unable to create the network. No tenant network is available for allocation."
+    code, message = (
+        "network.segment.exhausted",
+        "Unable to create the network. No tenant network is available for allocation.",
+    )
 
 
 class TunnelIdInUse(Conflict):

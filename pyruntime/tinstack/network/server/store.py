@@ -34,7 +34,9 @@ class Resource(Generic[R]):
             .where(table.c.id == bindparam("key"), table.c.revision_number == bindparam("old_revision"))
             .values({name: bindparam(f"new_{name}") for name in columns})
         )
-        self._count = prepared(select(func.count()).select_from(table).where(table.c.project_id == bindparam("project")))
+        self._count = prepared(
+            select(func.count()).select_from(table).where(table.c.project_id == bindparam("project"))
+        )
 
     async def get(self, db: Reader, id: str | None) -> R | None:
         """By id."""
@@ -87,9 +89,7 @@ PORTS_OF_SUBNET = prepared(
     select(t.ports).where(_P.id.in_(select(_A.port_id).where(_A.subnet_id == bindparam("subnet"))))
 )
 ALLOCATIONS_OF_PORT = prepared(select(t.allocations).where(_A.port_id == bindparam("port")).order_by(_A.key))
-ALLOCATION = prepared(
-    select(t.allocations).where(_A.subnet_id == bindparam("subnet"), _A.ip == bindparam("address"))
-)
+ALLOCATION = prepared(select(t.allocations).where(_A.subnet_id == bindparam("subnet"), _A.ip == bindparam("address")))
 ADD_ALLOCATION = prepared(t.allocations.insert())
 DROP_ALLOCATION = prepared(
     t.allocations.delete().where(

@@ -45,7 +45,10 @@ class SubnetPoolDeleteError(Conflict):
 
 
 class IllegalSubnetPoolPrefixBounds(BadRequest):
-    code, message = "network.subnetpool.bounds", "Illegal prefix bounds: {prefix_type}={prefixlen}, {base_prefix_type}={base_prefixlen}."
+    code, message = (
+        "network.subnetpool.bounds",
+        "Illegal prefix bounds: {prefix_type}={prefixlen}, {base_prefix_type}={base_prefixlen}.",
+    )
 
 
 class IllegalSubnetPoolPrefixUpdate(BadRequest):
@@ -176,7 +179,13 @@ def _check_bounds(pool: SubnetPool) -> None:
     for kind, value, base, bound, bad in (
         ("min_prefixlen", pool.min_prefixlen, "0", 0, pool.min_prefixlen < 1),
         ("max_prefixlen", pool.max_prefixlen, "address length", bits, pool.max_prefixlen > bits),
-        ("max_prefixlen", pool.max_prefixlen, "min_prefixlen", pool.min_prefixlen, pool.max_prefixlen < pool.min_prefixlen),
+        (
+            "max_prefixlen",
+            pool.max_prefixlen,
+            "min_prefixlen",
+            pool.min_prefixlen,
+            pool.max_prefixlen < pool.min_prefixlen,
+        ),
         (
             "default_prefixlen",
             pool.default_prefixlen,
@@ -241,9 +250,7 @@ class SubnetPools:
             if "prefixes" in changes:
                 nets = [cidrs.parse(text, old.ip_version) for text in new.prefixes]
                 if not all(any(_within(ip_network(had), net) for net in nets) for had in old.prefixes):
-                    raise IllegalSubnetPoolPrefixUpdate(
-                        msg="Existing prefixes must be a subset of the new prefixes"
-                    )
+                    raise IllegalSubnetPoolPrefixUpdate(msg="Existing prefixes must be a subset of the new prefixes")
                 new.prefixes = _collapsed(nets)
             _check_bounds(new)
             await self._check_default(change, new)

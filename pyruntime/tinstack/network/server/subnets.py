@@ -20,7 +20,9 @@ class SubnetInUse(Conflict):
     """409: ports have addresses of it."""
 
     code = "network.subnet.in_use"
-    message = "Unable to complete operation on subnet {subnet_id}: One or more ports have an IP allocation from this subnet."
+    message = (
+        "Unable to complete operation on subnet {subnet_id}: One or more ports have an IP allocation from this subnet."
+    )
 
 
 class GatewayIpInUse(Conflict):

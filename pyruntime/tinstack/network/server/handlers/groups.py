@@ -84,7 +84,7 @@ async def _rule(request: Request, parts: Parts) -> tuple[SecurityGroupRule, Body
 
 
 def _target(row: SecurityGroupRule | None, group: SecurityGroup | None) -> Body:
-    return target(row or group, **{"security_group:project_id": group.project_id if group else None})
+    return {**target(row or group), "security_group:project_id": group.project_id if group else None}
 
 
 async def _show_rules(request: Request, parts: Parts, rows: Sequence[SecurityGroupRule]) -> list[Body]:

@@ -82,7 +82,9 @@ async def _pool(request: Request, parts: Parts, item: Body) -> str | None:
             raise SubnetPoolNotFound(id=id)
         visible(request, "get_subnetpool", target(pool, shared=str(pool.shared)), SubnetPoolNotFound(id=id))
         if pool.ip_version != item["ip_version"]:
-            raise HTTPBadRequest(f"Cannot allocate IPv{item['ip_version']} subnet from IPv{pool.ip_version} subnet pool")
+            raise HTTPBadRequest(
+                f"Cannot allocate IPv{item['ip_version']} subnet from IPv{pool.ip_version} subnet pool"
+            )
     return id
 
 

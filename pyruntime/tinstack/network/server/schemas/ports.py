@@ -3,6 +3,7 @@
 from tinstack.network.server.bodies import Kind
 from tinstack.network.server.schemas.words import (
     BOOLEAN,
+    CIDR_TEXT,
     DESCRIPTION,
     FIXED_IPS,
     MAC,
@@ -10,7 +11,6 @@ from tinstack.network.server.schemas.words import (
     TAGS,
     UUID,
     Words,
-    CIDR_TEXT,
 )
 
 PAIRS: Words = {

@@ -1,0 +1,89 @@
+"""The network service put together."""
+
+from tinstack.core import policy
+from tinstack.core.auth import TokenCache
+from tinstack.core.bus import Bus
+from tinstack.core.client import Session
+from tinstack.core.db import Database
+from tinstack.core.http import Api, build
+from tinstack.core.http.app import Authenticator
+from tinstack.core.service import Service
+from tinstack.core.trace import Tracer
+from tinstack.network import rpc
+from tinstack.network.server.agents import Agents
+from tinstack.network.server.change import Changes
+from tinstack.network.server.config import Config
+from tinstack.network.server.errors import render, violation
+from tinstack.network.server.events import Events
+from tinstack.network.server.floatingips import FloatingIps
+from tinstack.network.server.groups import Groups
+from tinstack.network.server.networks import Networks
+from tinstack.network.server.parts import Parts
+from tinstack.network.server.policies import DEFAULTS
+from tinstack.network.server.ports import Ports
+from tinstack.network.server.quotas import Quotas
+from tinstack.network.server.reconcile import Reconciler
+from tinstack.network.server.routers import Routers
+from tinstack.network.server.routes import ROUTES
+from tinstack.network.server.subnetpools import SubnetPools
+from tinstack.network.server.subnets import Subnets
+from tinstack.network.server.telling import Telling
+from tinstack.network.server.wanted import Wanted
+
+
+def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
+    """The API on its parts."""
+    return Api(
+        routes=ROUTES,
+        service=parts,
+        policy=policy.load(DEFAULTS, config.policy_file),
+        authenticator=authenticator,
+        error=render,
+        max_body=config.http.max_body,
+        violation=violation,
+    )
+
+
+def assemble(
+    config: Config, database: Database, telling: Telling, events: Events, tracer: Tracer
+) -> tuple[Parts, Reconciler]:
+    """The domain on a database."""
+    changes, quotas = Changes(database, telling, events), Quotas(database, config.quotas)
+    reconciler = Reconciler(config, changes)
+    parts = Parts(
+        config=config,
+        db=database,
+        changes=changes,
+        quotas=quotas,
+        networks=Networks(config, changes, quotas),
+        subnets=Subnets(config, changes, quotas),
+        subnetpools=SubnetPools(changes, quotas),
+        ports=Ports(changes, quotas),
+        routers=Routers(config, changes, quotas),
+        floatingips=FloatingIps(changes, quotas),
+        groups=Groups(changes, quotas),
+        agents=Agents(config, changes, Wanted(config, database), reconciler),
+        tracer=tracer,
+    )
+    return parts, reconciler
+
+
+def create(config: Config, bus: Bus, database: Database | None) -> Service:
+    """Config in, service out."""
+    assert database, "network needs a [database]"
+    session = Session(config.auth, config.region)
+    tokens = TokenCache(session, bus, "network")
+    tracer = Tracer(bus, "network", config.host)
+    telling, events = Telling(database, bus), Events(session)
+    parts, reconciler = assemble(config, database, telling, events, tracer)
+    service = Service("network")
+
+    async def start_parts() -> None:
+        tracer.start()
+        reconciler.start()
+        await bus.serve(rpc.TOPIC, parts.agents.handlers())
+
+    service.on_start += [tokens.start, telling.start, events.start, start_parts]
+    service.apps.append((config.http, build([api(config, parts, tokens)])))
+    service.on_stop += [session.close, events.stop, telling.stop, tracer.stop, reconciler.stop, tokens.stop]
+    return service
