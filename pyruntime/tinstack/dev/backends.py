@@ -19,6 +19,7 @@ import msgspec
 
 from tinstack.core.bus import topology
 from tinstack.core.config import ConfigError
+from tinstack.dev import debian
 
 MARIADB = ["mariadb-server-core", "mariadb-client-core"]
 ERLANG_PARTS = "base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl"
@@ -27,7 +28,7 @@ START_SECONDS = 60.0
 
 
 class BackendError(ConfigError):
-    """A backend could not be installed or started; the message ends with what it said."""
+    """A backend could not be started; the message ends with what it said."""
 
     code = "dev.backend"
 
@@ -47,44 +48,18 @@ def free_port() -> int:
 
 
 def install() -> Path:
-    """Install what is missing (root); the folder of RabbitMQ's programs. Raises BackendError."""
-    missing = [name for name in (*MARIADB, *ERLANG) if not _installed(name)]
-    if missing:
-        _apt("install", "-y", "--no-install-recommends", *missing)
+    """Install what is missing (root); the folder of RabbitMQ's programs. Raises PackageError."""
+    debian.install((*MARIADB, *ERLANG))
     folder = cache() / "rabbitmq"
     if not (folder / ".ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        _apt("download", "rabbitmq-server", cwd=folder)
+        debian.apt("download", "rabbitmq-server", cwd=folder)
         package = next(folder.glob("rabbitmq-server_*.deb"))
-        _run(["dpkg-deb", "-x", str(package), str(folder)])
+        debian.run(["dpkg-deb", "-x", str(package), str(folder)])
         package.unlink()
         (folder / ".ready").touch()
     return next((folder / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")) / "sbin"
-
-
-def _installed(package: str) -> bool:
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True)
-    return done.stdout == "installed"
-
-
-def _apt(*arguments: str, cwd: Path | None = None) -> None:
-    if os.geteuid() != 0:
-        raise BackendError(f"As root, run: apt-get {' '.join(arguments)}")
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    command = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", "-o", "APT::Sandbox::User=root", *arguments]
-    if subprocess.run(command, env=environment, cwd=cwd, capture_output=True).returncode:
-        _run(["apt-get", "-qq", "update"], environment)
-        _run(command, environment, cwd)
-
-
-def _run(
-    command: list[str], environment: Mapping[str, str] | None = None, cwd: Path | None = None, text: str | None = None
-) -> str:
-    done = subprocess.run(command, env=environment, cwd=cwd, input=text, capture_output=True, text=True)
-    if done.returncode:
-        raise BackendError(f"'{' '.join(command[:3])} …' failed: {(done.stderr or done.stdout).strip()[-800:]}")
-    return done.stdout
 
 
 class Process:
@@ -174,7 +149,7 @@ class Backends:
         )
         fresh = not data.exists()
         if fresh:
-            _run(["mariadb-install-db", *own, "--auth-root-authentication-method=normal", "--skip-test-db"])
+            debian.run(["mariadb-install-db", *own, "--auth-root-authentication-method=normal", "--skip-test-db"])
         server = Process(
             "MariaDB",
             [

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import click
 
+from tinstack.dev import debian
 from tinstack.lab import children, plays, words
 from tinstack.lab.labs import ROOT
 from tinstack.lab.progress import seconds
@@ -33,6 +34,12 @@ class Check:
     def is_pytest(self) -> bool:
         return self.command[0] == "pytest"
 
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "unit": ("qemu-utils", "libvirt0", "libxml2-utils"),
+    "api": ("qemu-utils",),
+}
+"""Debian packages whose programs a ring's tests run; what the hosts of molecule need their plays install."""
 
 RINGS: dict[str, tuple[Check, ...]] = {
     "unit": (Check("unit", ("pytest", "-q", "tests/unit")),),
@@ -68,6 +75,7 @@ def test(names: Sequence[str]) -> None:
     results = []
     with children.passing_signals_on(signal.SIGINT) as interruption:
         for name in dict.fromkeys(names or RINGS):
+            have_packages(name)
             for check in RINGS[name]:
                 results.append(run(check))
                 if interruption:
@@ -77,6 +85,14 @@ def test(names: Sequence[str]) -> None:
         click.echo(line)
     if failed := [result.title for result in results if result.failed]:
         raise LabError(f"These failed: {', '.join(failed)}.")
+
+
+def have_packages(ring: str) -> None:
+    """Install what the ring's tests need. Raises LabError."""
+    try:
+        debian.install(NEEDS.get(ring, ()))
+    except debian.PackageError as error:
+        raise LabError(error.text) from error
 
 
 def run(check: Check) -> Result:

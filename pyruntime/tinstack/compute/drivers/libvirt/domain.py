@@ -112,9 +112,11 @@ def _volume(disk: AttachedDisk, bus: str, boot: int | None) -> Disk:
 
 
 def _named(disks: list[Disk], drive: list[Disk], prefix: str) -> list[Disk]:
-    """Every disk with a name of its own: what was asked for, where it is free. The config drive has the last letter."""
+    """Every disk with a name of its own: what was asked for, where it is free. The first disk has the first letter (if no
+    other was asked for), the config drive the last."""
+    disks = [msgspec.structs.replace(disk, target=disk.target or f"{prefix}a") for disk in disks[:1]] + disks[1:]
     last = f"{prefix}{'d' if prefix == 'hd' else 'z'}"
-    asked, taken = {disk.target for disk in disks[1:]}, {last} if drive else set()
+    asked, taken = {disk.target for disk in disks}, {last} if drive else set()
     free = (name for name in _names(prefix) if name not in asked | taken)
     named = []
     for disk in disks:

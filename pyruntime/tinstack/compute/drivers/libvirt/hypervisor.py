@@ -23,7 +23,8 @@ T = TypeVar("T")
 Heard = Callable[[str, int], None]
 """(server id, power state), in the event loop."""
 
-THREADS = 4
+THREADS = 10
+"""Made as they are needed; a guest that is suspended keeps one busy while its memory is written."""
 POWER = {0: NOSTATE, 1: RUNNING, 2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 6: CRASHED, 7: SUSPENDED}
 """virDomainState → power state; one that is shutting down (4) still runs."""
 _HEARD = {2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 7: SUSPENDED, 8: CRASHED}
@@ -163,9 +164,9 @@ class LibvirtHypervisor:
     # --- in threads ------------------------------------------------------------------------------
 
     def _work(self, what: str, work: Callable[[Any], T]) -> T:
+        connection = self._connected()
         import libvirt
 
-        connection = self._connected()
         try:
             return work(connection)
         except libvirt.libvirtError as error:
@@ -177,7 +178,10 @@ class LibvirtHypervisor:
             raise LibvirtRefused(what=what, why=_reason(error)) from error
 
     def _connected(self) -> Any:
-        import libvirt
+        try:
+            import libvirt
+        except ImportError as error:
+            raise LibvirtUnreachable(uri=self._uri, why="the package python3-libvirt is not installed") from error
 
         with self._connecting:
             if self._connection is not None and self._connection.isAlive() == 1:
