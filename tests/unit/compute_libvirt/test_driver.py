@@ -172,6 +172,7 @@ async def test_a_guest_that_powers_itself_off_is_told(
 async def test_what_was_commanded_or_is_not_ours_is_not_told(
     running: LibvirtDriver, hypervisor: Any, told: list[tuple[str, int]]
 ) -> None:
+    hypervisor.heard(ID, RUNNING)
     await running.stop(ID, 60)
     hypervisor.heard("9d5f2a34-3c0e-4b5e-9a43-0242ac110002", SHUTDOWN)
     await asyncio.sleep(0)

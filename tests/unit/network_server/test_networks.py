@@ -127,6 +127,8 @@ async def test_quotas_are_exact_and_shown(client: Any) -> None:
     assert over.status_code == 409 and over.json["NeutronError"]["type"] == "OverQuota"
     details = (await client.get("quotas/p1/details.json")).json["quota"]["network"]
     assert details == {"limit": 2, "used": 2, "reserved": 0}
+    low = {"quota": {"network": 1, "check_limit": True}}
+    assert (await client.put("quotas/p1", low, "admin")).status_code == 400
     assert (await client.get("quotas/p1", "bob")).status_code == 403
     assert (await client.put("quotas/p1", {"quota": {"network": 9}})).status_code == 403
     assert (await client.get("quotas/p1/default", "admin")).json["quota"]["network"] == 100

@@ -24,6 +24,7 @@ EXTENSIONS = {
     "port-security": ("Port Security", "Provides port security."),
     "project-id": ("project_id field enabled", "Extension that indicates that project_id field is enabled."),
     "provider": ("Provider Network", "Expose mapping of virtual networks to physical networks."),
+    "quota-check-limit": ("Quota engine limit check", "Support for checking the resource usage before applying a new quota limit."),
     "quota_details": ("Quota details management support", "Expose functions for quotas usage statistics per project."),
     "quotas": ("Quota management support", "Expose functions for quotas management per project."),
     "revision-if-match": ("If-Match constraints based on revision_number", "If-Match based on revision_number is supported."),

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, and_, bindparam, fals
 
 from tinstack.core.clock import SECOND, parse_iso
 from tinstack.core.db import Prepared, prepared, to_json
+from tinstack.core.errors import NotFound
 from tinstack.core.http import Request
 from tinstack.core.http.request import FALSE, TRUE
 from tinstack.network.server import rows as r
@@ -105,7 +106,7 @@ async def page(request: Request, db: store.Reader, listing: Listing[R]) -> Page:
     if marker:
         row = await listing.resource.get(db, marker)
         if row is None:
-            raise HTTPBadRequest(f"The marker {marker} is not there.")
+            raise NotFound(f"The marker {marker} could not be found.")
         for place, (name, _) in enumerate(order):
             parameters[f"after_{place}"] = _value_of(row, listing.attributes[name])
     if project is not None:

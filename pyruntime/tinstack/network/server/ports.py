@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
-from tinstack.core.errors import BadRequest, Conflict
+from tinstack.core.errors import Conflict
 from tinstack.network.server import addresses, events, ipam, own_ports, store
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
@@ -26,8 +26,6 @@ from tinstack.network.server.rows import (
     Port,
     PortGroup,
 )
-
-LABEL = 63
 
 
 class PortAlreadyExists(Conflict):
@@ -56,12 +54,6 @@ class PortSecurityAndIPRequiredForSecurityGroups(Conflict):
 class AddressPairAndPortSecurityRequired(Conflict):
     code = "network.port.pairs"
     message = "Port Security must be enabled in order to have allowed address pairs on a port."
-
-
-class DNSDomainTooLong(BadRequest):
-    """400: name and domain make no host name."""
-
-    code, message = "network.port.dns", "'{name}' is not a valid DNS label."
 
 
 class Asked(msgspec.Struct, kw_only=True):
@@ -110,7 +102,7 @@ class Ports:
             raise PortAlreadyExists(id=port.id)
         port.created_at = port.updated_at = change.now
         groups = await self._groups(change, port, asked.groups)
-        _check_security(port, groups)
+        _check_security(port, groups, PortSecurityAndIPRequiredForSecurityGroups)
         await own_ports.bind(change, port, port.binding_host)
         await own_ports.insert(change, port, any_mac=not asked.mac)
         made = await addresses.assign(change, network, port, asked.fixed)
@@ -161,7 +153,7 @@ class Ports:
             groups = await self._groups(change, new, asked)
             await change.tx.run(store.DROP_PORT_GROUPS, port=old.id)
             await _set_groups(change, old.id, groups)
-        _check_security(new, groups)
+        _check_security(new, groups, PortSecurityPortHasSecurityGroup)
         if new.mac_address != old.mac_address or new.binding_host != old.binding_host:
             await own_ports.bind(change, new, new.binding_host)
         elif new.admin_state_up != old.admin_state_up or new.device_id != old.device_id:
@@ -215,10 +207,11 @@ class Ports:
             raise ServicePortInUse(port_id=port.id, reason=f"has device owner {port.device_owner}")
 
 
-def _check_security(port: Port, groups: Sequence[str]) -> None:
+def _check_security(port: Port, groups: Sequence[str], with_groups: type[Conflict]) -> None:
+    """Raises ``with_groups`` or AddressPairAndPortSecurityRequired."""
     if not port.port_security_enabled:
         if groups:
-            raise PortSecurityPortHasSecurityGroup
+            raise with_groups
         if port.allowed_address_pairs:
             raise AddressPairAndPortSecurityRequired
 

@@ -197,10 +197,10 @@ class LibvirtDriver:
                 del self._commanded[id]
 
     def _heard(self, id: str, state: int) -> None:
-        """libvirt says that the guest changed."""
+        """libvirt says that the guest changed. That one runs is no news: who started it knows, or the next report says it."""
         if state == SHUTDOWN and id in self._off:
             self._off[id].set()
-        if id in self._commanded or self._changed is None or not self._folder(id).path.is_dir():
+        if state == RUNNING or id in self._commanded or self._changed is None or not self._folder(id).path.is_dir():
             return
         telling = asyncio.ensure_future(self._changed(id, state))
         self._telling.add(telling)

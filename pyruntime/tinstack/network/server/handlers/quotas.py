@@ -3,6 +3,7 @@
 from tinstack.core.errors import PolicyForbidden
 from tinstack.core.http import Request
 from tinstack.network.server import views
+from tinstack.network.server.errors import HTTPBadRequest
 from tinstack.network.server.handlers.common import Body
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.schemas.admin import QUOTA
@@ -47,9 +48,14 @@ async def details(request: Request, parts: Parts) -> Body:
 
 
 async def update(request: Request, parts: Parts) -> Body:
-    """Set limits of its own for a project."""
+    """Set limits of its own for a project; with ``check_limit`` none below what is used."""
     project = _authorize(request, "update_quota")
-    await parts.quotas.set(project, QUOTA.updated(request))
+    limits = QUOTA.updated(request)
+    if limits.pop("check_limit", False):
+        used = await parts.quotas.used(project)
+        if low := [name for name, limit in limits.items() if 0 <= limit < used[name]]:
+            raise HTTPBadRequest(f"Quota limit of {', '.join(low)} is lower than what is used.")
+    await parts.quotas.set(project, limits)
     return views.quota_set(await parts.quotas.limits(project))
 
 

@@ -18,7 +18,10 @@ QUOTA = Kind(
     "quota",
     "quotas",
     create={},
-    update={name: {"type": "integer", "minimum": -1, "maximum": 2**31 - 1} for name in BUILT_IN},
+    update={
+        **{name: {"type": "integer", "minimum": -1, "maximum": 2**31 - 1} for name in BUILT_IN},
+        "check_limit": BOOLEAN,
+    },
 )
 
 REPLACE_TAGS: dict[str, Any] = {
