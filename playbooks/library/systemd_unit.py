@@ -15,6 +15,7 @@ description:
     than its last start or reload, starts it when it does not run, and otherwise leaves it alone.
   - What is to be done follows from what is there, not from what an earlier task of this run changed. So a run that was
     interrupted between writing a file and restarting its reader is made good by the next one.
+  - A socket is opened anew in the same way; the service that it had started is stopped first, as it holds the old one.
   - A unit that does not come up fails the task with the end of its journal.
 options:
   name: {description: The unit, with its suffix., type: str, required: true}
@@ -53,7 +54,9 @@ PROPERTIES = (
     "UnitFileState",
     "NeedDaemonReload",
     "ExecMainStartTimestamp",
+    "ActiveEnterTimestamp",
     "StateChangeTimestamp",
+    "Triggers",
 )
 
 
@@ -103,7 +106,7 @@ def newest(paths: list[str]) -> float:
 def plan(unit: Unit, wanted: dict[str, Any]) -> list[str]:
     """The systemctl verbs that bring the unit from what it is to what is wanted."""
     verbs = []
-    started = unit.time("ExecMainStartTimestamp")
+    started = unit.time("ExecMainStartTimestamp") or unit.time("ActiveEnterTimestamp")  # a socket has no process
     # A unit file that is newer than the process shows as NeedDaemonReload only until someone reloads.
     unit_files = [f"/etc/systemd/system/{unit.name}", f"/etc/systemd/system/{unit.name}.d"]
     if unit.shown.get("NeedDaemonReload") == "yes" or unit.shown.get("LoadState") == "not-found":
@@ -139,6 +142,8 @@ def main() -> None:
     for verb in verbs:
         if verb == "start" and unit.shown.get("ActiveState") == "failed":
             unit.systemctl("reset-failed", unit.name)
+        if verb == "restart" and unit.name.endswith(".socket"):
+            unit.systemctl("stop", *unit.shown.get("Triggers", "").split())
         code, said = unit.systemctl(verb, *([] if verb == "daemon-reload" else [unit.name]))
         if code:
             journal = unit.journal(module.params["journal_lines"])

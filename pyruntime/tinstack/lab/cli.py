@@ -184,7 +184,7 @@ def env(inventory: str | None, state: Path | None) -> None:
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(inventory: str | None, state: Path | None, host: str, command: tuple[str, ...]) -> None:
-    """Log in to HOST of the lab, or run COMMAND there."""
+    """Log in to HOST of the lab (or to its guest `hello`), or run COMMAND there."""
     from tinstack.lab.hosts import log_in
 
     log_in(labs.to_look_at(inventory, state), host, command)

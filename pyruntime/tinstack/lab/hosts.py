@@ -29,6 +29,20 @@ def write_ssh_config(lab: Lab, hosts: dict[str, dict[str, Any]]) -> None:
     replace(lab.ssh_config, "\n".join(stanza(name, host) for name, host in hosts.items()))
 
 
+def add_guest(lab: Lab, name: str, address: str) -> None:
+    """One more `Host`: the demo guest by its floating IP. Its key is new with each guest, so it is learnt at the first log-in."""
+    known = lab.state / "known_guests"
+    known.unlink(missing_ok=True)
+    host = {
+        "address": address,
+        "port": 22,
+        "user": "root",
+        "key": str(lab.state / "demo_key"),
+        "arguments": f"-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={shlex.quote(str(known))} -o LogLevel=ERROR",
+    }
+    replace(lab.ssh_config, lab.ssh_config.read_text() + "\n" + stanza(name, host))
+
+
 def stanza(name: str, host: dict[str, Any]) -> str:
     """One `Host` of an ssh_config: the same connection that Ansible makes."""
     lines = [f"Host {name}", f"  HostName {host['address']}", f"  Port {host['port']}"]
@@ -58,5 +72,5 @@ def log_in(lab: Lab, host: str, command: tuple[str, ...]) -> NoReturn:
         raise LabError(f"The lab '{lab.name}' has no hosts to log in to: `./lab up` makes one that has.")
     known = [line.split()[1] for line in lab.ssh_config.read_text().splitlines() if line.startswith("Host ")]
     if host not in known:
-        raise LabError(f"The lab '{lab.name}' has no host '{host}', only: {', '.join(known)}.")
+        raise LabError(f"The lab '{lab.name}' has no host or guest '{host}' to log in to, only: {', '.join(known)}.")
     os.execvp("ssh", ["ssh", "-F", str(lab.ssh_config), host, *command])

@@ -45,8 +45,11 @@ def up(lab: Lab) -> None:
         hosts.write_ssh_config(lab, inventory)
         member = Client(clouds.read(lab.clouds, clouds.MEMBER))
         ready.write(lab.ready, usable(member, inventory))
+        hello = demo_server(member)
+        if address := floating_ip(hello):
+            hosts.add_guest(lab, "hello", address)
     click.echo(f"\nReady after {seconds(took)}, changed={changed:.0f}.\n")
-    click.echo(what_next(lab, inventory, demo_server(member)))
+    click.echo(what_next(lab, inventory, hello))
 
 
 def run(lab: Lab, stage: Stage, **variables: object) -> tuple[float, int]:
@@ -98,11 +101,19 @@ def demo_server(member: Client) -> dict[str, Any] | None:
     return rows[0] if rows else None
 
 
+def floating_ip(server: dict[str, Any] | None) -> str | None:
+    """The address by which the demo server is reached from here."""
+    addresses = [one for network in (server or {}).get("addresses", {}).values() for one in network]
+    return next((one["addr"] for one in addresses if one.get("OS-EXT-IPS:type") == "floating"), None)
+
+
 def what_next(lab: Lab, inventory: dict[str, dict[str, Any]], hello: dict[str, Any] | None) -> str:
     """The closing lines: commands that work now."""
     rows = [('eval "$(./lab env)"', "then: openstack server list"), ("./lab status", "what is up, and how full")]
     if hello:
         rows.append(("./lab trace hello", "the 29 steps of its creation"))
+    if floating_ip(hello):
+        rows.append(("./lab ssh hello", "a shell in the guest, by its floating IP"))
     if inventory:
         rows.append((f"./lab ssh {next(iter(inventory))}", "a shell on a host"))
     if lab.is_sandbox:

@@ -53,7 +53,7 @@ def runner(tmp_path, monkeypatch, cloud):
         "id": "1",
         "name": "hello",
         "status": "ACTIVE",
-        "addresses": {"demo": [{"addr": "192.168.50.4"}, {"addr": "10.78.0.101"}]},
+        "addresses": {"demo": [{"addr": "192.168.50.4"}, {"addr": "10.78.0.101", "OS-EXT-IPS:type": "floating"}]},
     }
     cloud.has("/compute/servers/detail", {"servers": [hello]})
     return made
@@ -74,6 +74,8 @@ def test_hosts_first_then_the_cloud_and_ready_last(runner, capsys):
     assert "changed=4" in shown
     assert "The server hello is ACTIVE at 192.168.50.4, 10.78.0.101." in shown
     assert "./lab ssh controller" in shown
+    assert "./lab ssh hello" in shown
+    assert "Host hello\n  HostName 10.78.0.101" in lab.ssh_config.read_text()
 
 
 def test_onto_given_hosts_only_the_cloud_is_deployed(runner, capsys):
