@@ -49,8 +49,16 @@ def config_class(name: str) -> type[ServiceConfig]:
 
 
 def read_config(name: str, directory: Path, credentials: Path | None = None) -> ServiceConfig:
-    """``<directory>/<name>.toml``. Raises ConfigError."""
-    return configs.load(config_class(name), directory / f"{name}.toml", credentials)
+    """``<directory>/<name>.toml``, with the policy of ``<directory>/policy/<name>.yaml`` where it names none. Raises ConfigError."""
+    config = configs.load(config_class(name), directory / f"{name}.toml", credentials)
+    if config.policy_file is None:
+        config.policy_file = str(policy_file(name, directory))
+    return config
+
+
+def policy_file(name: str, directory: Path) -> Path:
+    """Where an operator's rules for a service stand, if there are any."""
+    return directory / "policy" / f"{name}.yaml"
 
 
 class Running:
@@ -117,6 +125,7 @@ async def _serve(names: list[str], directory: Path) -> None:
             feeding.cancel()
         systemd.notify("STOPPING=1")
     finally:
+        await asyncio.gather(*(one.service.hang_up() for one in started))
         for one in reversed(started):
             await one.stop()
 

@@ -9,6 +9,7 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     ``service_down_seconds``: a host that is silent that long is down. ``max_attempts``: hosts tried for one boot.
     ``launch_token_seconds``: how long a host's token lives. ``sweep_seconds``: how often claims without a server are looked
     for, ``network_seconds``: how often all servers' addresses are read again, ``beat_seconds``: how often it says that it lives.
+    ``dhcp_domain``: the domain of guests' names, as the api has it, so that config drive and metadata say the same.
     """
 
     scheduler_lease_seconds: float = 30.0
@@ -22,3 +23,4 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     network_seconds: float = 60.0
     beat_seconds: float = 10.0
     default_zone: str = "nova"
+    dhcp_domain: str = "novalocal"

@@ -7,6 +7,7 @@ from tinstack.computedb import instances, store
 from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.config import Config
 from tinstack.conductor.endings import Endings
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_host
@@ -17,6 +18,7 @@ from tinstack.core.client import RemoteError
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError, Unavailable
+from tinstack.core.guestdata import fqdn
 from tinstack.core.operations import RUNNING, Operation, OperationTaken
 
 TAKEN_BY_HOST = 14
@@ -55,7 +57,7 @@ class Launches:
         steps.reached(15)
         operation, server = await self._parts.db.transact(work)
         steps.reached(16)
-        details = _details(operation, server, self._parts.config.host_lease_seconds)
+        details = _details(operation, server, self._parts.config)
         steps.reached(17)
         if operation.kind == "boot" and server.volumes:
             await self._reserve(operation, server)
@@ -134,7 +136,7 @@ class _Steps:
         self._start, self._began = now_us(), now
 
 
-def _details(operation: Operation, server: Instance, lease_seconds: float) -> ServerDetails:
+def _details(operation: Operation, server: Instance, config: Config) -> ServerDetails:
     data: dict[str, Any] = {
         key: value for key, value in operation.data.items() if key not in ("failures", "tried", "alternates")
     }
@@ -146,7 +148,7 @@ def _details(operation: Operation, server: Instance, lease_seconds: float) -> Se
         id=server.id,
         instance_name=server.instance_name,
         name=server.name,
-        hostname=server.hostname,
+        hostname=fqdn(server.hostname, config.dhcp_domain),
         project_id=server.project_id,
         user_id=server.user_id,
         flavor=server.flavor,
@@ -162,7 +164,7 @@ def _details(operation: Operation, server: Instance, lease_seconds: float) -> Se
         volumes=server.volumes,
         token="",
         endpoints={},
-        lease_seconds=lease_seconds,
+        lease_seconds=config.host_lease_seconds,
         attempt=operation.attempt,
         vm_state=server.vm_state,
     )

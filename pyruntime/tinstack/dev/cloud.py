@@ -3,6 +3,7 @@
 With a real MariaDB and RabbitMQ (``Places``) it is the same cloud on those.
 """
 
+import asyncio
 import importlib
 import logging
 import os
@@ -58,7 +59,8 @@ class Cloud:
         await self._run_network_agent(configs.CONTROLLER)
 
     async def stop(self) -> None:
-        """All of it, newest first."""
+        """All of it: nobody listens any more, then the parts, newest first."""
+        await asyncio.gather(*(one.service.hang_up() for one in self._running))
         while self._running:
             await self._running.pop().stop()
 

@@ -134,6 +134,7 @@ def build(
         "host": host,
         "region": REGION,
         "state_dir": str(state / service),
+        "policy_file": str(running.policy_file(service, state)),
         "auth": {
             "auth_url": f"http://127.0.0.1:{at['identity']}/v3",
             "username": "" if on_host else service,

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +35,15 @@ class DevOptions:
 
 def run(options: DevOptions) -> int:
     """Run until SIGTERM or SIGINT; the exit code. Prints ``ready`` with the time it took."""
+    began = time.monotonic()
+    os.umask(0o077)
     options.state.mkdir(parents=True, exist_ok=True)
     logs.setup("dev", LogConfig(level="WARNING", file=None))
     _log_to_file(options.state)
     try:
-        uvloop.run(_run(options, time.monotonic()))
+        uvloop.run(_run(options, began))
     except ApiError as error:
-        print(f"dev: {error.text}", flush=True)
+        print(f"lab: {error.text}", file=sys.stderr, flush=True)
         return 1
     return 0
 
@@ -58,24 +61,37 @@ def _log_to_file(state: Path) -> None:
 
 
 async def _run(options: DevOptions, began: float) -> None:
-    stopping = asyncio.Event()
+    ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     ready = options.state / "ready.json"
     ready.unlink(missing_ok=True)
     cloud = Cloud(options.state, configs.ports(options.port_base), options.hosts)
+    starting = asyncio.create_task(_start(cloud, options))
+    ending = asyncio.create_task(ended.wait())
     try:
-        await cloud.start()
-        if not options.empty:
-            await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
-        demo = None if options.empty else cloud.secrets.demo
-        write_private(options.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))
-        write_private(ready, ready_document(cloud))
-        print(f"ready in {time.monotonic() - began:.1f} s", flush=True)
-        await stopping.wait()
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            write_private(ready, ready_document(cloud))
+            print(f"ready in {time.monotonic() - began:.1f} s", flush=True)
+            await ending
     finally:
         ready.unlink(missing_ok=True)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
         await cloud.stop()
+
+
+async def _start(cloud: Cloud, options: DevOptions) -> None:
+    """The cloud and, the first time, what it holds: what users changed or removed since stays so."""
+    await cloud.start()
+    filled = options.state / "filled"
+    if not (options.empty or filled.exists()):
+        await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
+        filled.touch()
+    demo = cloud.secrets.demo if filled.exists() else None
+    write_private(options.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))
 
 
 def ready_document(cloud: Cloud) -> bytes:

@@ -128,9 +128,13 @@ def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> N
     if found := against_dev(port_base):
         raise LabError(" ".join(found))
     made = labs.Lab((state or labs.states() / "dev").resolve())
-    made.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    labs.choose(made)
-    sys.exit(run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty)))
+    try:
+        made.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(f"The folder {made.state} can't be used: {error.strerror}.") from None
+    with labs.held(made.state / ".lock", made):
+        labs.choose(made)
+        sys.exit(run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty)))
 
 
 @lab.command()

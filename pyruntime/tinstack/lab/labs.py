@@ -6,6 +6,7 @@ A lab's state lives in `.lab/<inventory name>/` of the repository, or where `--s
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -96,8 +97,12 @@ def to_look_at(inventory: str | None, state: Path | None) -> Lab:
 
 def choose(lab: Lab) -> None:
     """Make a lab the one that verbs mean when they name none."""
-    states().mkdir(mode=0o700, exist_ok=True)
-    replace(states() / "current", f"{lab.state}\n", mode=0o644)
+    try:
+        states().mkdir(mode=0o700, exist_ok=True)
+        replace(states() / "current", f"{lab.state}\n", mode=0o644)
+    except OSError as error:
+        note = f"lab: {states()} can't be written ({error.strerror}): name this lab by --state {lab.state} to other verbs."
+        print(note, file=sys.stderr)
 
 
 def forget(lab: Lab) -> None:
@@ -125,7 +130,18 @@ def replace(path: Path, text: str, mode: int = 0o600) -> None:
 def alone(lab: Lab) -> Iterator[None]:
     """Hold a lab for oneself while hosts are changed. An error where another process holds it; the lock ends with its holder."""
     states().mkdir(mode=0o700, exist_ok=True)
-    with open(states() / f"{lab.name}.lock", "a+") as lock:
+    with held(states() / f"{lab.name}.lock", lab):
+        yield
+
+
+@contextmanager
+def held(path: Path, lab: Lab) -> Iterator[None]:
+    """Hold the lock of that file. An error where another process holds it."""
+    try:
+        lock = open(path, "a+")
+    except OSError as error:
+        raise LabError(f"{path} can't be written: {error.strerror}.") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

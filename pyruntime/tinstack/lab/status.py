@@ -86,7 +86,7 @@ def openstack_service(name: str, row: dict[str, Any]) -> Service:
 
 def network_agents(admin: Client) -> list[Service]:
     rows = admin.get("network", "/v2.0/agents")["agents"]
-    return [Service(row["binary"], row["host"], row["alive"], row["admin_state_up"]) for row in rows]
+    return [Service(row["agent_type"], row["host"], row["alive"], row["admin_state_up"]) for row in rows]
 
 
 def compute_hosts(admin: Client) -> list[Host]:

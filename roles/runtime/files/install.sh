@@ -22,5 +22,6 @@ fi
 rm -f "$venv"/.tinstack-*
 install --force-reinstall "$folder/$own"
 rm -f "$folder"/tinstack-*.whl
-"$venv/bin/python" -m compileall -q -j 0 "$venv/lib"
+# Columns in tracebacks are not worth a MiB in every process.
+PYTHONNODEBUGRANGES=1 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib"
 : >"$venv/.$own"

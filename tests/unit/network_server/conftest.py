@@ -1,7 +1,6 @@
 """The network service on a database of its own, asked over HTTP in process, with simulated hosts on a bus in memory."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from falcon import testing
 
 from tinstack.core import db
 from tinstack.core.auth import Validation, last_validation
+from tinstack.core.bus import Message
 from tinstack.core.bus.memory import Hub, MemoryBus
 from tinstack.core.config import AuthConfig, DatabaseConfig
 from tinstack.core.context import Context, LaunchClaims
@@ -116,6 +116,13 @@ class Told:
         return [event.name for event in self.events if event.tag == port_id]
 
 
+class HandledBus(MemoryBus):
+    """A host's connection whose casts return when they were handled, so that tests need not wait."""
+
+    async def cast(self, topic: str, message: Message) -> None:
+        await self.call(topic, message, type(None))  # type: ignore[type-var]
+
+
 class Rig:
     """The service's parts and its hosts."""
 
@@ -125,16 +132,12 @@ class Rig:
 
     async def host(self, name: str, *roles: str) -> FakeAgent:
         """A host that reports and listens, but looks only when told to."""
-        bus = MemoryBus(self.hub, f"network.{name}", "host")
+        bus = HandledBus(self.hub, f"network.{name}", "host")
         await bus.open()
         agent = FakeAgent(name, ["l2", *roles], bus)
         await agent.report()
-        await until(lambda: self._known(name))
         self.agents[name] = agent
         return agent
-
-    async def _known(self, name: str) -> bool:
-        return any(agent.host == name for agent in await self.parts.agents.all())
 
     async def state(self, name: str) -> rpc.HostNetworkState:
         """What the host would be answered."""
@@ -144,21 +147,8 @@ class Rig:
         return (await self.state(name)).generation
 
     async def apply(self, name: str) -> None:
-        """The host makes all that is wanted, and the report has been taken."""
+        """The host makes all that is wanted and says so."""
         await self.agents[name].look()
-        wanted = self.agents[name].generation
-        await until(lambda: self._applied(name, wanted))
-
-    async def _applied(self, name: str, generation: int) -> bool:
-        query = sqlalchemy.select(tables.hosts.c.applied).where(tables.hosts.c.host == name)
-        return bool(await self.parts.db.scalar(query) == generation)
-
-
-async def until(done: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what happens in the background."""
-    async with asyncio.timeout(5):
-        while not await done():
-            await asyncio.sleep(0.005)
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ class Compute:
 
     def __init__(self, *failures: Exception) -> None:
         self.failures, self.bodies = list(failures), []  # type: ignore[var-annotated]
-        self.done = asyncio.Event()
+        self.done, self.failed = asyncio.Event(), asyncio.Event()
 
     async def request(self, method: str, kind: str, path: str, *, json: Any, ok: Any) -> None:
         assert (method, kind, path) == ("POST", "compute", "/os-server-external-events")
         if self.failures:
+            self.failed.set()
             raise self.failures.pop(0)
         self.bodies += json["events"]
         self.done.set()
@@ -60,8 +61,7 @@ async def test_what_compute_refuses_does_not_hold_up_the_next() -> None:
     await queue.start()
     queue.send([_event("refused")])
     async with asyncio.timeout(5):
-        while compute.failures:
-            await asyncio.sleep(0)
+        await compute.failed.wait()
     queue.send([_event("next")])
     async with asyncio.timeout(5):
         await compute.done.wait()

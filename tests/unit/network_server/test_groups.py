@@ -70,7 +70,11 @@ async def test_a_rule_is_made_once(client: Any) -> None:
         ({"protocol": "icmpv6"}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
         ({"ethertype": "IPX"}, 400, "SecurityGroupRuleInvalidEtherType"),
         ({"remote_ip_prefix": "2001:db8::/64"}, 400, "SecurityGroupRuleParameterConflict"),
-        ({"remote_ip_prefix": "10.0.0.0/24", "remote_group_id": "own"}, 400, "SecurityGroupRemoteGroupAndRemoteIpPrefix"),
+        (
+            {"remote_ip_prefix": "10.0.0.0/24", "remote_group_id": "own"},
+            400,
+            "SecurityGroupRemoteGroupAndRemoteIpPrefix",
+        ),
         ({"remote_ip_prefix": "bad"}, 400, "HTTPBadRequest"),
         ({"direction": "sideways"}, 400, "HTTPBadRequest"),
         ({"remote_group_id": "00000000-0000-0000-0000-000000000000"}, 404, "SecurityGroupNotFound"),

@@ -162,7 +162,7 @@ async def test_a_floating_ip_is_active_when_its_router_is_made(client: Any, rig:
     await rig.apply("controller")
     shown = (await client.get(f"floatingips/{made['id']}")).json["floatingip"]
     assert shown["status"] == "ACTIVE"
-    interface = (await client.get(f"ports?device_owner=network:router_interface")).json["ports"][0]
+    interface = (await client.get("ports?device_owner=network:router_interface")).json["ports"][0]
     assert interface["status"] == "ACTIVE"
 
 
@@ -193,7 +193,10 @@ async def test_agents_are_listed_alive_and_can_be_disabled(client: Any, rig: Any
     assert (await client.get(f"ports?network_id={net['id']}")).json["ports"] == []
     assert (await client.delete(path, "admin")).status_code == 409
     zones = (await client.get("availability_zones")).json["availability_zones"]
-    assert {(zone["resource"], zone["state"]) for zone in zones} == {("network", "unavailable"), ("router", "available")}
+    assert {(zone["resource"], zone["state"]) for zone in zones} == {
+        ("network", "unavailable"),
+        ("router", "available"),
+    }
 
 
 async def test_dhcp_and_routers_wait_for_a_host_and_leave_a_dead_one(

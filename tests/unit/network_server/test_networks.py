@@ -155,3 +155,10 @@ async def test_versions_and_extensions_tell_what_is_there(client: Any) -> None:
     assert (await client.get("extensions/qos")).status_code == 404
     assert (await client.get("qos/policies")).json["NeutronError"]["type"] == "HTTPNotFound"
     assert (await client.ask("GET", "networks", "")).status_code == 401
+
+
+async def test_hints_name_the_zone_that_there_is(client: Any) -> None:
+    made = await client.make("network", availability_zone_hints=["nova"])
+    assert made["availability_zone_hints"] == ["nova"]
+    refused = await client.post("routers", {"router": {"availability_zone_hints": ["mars"]}})
+    assert refused.status_code == 404 and refused.json["NeutronError"]["type"] == "AvailabilityZoneNotFound"

@@ -101,9 +101,7 @@ async def test_extra_routes_need_a_reachable_hop(client: Any, world: Any) -> Non
     more = {"destination": "10.52.0.0/16", "nexthop": "10.0.0.9"}
     added = await client.put(f"{path}/add_extraroutes", {"router": {"routes": [more]}})
     assert added.json["router"]["routes"] == [route, more]
-    removed = await client.put(
-        f"{path}/remove_router_interface", {"subnet_id": world["net"]["subnet"]["id"]}
-    )
+    removed = await client.put(f"{path}/remove_router_interface", {"subnet_id": world["net"]["subnet"]["id"]})
     assert removed.json["NeutronError"]["type"] == "RouterInterfaceInUseByRoute"
     left = await client.put(f"{path}/remove_extraroutes", {"router": {"routes": [route, more]}})
     assert left.json["router"]["routes"] == []

@@ -158,7 +158,11 @@ class Agents:
             except Duplicate:
                 raise store.Stale from None
             await change.tx.run(FOUND_HOST, name=message.host)
-        known = {agent.role for agent in await change.tx.all(AGENTS_OF, Agent, name=message.host)}
+        there = await change.tx.all(AGENTS_OF, Agent, name=message.host)
+        known = {agent.role for agent in there}
+        for agent in there:
+            if agent.role not in message.roles:
+                await change.tx.run(DROP_AGENT, key=agent.id)
         for role in message.roles:
             if role in ROLES and role not in known:
                 await change.tx.run(

@@ -102,6 +102,10 @@ class AgentNotFound(NotFound):
     code, message = "network.agent.not_found", "Agent {id} could not be found."
 
 
+class AvailabilityZoneNotFound(NotFound):
+    code, message = "network.zone.not_found", "AvailabilityZone {availability_zone} could not be found."
+
+
 def render(error: ApiError, request: Request | None) -> Rendered:
     """The body of an error."""
     if isinstance(error, Unauthorized):

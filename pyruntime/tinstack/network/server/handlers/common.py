@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from tinstack.core.errors import NotFound
 from tinstack.core.http import Request
 from tinstack.network.server import listing, views
-from tinstack.network.server.errors import LaunchTokenForbidden
+from tinstack.network.server.errors import AvailabilityZoneNotFound
 from tinstack.network.server.listing import Listing
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.rows import Network, Standard
@@ -25,12 +25,6 @@ def target(row: Standard | None = None, network: Network | None = None, **more: 
         found |= {"network:project_id": network.project_id, "network:tenant_id": network.project_id}
         found.setdefault("shared", str(network.shared))
     return found
-
-
-def refuse_launch(request: Request) -> None:
-    """Where a launch token would see more than is its. Raises LaunchTokenForbidden."""
-    if request.context.launch is not None:
-        raise LaunchTokenForbidden(why="it is for one server's ports on one host")
 
 
 async def listed(request: Request, parts: Parts, plural: str, kind: Listing[R], show: Show[R]) -> Body:
@@ -59,3 +53,10 @@ def allowed(request: Request, action: str, noun: str, on: Body, missing: NotFoun
     """404 for what a caller may not see, 403 for what he may see but not touch."""
     visible(request, f"get_{noun}", on, missing)
     request.authorize(f"{action}_{noun}", on)
+
+
+def check_zones(item: Body) -> None:
+    """``availability_zone_hints`` may name the one zone that there is. Raises AvailabilityZoneNotFound."""
+    for zone in item.get("availability_zone_hints", ()):
+        if zone != views.ZONE:
+            raise AvailabilityZoneNotFound(availability_zone=zone)

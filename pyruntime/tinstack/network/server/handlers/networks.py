@@ -8,7 +8,7 @@ from tinstack.core.http import Request
 from tinstack.network.server import lists, store, views
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, LaunchTokenForbidden, NetworkNotFound
-from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.handlers.common import Body, allowed, check_zones, listed, shown, target, visible
 from tinstack.network.server.names import is_name
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
@@ -74,6 +74,7 @@ async def create(request: Request, parts: Parts) -> Body:
         on = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
         request.authorize("create_network", on)
         authorize_attributes(request, "create_network", item, on, DEFAULTS)
+        check_zones(item)
         values = {name: value for name, value in _columns(item).items() if value is not None}
         kind = values.pop("kind", None) or parts.config.network_type
         rows.append(Network(id=str(uuid4()), kind=kind, **{"mtu": 0, **values}))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from tinstack.core.db import to_json
 from tinstack.core.http import Request
 from tinstack.network.server import lists, own_ports, store, views
 from tinstack.network.server.addresses import Fixed
@@ -19,6 +20,7 @@ from tinstack.network.server.rows import Network, Port
 from tinstack.network.server.schemas.ports import COLUMNS, DEFAULTS, PORT, PORT_WITH_ID
 
 SEES_BINDING = "get_port:binding:host_id"
+PROFILE_BYTES = 4095
 
 
 async def found(request: Request, parts: Parts, id: str) -> tuple[Port, Body]:
@@ -82,6 +84,8 @@ def _values(item: Body) -> dict[str, Any]:
     for name, empty in (("binding_host", ""), ("binding_profile", {}), ("allowed_address_pairs", [])):
         if name in values and values[name] is None:
             values[name] = empty
+    if len(to_json(values.get("binding_profile"))) > PROFILE_BYTES:
+        raise HTTPBadRequest("Invalid input for binding:profile. Reason: it is too large.")
     if "extra_dhcp_opts" in values:
         values["extra_dhcp_opts"] = _options(values["extra_dhcp_opts"] or [])
     return values

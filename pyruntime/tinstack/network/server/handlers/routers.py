@@ -12,7 +12,7 @@ from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, PortNotFound, RouterNotFound
 from tinstack.network.server.handlers import networks, ports, subnets
-from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.handlers.common import Body, allowed, check_zones, listed, shown, target, visible
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
 from tinstack.network.server.routers import BadRouterRequest, GatewayWanted
@@ -84,6 +84,7 @@ async def create(request: Request, parts: Parts) -> Body:
         on = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
         request.authorize("create_router", on)
         authorize_attributes(request, "create_router", item, on, {})
+        check_zones(item)
         gateway = await _gateway(request, parts, item, None)
         item.pop("external_gateway_info", None)
         made.append(await parts.routers.create(Router(id=str(uuid4()), **item), gateway))

@@ -16,6 +16,7 @@ from tinstack.network.server.schemas.words import (
 
 POOLS: Words = {
     "type": ["array", "null"],
+    "maxItems": 200,
     "items": {
         "type": "object",
         "properties": {"start": IP, "end": IP},
@@ -34,7 +35,7 @@ _UPDATE: Words = {
     "dns_nameservers": NAMESERVERS,
     "host_routes": {**ROUTES, "maxItems": 20},
     "allocation_pools": POOLS,
-    "service_types": {"type": "array", "items": {"type": "string", "maxLength": 255}},
+    "service_types": {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 50},
 }
 
 SUBNET = Kind(
@@ -60,11 +61,11 @@ _LENGTH: Words = {"type": ["integer", "null"], "minimum": 0, "maximum": 128}
 _POOL: Words = {
     "name": NAME,
     "description": DESCRIPTION,
-    "prefixes": {"type": "array", "items": CIDR_TEXT, "minItems": 1, "uniqueItems": True},
+    "prefixes": {"type": "array", "items": CIDR_TEXT, "minItems": 1, "maxItems": 500, "uniqueItems": True},
     "default_prefixlen": _LENGTH,
     "min_prefixlen": _LENGTH,
     "max_prefixlen": _LENGTH,
-    "default_quota": {"type": ["integer", "null"], "minimum": 0},
+    "default_quota": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**31 - 1},
     "is_default": BOOLEAN,
 }
 

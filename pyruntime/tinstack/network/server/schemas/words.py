@@ -18,7 +18,7 @@ CIDR_TEXT: Words = {"type": "string", "maxLength": 64, "pattern": "^[0-9a-fA-F:.
 MAC: Words = {"type": "string", "pattern": "^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$"}
 TAG: Words = {"type": "string", "minLength": 1, "maxLength": 255}
 TAGS: Words = {"type": "array", "items": TAG, "maxItems": 50}
-ZONES: Words = {"type": "array", "items": {"type": "string", "maxLength": 255}}
+ZONES: Words = {"type": "array", "items": {"type": "string", "maxLength": 255}, "maxItems": 10}
 ROUTE: Words = {
     "type": "object",
     "properties": {"destination": CIDR_TEXT, "nexthop": IP},
