@@ -121,7 +121,6 @@ def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> N
     SQLite, an in-process bus and simulated guests: for API tests, SDKs, Terraform. Prints `ready` when it is usable and runs until
     Ctrl-C or SIGTERM. The same --state continues where it ended.
     """
-    from tinstack.dev.main import DevOptions, run
     from tinstack.lab.prechecks import against_dev
     from tinstack.lab.words import LabError
 
@@ -133,7 +132,10 @@ def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> N
     except OSError as error:
         raise LabError(f"The folder {made.state} can't be used: {error.strerror}.") from None
     with labs.held(made.state / ".lock", made):
+        made.ready.unlink(missing_ok=True)  # before anything is loaded: one that a killed process left would mislead
         labs.choose(made)
+        from tinstack.dev.main import DevOptions, run
+
         sys.exit(run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty)))
 
 

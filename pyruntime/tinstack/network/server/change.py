@@ -24,8 +24,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TRIES = 20
-OVERLAYS = ("vxlan", "gre")
-"""Kinds of network whose hosts know each other's tunnel addresses."""
 
 _H, _P, _F = t.hosts.c, t.ports.c, t.floatingips.c
 

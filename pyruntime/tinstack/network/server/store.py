@@ -89,7 +89,6 @@ PORTS_OF_SUBNET = prepared(
     select(t.ports).where(_P.id.in_(select(_A.port_id).where(_A.subnet_id == bindparam("subnet"))))
 )
 ALLOCATIONS_OF_PORT = prepared(select(t.allocations).where(_A.port_id == bindparam("port")).order_by(_A.key))
-ALLOCATION = prepared(select(t.allocations).where(_A.subnet_id == bindparam("subnet"), _A.ip == bindparam("address")))
 ADD_ALLOCATION = prepared(t.allocations.insert())
 DROP_ALLOCATION = prepared(
     t.allocations.delete().where(
@@ -115,7 +114,6 @@ ADD_DEFAULT_GROUP = prepared(t.default_groups.insert())
 DROP_DEFAULT_GROUP = prepared(t.default_groups.delete().where(t.default_groups.c.group_id == bindparam("group")))
 FLOATING_OF_PORT = prepared(select(t.floatingips).where(_F.port_id == bindparam("port")).order_by(_F.id))
 FLOATING_OF_ROUTER = prepared(select(t.floatingips).where(_F.router_id == bindparam("router")).order_by(_F.id))
-ROUTERS_OF_NETWORK = prepared(select(t.routers).where(_R.gateway_network_id == bindparam("network")))
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -169,8 +167,6 @@ SUBNET_IDS = select(_S.id, _S.network_id).order_by(_S.created_at, _S.id)
 ALL_ALLOCATIONS = select(t.allocations).order_by(_A.key)
 ALL_PORT_GROUPS = select(t.port_groups).order_by(_G.group_id)
 ALL_RULES = select(t.rules).order_by(_U.created_at, _U.id)
-ALL_PORTS = select(t.ports)
-ALL_NETWORKS = select(t.networks)
 ALL_SUBNETS = select(t.subnets).order_by(_S.created_at, _S.id)
 
 
