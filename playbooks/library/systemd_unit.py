@@ -3,6 +3,7 @@
 
 import datetime
 import os
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -53,6 +54,7 @@ PROPERTIES = (
     "ActiveState",
     "UnitFileState",
     "NeedDaemonReload",
+    "DropInPaths",
     "ExecMainStartTimestamp",
     "ActiveEnterTimestamp",
     "StateChangeTimestamp",
@@ -109,7 +111,10 @@ def plan(unit: Unit, wanted: dict[str, Any]) -> list[str]:
     started = unit.time("ExecMainStartTimestamp") or unit.time("ActiveEnterTimestamp")  # a socket has no process
     # A unit file that is newer than the process shows as NeedDaemonReload only until someone reloads.
     unit_files = [f"/etc/systemd/system/{unit.name}", f"/etc/systemd/system/{unit.name}.d"]
-    if unit.shown.get("NeedDaemonReload") == "yes" or unit.shown.get("LoadState") == "not-found":
+    stale = unit.shown.get("NeedDaemonReload") == "yes" or unit.shown.get("LoadState") == "not-found"
+    # A folder of drop-ins that is new is not looked for until then, so it does not count as a change either.
+    drop_ins = {str(path) for path in Path(unit_files[1]).glob("*.conf")}
+    if stale or drop_ins - set(unit.shown.get("DropInPaths", "").split()):
         verbs.append("daemon-reload")
     if wanted["enabled"] != (unit.shown.get("UnitFileState") in ("enabled", "static", "indirect")):
         verbs.append("enable" if wanted["enabled"] else "disable")

@@ -9,6 +9,17 @@ def test_nothing_has_failed(host: Host) -> None:
     assert host.check_output("systemctl --failed --no-legend --plain") == ""
 
 
+def test_no_service_has_logged_an_error(host: Host) -> None:
+    logged = host.check_output("cat /var/log/tinstack/*.log").splitlines()
+    assert logged
+    assert not [line for line in logged if '"level":"ERROR"' in line or '"traceback"' in line]
+
+
+def test_only_ssh_listens_on_every_address(host: Host) -> None:
+    listening = [line.split()[3].rpartition(":") for line in host.check_output("ss -Hltn").splitlines()]
+    assert {port for address, _, port in listening if address in ("0.0.0.0", "*", "[::]")} == {"22"}
+
+
 def test_credentials_are_roots_alone(host: Host) -> None:
     folder = host.file("/etc/tinstack/credentials")
     assert (folder.user, folder.mode) == ("root", 0o700)

@@ -27,7 +27,7 @@ _RULES = {
         os-flavor-extra-specs:show os-instance-actions:list os-instance-actions:show os-quota-sets:detail
         os-quota-sets:show os-security-groups:list os-server-groups:index os-server-groups:show os-server-password:show
         os-server-tags:index os-server-tags:show os-simple-tenant-usage:show os-volumes-attachments:index
-        os-volumes-attachments:show server-metadata:index server-metadata:show servers:detail servers:index servers:show
+        server-metadata:index server-metadata:show servers:detail servers:index servers:show
         servers:show:flavor-extra-specs
     """,
     MEMBER: """
@@ -43,6 +43,7 @@ _RULES = {
     """,
     ANYONE: "extensions flavors limits os-availability-zone:list os-quota-sets:defaults",
     OWN_KEYS: "os-keypairs:create os-keypairs:delete os-keypairs:index os-keypairs:show",
+    "rule:project_reader_or_service": "os-volumes-attachments:show",
     "rule:service_role": "os-server-external-events:create",
 }
 

@@ -36,6 +36,7 @@ class TokenCache:
     def __init__(self, session: Session, bus: Bus, service: str) -> None:
         self._session = session
         self._contexts: dict[bytes, Context] = {}
+        self._forgotten = 0
         self._listener = RevocationListener(bus, f"{service}.{uuid4().hex}", self._forget)
 
     async def start(self) -> None:
@@ -54,8 +55,10 @@ class TokenCache:
         if context and context.expires_at > start:
             last_validation.set(Validation(start, int((time.perf_counter() - began) * 1e6), "cached"))
             return context
+        forgotten = self._forgotten
         context = await self._ask(token)
-        if self._listener.fresh:
+        # What identity said before a revocation that was heard meanwhile may be void by now.
+        if self._listener.fresh and self._forgotten == forgotten:
             if len(self._contexts) >= KEEP:
                 self._contexts.pop(next(iter(self._contexts)))
             self._contexts[key] = context
@@ -76,6 +79,7 @@ class TokenCache:
         return context_of(answer.json()["token"], token)
 
     def _forget(self, beat: RevocationBeat | None) -> None:
+        self._forgotten += 1
         if beat is None or beat.everything:
             self._contexts.clear()
             return

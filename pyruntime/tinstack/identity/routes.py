@@ -93,6 +93,14 @@ CATALOG = [
     Route("POST", "/regions", catalog.create_region, "identity:create_region", body=catalog_schema.REGION_CREATE),
     Route("GET", "/regions/{region_id}", catalog.show_region, "identity:get_region"),
     Route(
+        "PUT",
+        "/regions/{region_id}",
+        catalog.create_named_region,
+        "identity:create_region",
+        body=catalog_schema.REGION_CREATE,
+        status=201,
+    ),
+    Route(
         "PATCH",
         "/regions/{region_id}",
         catalog.update_region,

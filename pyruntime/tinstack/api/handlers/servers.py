@@ -81,7 +81,7 @@ async def update(request: Request, service: Compute) -> Body:
         columns["name"] = wanted["name"].strip()
     for key, column in (("accessIPv4", "access_ip_v4"), ("accessIPv6", "access_ip_v6")):
         if key in wanted:
-            columns[column] = wanted[key] or None
+            columns[column] = canonical(wanted[key])
     if "OS-DCF:diskConfig" in wanted:
         columns["disk_config"] = wanted["OS-DCF:diskConfig"]
     for key in ("description", "hostname"):

@@ -7,6 +7,7 @@ import msgspec
 
 from tinstack.core.http import Request
 from tinstack.identity import endpoints, views
+from tinstack.identity.errors import Invalid
 from tinstack.identity.handlers.common import required
 from tinstack.identity.identity import Identity
 from tinstack.identity.rows import CatalogService, Endpoint, Region
@@ -39,8 +40,21 @@ async def regions(request: Request, identity: Identity) -> object:
 async def create_region(request: Request, identity: Identity) -> object:
     """A new region, under the id that the caller chose or a new one."""
     given = request.body["region"]
+    return await _make_region(request, identity, given.get("id") or uuid4().hex)
+
+
+async def create_named_region(request: Request, identity: Identity) -> object:
+    """A new region under the id in the path. Raises Invalid where the body names another."""
+    region_id = request.path["region_id"]
+    if request.body["region"].get("id", region_id) != region_id:
+        raise Invalid(f"The body names another region than {region_id}, which the path names.")
+    return await _make_region(request, identity, region_id)
+
+
+async def _make_region(request: Request, identity: Identity, region_id: str) -> object:
+    given = request.body["region"]
     region = Region(
-        id=given.get("id") or uuid4().hex,
+        id=region_id,
         description=given.get("description") or "",
         parent_region_id=given.get("parent_region_id"),
         extra=_extra(given, REGION_FIELDS),
