@@ -27,7 +27,7 @@ def test_the_unit_runs_at_boot_and_as_its_own_user(host: Host, service: str) -> 
 @pytest.mark.parametrize("service", [*PORTS, *WITHOUT_PORT])
 def test_the_unit_may_do_next_to_nothing(host: Host, service: str) -> None:
     properties = host.service(f"tinstack-{service}").systemd_properties
-    assert properties["CapabilityBoundingSet"] == ""
+    assert properties.get("CapabilityBoundingSet", "") == ""  # systemd names empty properties only when asked for them
     assert properties["NoNewPrivileges"] == "yes"
     assert properties["ProtectSystem"] == "strict"
 

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from ipaddress import ip_address
 
 ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
 PASSWORD_LENGTH = 12
@@ -25,6 +26,11 @@ def numbered(name: str, at: int, count: int) -> str:
 def password() -> str:
     """A password for the guest's administrator."""
     return "".join(secrets.choice(ALPHABET) for _ in range(PASSWORD_LENGTH))
+
+
+def canonical(address: str | None) -> str | None:
+    """An IP address in the one form that it is kept and shown in (RFC 5952); None for none or an empty one."""
+    return str(ip_address(address)) if address else None
 
 
 def reservation() -> str:

@@ -189,22 +189,22 @@ async def groups_of_server(compute: Compute, context: Context, row: Instance) ->
     """The security groups of a server's ports, in the compute API's old form."""
     wanted = {id for port in await ports_of_server(compute, context, row.id) for id in port.get("security_groups", [])}
     found = (await _get(compute, context, "security-groups", project_id=row.project_id))["security_groups"]
-    return [_old_form(group) for group in found if group["id"] in wanted]
+    return [old_form(group) for group in found if group["id"] in wanted]
 
 
-def _old_form(group: dict[str, Any]) -> dict[str, Any]:
+def old_form(group: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": group["id"],
         "name": group["name"],
         "description": group.get("description") or "",
         "tenant_id": group.get("project_id") or group.get("tenant_id"),
         "rules": [
-            _old_rule(rule) for rule in group.get("security_group_rules", []) if rule.get("direction") == "ingress"
+            old_rule(rule) for rule in group.get("security_group_rules", []) if rule.get("direction") == "ingress"
         ],
     }
 
 
-def _old_rule(rule: dict[str, Any]) -> dict[str, Any]:
+def old_rule(rule: dict[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": rule["id"],
         "parent_group_id": rule["security_group_id"],

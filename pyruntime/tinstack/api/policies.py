@@ -25,7 +25,8 @@ _RULES = {
     READER: """
         ips:index ips:show os-attach-interfaces:list os-attach-interfaces:show os-flavor-extra-specs:index
         os-flavor-extra-specs:show os-instance-actions:list os-instance-actions:show os-quota-sets:detail
-        os-quota-sets:show os-security-groups:list os-server-groups:index os-server-groups:show os-server-password:show
+        os-quota-sets:show os-security-groups:get os-security-groups:list os-security-groups:show
+        os-server-groups:index os-server-groups:show os-server-password:show
         os-server-tags:index os-server-tags:show os-simple-tenant-usage:show os-volumes-attachments:index
         server-metadata:index server-metadata:show servers:detail servers:index servers:show
         servers:show:flavor-extra-specs
@@ -33,7 +34,9 @@ _RULES = {
     MEMBER: """
         os-attach-interfaces:create os-attach-interfaces:delete os-console-output os-create-backup os-deferred-delete:force
         os-deferred-delete:restore os-lock-server:lock os-lock-server:unlock os-pause-server:pause os-pause-server:unpause
-        os-remote-consoles os-security-groups:add os-security-groups:remove os-server-groups:create os-server-groups:delete
+        os-remote-consoles os-security-groups:add os-security-groups:create
+        os-security-groups:delete os-security-groups:remove os-security-groups:rule:create
+        os-security-groups:rule:delete os-security-groups:update os-server-groups:create os-server-groups:delete
         os-server-password:clear os-server-tags:delete os-server-tags:delete_all os-server-tags:update
         os-server-tags:update_all os-suspend-server:resume os-suspend-server:suspend os-volumes-attachments:create
         os-volumes-attachments:delete os-volumes-attachments:update server-metadata:create server-metadata:delete

@@ -16,6 +16,7 @@ from tinstack.api.handlers import (
     labels,
     quotas,
     records,
+    security_groups,
     servers,
     services,
     usage,
@@ -25,6 +26,7 @@ from tinstack.api.schemas import actions as act
 from tinstack.api.schemas import admin
 from tinstack.api.schemas import flavors as flavor
 from tinstack.api.schemas import keypairs as keys
+from tinstack.api.schemas import proxies as proxy
 from tinstack.api.schemas import servers as body
 from tinstack.core.http import Route, since
 from tinstack.core.http.routes import Handler, SchemaVersions
@@ -209,4 +211,19 @@ HOSTS = [
           body=admin.EXTERNAL_EVENTS, status=200),
 ]  # fmt: skip
 
-ROUTES = [*SERVERS, *ACTIONS, *FLAVORS, *PROJECTS, *HOSTS]
+PROXIES = [
+    Route("GET",    "/os-security-groups",                    security_groups.index,   N + "os-security-groups:get", last="2.35"),
+    Route("POST",   "/os-security-groups",                    security_groups.create,  N + "os-security-groups:create",
+          body=proxy.GROUP, status=200, last="2.35"),
+    Route("GET",    "/os-security-groups/{group_id}",         security_groups.show,    N + "os-security-groups:show", last="2.35"),
+    Route("PUT",    "/os-security-groups/{group_id}",         security_groups.update,  N + "os-security-groups:update",
+          body=proxy.GROUP, last="2.35"),
+    Route("DELETE", "/os-security-groups/{group_id}",         security_groups.delete,  N + "os-security-groups:delete",
+          status=202, last="2.35"),
+    Route("POST",   "/os-security-group-rules",               security_groups.create_rule, N + "os-security-groups:rule:create",
+          body=proxy.RULE, status=200, last="2.35"),
+    Route("DELETE", "/os-security-group-rules/{rule_id}",     security_groups.delete_rule, N + "os-security-groups:rule:delete",
+          status=202, last="2.35"),
+]  # fmt: skip
+
+ROUTES = [*SERVERS, *ACTIONS, *FLAVORS, *PROJECTS, *HOSTS, *PROXIES]

@@ -39,6 +39,7 @@ class Remote:
                 "image": image,
                 "ports": [port.id for port in server.ports],
                 "volumes": [volume.volume_id for volume in server.volumes if volume.volume_id],
+                "networks": sorted({port.network_id for port in server.ports if port.network_id}),
                 "seconds": seconds,
             }
         }

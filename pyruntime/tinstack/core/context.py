@@ -18,13 +18,17 @@ def new_request_id() -> str:
 
 
 class LaunchClaims(msgspec.Struct, frozen=True, kw_only=True):
-    """What a launch token allows: this server on this host, this image, these ports and volumes, nothing else."""
+    """What a launch token allows: this server on this host, this image, these ports and volumes, nothing else.
+
+    ``networks``: those that the server's ports are on, as whoever asked for the server may use them.
+    """
 
     host: str
     server: str
     image: str | None = None
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,18 +86,20 @@ def _unpack(packed: Any) -> Any:
 
 
 def _pack_claims(claims: LaunchClaims) -> list[Any]:
-    ports, volumes = [_pack(port) for port in claims.ports], [_pack(volume) for volume in claims.volumes]
-    return [claims.host, _pack(claims.server), _pack(claims.image), ports, volumes]
+    lists = [[_pack(id) for id in ids] for ids in (claims.ports, claims.volumes, claims.networks)]
+    return [claims.host, _pack(claims.server), _pack(claims.image), *lists]
 
 
 def _unpack_claims(packed: list[Any]) -> LaunchClaims:
-    host, server, image, ports, volumes = packed
+    host, server, image, *lists = packed
+    ports, volumes, networks = lists if len(lists) == 3 else (*lists, [])  # sealed by an older version
     return LaunchClaims(
         host=host,
         server=_unpack(server),
         image=_unpack(image),
         ports=tuple(_unpack(port) for port in ports),
         volumes=tuple(_unpack(volume) for volume in volumes),
+        networks=tuple(_unpack(network) for network in networks),
     )
 
 

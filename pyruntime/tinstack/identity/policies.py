@@ -125,6 +125,8 @@ DEFAULTS = {
     **_crud("service", "services", READER, "rule:admin_required"),
     **_crud("endpoint", "endpoints", READER, "rule:admin_required"),
     **_crud("region", "regions", "", "rule:admin_required"),
+    # policy documents
+    **_crud("policy", "policies", READER, "rule:admin_required"),
     # application credentials
     "identity:get_application_credential": f"{READER} or rule:owner",
     "identity:list_application_credentials": f"{READER} or rule:owner",

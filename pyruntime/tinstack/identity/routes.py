@@ -5,6 +5,7 @@ from tinstack.identity.handlers import (
     application_credentials,
     assignments,
     catalog,
+    documents,
     domains,
     grants,
     groups,
@@ -149,6 +150,16 @@ ROLES = [
     Route("GET", "/role_assignments", assignments.index, checked=True),
 ]
 
+POLICIES = [
+    Route("GET", "/policies", documents.index, "identity:list_policies"),
+    Route("POST", "/policies", documents.create, "identity:create_policy", body=catalog_schema.POLICY_CREATE),
+    Route("GET", "/policies/{policy_id}", documents.show, "identity:get_policy"),
+    Route(
+        "PATCH", "/policies/{policy_id}", documents.update, "identity:update_policy", body=catalog_schema.POLICY_UPDATE
+    ),
+    Route("DELETE", "/policies/{policy_id}", documents.delete, "identity:delete_policy"),
+]
+
 
 def _grants(path: str, suffix: str = "") -> list[Route]:
     one = path + "/{role_id}" + suffix
@@ -192,4 +203,4 @@ USERS = [
     ),
 ]
 
-ROUTES = [*TOKENS, *APPLICATION_CREDENTIALS, *DOMAINS, *GROUPS, *PROJECTS, *CATALOG, *ROLES, *GRANTS, *USERS]
+ROUTES = [*TOKENS, *APPLICATION_CREDENTIALS, *DOMAINS, *GROUPS, *PROJECTS, *CATALOG, *ROLES, *POLICIES, *GRANTS, *USERS]

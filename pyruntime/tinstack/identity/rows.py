@@ -96,6 +96,15 @@ class Region(Row, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
+class Policy(Row, frozen=True, kw_only=True):
+    """A document that some other service understands; ``blob`` is kept as it came."""
+
+    id: str
+    type: str
+    blob: str
+    extra: dict[str, Any] = {}
+
+
 class CatalogService(Row, frozen=True, kw_only=True):
     """A service of the catalog."""
 

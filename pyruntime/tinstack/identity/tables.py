@@ -168,6 +168,15 @@ application_credentials = sa.Table(
     sa.UniqueConstraint("user_id", "name", name="uq_application_credentials_name"),
 )
 
+policies = sa.Table(
+    "policies",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("type", NAME, nullable=False),
+    sa.Column("blob", sa.Text, nullable=False),
+    sa.Column("extra", sa.Text, nullable=False),
+)
+
 revocations = sa.Table(
     "revocations",
     metadata,

@@ -109,6 +109,17 @@ def region(request: Request, row: rows.Region) -> Body:
     }
 
 
+def policy(request: Request, row: rows.Policy) -> Body:
+    """A policy document."""
+    return {
+        **row.extra,
+        "id": row.id,
+        "type": row.type,
+        "blob": row.blob,
+        "links": _self(request, "policies", row.id),
+    }
+
+
 def service(request: Request, row: rows.CatalogService) -> Body:
     """A service."""
     return {

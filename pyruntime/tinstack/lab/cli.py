@@ -197,15 +197,17 @@ def ssh(inventory: str | None, state: Path | None, host: str, command: tuple[str
 
 
 @lab.command()
-@click.argument("ring", nargs=-1, type=click.Choice(["unit", "api", "lint", "molecule"]))
+@click.argument("ring", nargs=-1)
 def test(ring: tuple[str, ...]) -> None:
     """Run the tests, or the RINGs that are named.
 
     \b
-    unit      rules and pieces, no network, no processes
-    api       the services through their APIs: on SQLite and the in-process bus, then on MariaDB and RabbitMQ
-    lint      ruff, types, imports, YAML, Ansible
-    molecule  a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
+    unit                rules and pieces, no network, no processes
+    api                 the services through their APIs: on SQLite and the in-process bus, then on MariaDB and RabbitMQ
+    lint                ruff, types, imports, YAML, Ansible
+    conformance [LIST]  OpenStack's own acceptance suite, Tempest, on a `dev` cloud; LIST: smoke (default), identity, compute,
+                        image, network, volume
+    molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import test
 

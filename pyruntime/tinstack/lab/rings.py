@@ -22,17 +22,23 @@ REAL_BACKENDS = {"TINSTACK_TEST_BACKENDS": "real"}
 """Makes tests/api run on private MariaDB and RabbitMQ instances instead of SQLite and the in-process bus."""
 
 
+CONFORMANCE = "tests/conformance/run.py"
+LISTS = ("smoke", "identity", "compute", "image", "network", "volume")
+"""Lists of OpenStack's acceptance suite; the first is what the ring runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One command of a ring. Where it is pytest, its tests are counted; anything else counts as one."""
+    """One command of a ring. Where it writes a JUnit report, its tests are counted; anything else counts as one."""
 
     title: str
     command: tuple[str, ...]
     env: tuple[tuple[str, str], ...] = ()
 
     @property
-    def is_pytest(self) -> bool:
-        return self.command[0] == "pytest"
+    def counts_itself(self) -> bool:
+        """Whether it writes a JUnit report."""
+        return self.command[0] == "pytest" or CONFORMANCE in self.command
 
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -56,6 +62,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
         Check("yamllint", ("yamllint", "--strict", ".")),
         Check("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     ),
+    "conformance": (Check("conformance, smoke", ("python", CONFORMANCE, LISTS[0])),),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
 }
 
@@ -70,13 +77,29 @@ class Result:
     seconds: float
 
 
+def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
+    """The rings that are named, in that order; all where none is. After ``conformance`` may stand its list. Raises UsageError."""
+    found: dict[str, tuple[Check, ...]] = {}
+    before = ""
+    for word in words:
+        if word in RINGS:
+            found.setdefault(word, RINGS[word])
+        elif word in LISTS and before == "conformance":
+            found[before] = (Check(f"conformance, {word}", ("python", CONFORMANCE, word)),)
+        else:
+            raise click.UsageError(f"There is no ring '{word}'; there are: {', '.join(RINGS)}.")
+        before = word
+    return list((found or RINGS).items())
+
+
 def test(names: Sequence[str]) -> None:
     """Run rings, all of them where none is named. Raises LabError where anything failed."""
     results = []
+    rings = chosen(names)
     with children.passing_signals_on(signal.SIGINT) as interruption:
-        for name in dict.fromkeys(names or RINGS):
+        for name, checks in rings:
             have_packages(name)
-            for check in RINGS[name]:
+            for check in checks:
                 results.append(run(check))
                 if interruption:
                     raise LabError("Interrupted.")
@@ -101,10 +124,10 @@ def run(check: Check) -> Result:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tinstack-test-") as scratch:
         counted = Path(scratch) / "junit.xml"
-        command = [*program(check.command), *([f"--junitxml={counted}"] if check.is_pytest else [])]
+        command = [*program(check.command), *([f"--junitxml={counted}"] if check.counts_itself else [])]
         plain = {} if words.live(sys.stdout) else {"NO_COLOR": "1"}
         code = children.run(command, ROOT, {**plays.environment(), **plain, **dict(check.env)})
-        passed, failed = counts(counted) if check.is_pytest else (int(code == 0), int(code != 0))
+        passed, failed = counts(counted) if check.counts_itself else (int(code == 0), int(code != 0))
     # pytest's code also tells of what no test reports: nothing collected, a conftest that does not load.
     result = Result(check.title, passed, failed or int(code != 0), time.monotonic() - began)
     click.echo(f"== {check.title}: {'FAILED' if result.failed else 'passed'} in {seconds(result.seconds)}")

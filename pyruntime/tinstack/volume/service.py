@@ -81,6 +81,7 @@ def apis(config: Config, parts: Parts, authenticator: Authenticator) -> list[Api
         max_body=config.http.max_body,
         violation=violation,
         extra_id_header="x-compute-request-id",
+        launches=True,
     )
     return [root, api]
 

@@ -146,6 +146,62 @@ def test_security_groups_are_resolved_and_changed(servers: Servers) -> None:
         cloud.demo.delete("network", f"/v2.0/security-groups/{group['id']}")
 
 
+def test_security_groups_are_the_network_services_up_to_2_35(cloud: Any) -> None:
+    body = {"security_group": {"name": f"sg-{uuid.uuid4().hex[:8]}", "description": "d"}}
+    group = cloud.demo.post("compute", "/os-security-groups", body).json["security_group"]
+    path = f"/os-security-groups/{group['id']}"
+    try:
+        assert group["rules"] == []
+        tcp = {"parent_group_id": group["id"], "ip_protocol": "tcp", "from_port": 22, "to_port": "22"}
+        made = cloud.demo.post("compute", "/os-security-group-rules", {"security_group_rule": tcp})
+        rule = made.json["security_group_rule"]
+        assert made.status == 200
+        assert (rule["from_port"], rule["to_port"], rule["ip_range"]) == (22, 22, {"cidr": "0.0.0.0/0"})
+        assert cloud.demo.post("compute", "/os-security-group-rules", {"security_group_rule": tcp}).status == 400
+        own = {"parent_group_id": group["id"], "group_id": group["id"]}
+        made = cloud.demo.post("compute", "/os-security-group-rules", {"security_group_rule": own})
+        assert made.json["security_group_rule"]["group"] == {"tenant_id": cloud.demo.project_id, "name": group["name"]}
+        for wrong in ({"ip_protocol": "999"}, {"from_port": 23}, {"from_port": None}, {"to_port": 70000}):
+            refused = cloud.demo.post("compute", "/os-security-group-rules", {"security_group_rule": tcp | wrong})
+            assert refused.status == 400, wrong
+        icmp = tcp | {"ip_protocol": "icmp", "from_port": -1, "to_port": -1}
+        made = cloud.demo.post("compute", "/os-security-group-rules", {"security_group_rule": icmp})
+        assert (made.json["security_group_rule"]["from_port"], made.json["security_group_rule"]["to_port"]) == (-1, -1)
+        assert len(cloud.demo.get("compute", path).json["security_group"]["rules"]) == 3
+        assert cloud.demo.delete("compute", f"/os-security-group-rules/{rule['id']}").status == 202
+        changed = cloud.demo.put("compute", path, {"security_group": {"name": "renamed", "description": ""}})
+        assert changed.json["security_group"]["name"] == "renamed"
+        listed = cloud.demo.get("compute", "/os-security-groups").json["security_groups"]
+        assert group["id"] in [one["id"] for one in listed]
+        assert cloud.demo.get("compute", path, version="2.36").status == 404
+    finally:
+        assert cloud.demo.delete("compute", path).status == 202
+    assert cloud.demo.get("compute", path).status == 404
+    assert cloud.demo.get("compute", "/os-security-groups/no-id").status == 400
+
+
+def test_admin_boots_a_server_on_another_projects_network(cloud: Any) -> None:
+    body = {"name": "elsewhere", "imageRef": cloud.image_id(), "flavorRef": "1", "networks": [{"uuid": cloud.network_id()}]}
+    id = cloud.admin.post("compute", "/servers", {"server": body}).json["server"]["id"]
+    try:
+        shown = cloud.admin.wait(
+            "compute", f"/servers/{id}", lambda answer: answer.json["server"]["status"] in ("ACTIVE", "ERROR")
+        )
+        assert shown.json["server"]["status"] == "ACTIVE", shown.json["server"].get("fault")
+        [port] = cloud.admin.get("network", f"/v2.0/ports?device_id={id}").json["ports"]
+        assert port["project_id"] == cloud.admin.project_id
+    finally:
+        cloud.admin.delete("compute", f"/servers/{id}")
+        cloud.admin.wait("compute", f"/servers/{id}", lambda answer: answer.status == 404)
+
+
+def test_access_addresses_are_shown_in_one_form(servers: Servers) -> None:
+    id = servers.create(accessIPv6="0000:0000:0000:0000:0000:babe:220.12.22.2").json["server"]["id"]
+    assert servers.cloud.demo.get("compute", f"/servers/{id}").json["server"]["accessIPv6"] == "::babe:dc0c:1602"
+    changed = servers.cloud.demo.put("compute", f"/servers/{id}", {"server": {"accessIPv6": "2001:DB8:0::1"}})
+    assert changed.json["server"]["accessIPv6"] == "2001:db8::1"
+
+
 def test_admin_sees_which_hosts_there_are_and_what_they_hold(servers: Servers) -> None:
     admin = servers.cloud.admin
     id = servers.active()

@@ -165,6 +165,30 @@ async def test_the_catalog_is_made_changed_and_unmade(rig: Rig) -> None:
     assert (await rig.send("DELETE", "/v3/regions/West", token=admin)).status_code == 204
 
 
+async def test_a_region_is_made_under_the_id_of_its_path(rig: Rig) -> None:
+    admin = await rig.token()
+    made = await rig.send("PUT", "/v3/regions/North", {"region": {"description": "d"}}, admin)
+    assert (made.status_code, made.json["region"]["id"]) == (201, "North")
+    assert (await rig.send("PUT", "/v3/regions/North", {"region": {}}, admin)).status_code == 409
+    assert (await rig.send("PUT", "/v3/regions/South", {"region": {"id": "North"}}, admin)).status_code == 400
+
+
+async def test_policy_documents_are_kept_as_they_came(rig: Rig) -> None:
+    admin = await rig.token()
+    answer = await rig.send("POST", "/v3/policies", {"policy": {"type": "application/json", "blob": "{}", "owner": "x"}}, admin)
+    assert answer.status_code == 201
+    policy = answer.json["policy"]
+    path = f"/v3/policies/{policy['id']}"
+    changed = await rig.send("PATCH", path, {"policy": {"blob": "[]"}}, admin)
+    assert changed.json["policy"] == {**policy, "blob": "[]"}
+    assert (await rig.send("GET", path, token=admin)).json["policy"]["owner"] == "x"
+    assert (await rig.send("GET", "/v3/policies?type=text/plain", token=admin)).json["policies"] == []
+    assert [one["id"] for one in (await rig.send("GET", "/v3/policies", token=admin)).json["policies"]] == [policy["id"]]
+    assert (await rig.send("DELETE", path, token=admin)).status_code == 204
+    assert (await rig.send("GET", path, token=admin)).status_code == 404
+    assert (await rig.send("POST", "/v3/policies", {"policy": {"blob": "{}"}}, admin)).status_code == 400
+
+
 async def test_what_a_token_may_be_had_for(rig: Rig) -> None:
     unscoped = (await rig.sign_in(scope="unscoped")).headers["X-Subject-Token"]
     assert [one["name"] for one in (await rig.send("GET", "/v3/auth/projects", token=unscoped)).json["projects"]] == ["admin"]

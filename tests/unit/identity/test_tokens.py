@@ -257,7 +257,8 @@ async def test_people_leave_steps_1_and_2_in_the_trace_and_services_do_not(rig: 
 
 
 async def _launch(rig: Rig, token: str, project_id: str) -> Any:
-    wanted = {"project_id": project_id, "host": "compute1", "server": "s", "image": "i", "ports": ["p"], "volumes": [], "seconds": 60}
+    claims = {"host": "compute1", "server": "s", "image": "i", "ports": ["p"], "volumes": [], "networks": ["n"]}
+    wanted = {"project_id": project_id, "seconds": 60, **claims}
     return await rig.send("POST", "/v3/OS-TINSTACK/launch_tokens", {"launch_token": wanted}, token)
 
 

@@ -102,7 +102,7 @@ def test_verbs_that_need_the_tools_get_them_and_the_others_need_none():
     script = (labs.ROOT / "lab").read_text()
     verbs = re.search(r"^  ([a-z |]+)\) venv=\$tools", script, re.MULTILINE)
     assert verbs
-    assert {verb.strip() for verb in verbs[1].split("|")} == {"up", "destroy", "test"}
+    assert {verb.strip() for verb in verbs[1].split("|")} == {"up", "destroy", "test", "env"}
     outside = {"ansible_runner", "yaml", "fabric", "requests", "openstack", "pytest"}
     for module in HERE.glob("*.py"):
         at_import = [

@@ -1,8 +1,12 @@
 """`test`: what is run, what is counted, and the closing line."""
 
+import re
+
+import click
 import pytest
 
 from tinstack.lab import rings
+from tinstack.lab.labs import ROOT
 from tinstack.lab.rings import Check, Result
 from tinstack.lab.words import LabError
 
@@ -29,3 +33,21 @@ def test_a_failing_command_fails_the_whole_and_is_named(monkeypatch, capfd):
 
 def test_the_api_ring_runs_on_both_kinds_of_backends():
     assert [dict(check.env) for check in rings.RINGS["api"]] == [{}, {"TINSTACK_TEST_BACKENDS": "real"}]
+
+
+def test_rings_are_chosen_by_name_and_conformance_takes_a_list():
+    assert [name for name, _ in rings.chosen([])] == list(rings.RINGS)
+    assert [name for name, _ in rings.chosen(["lint", "unit", "lint"])] == ["lint", "unit"]
+    [(_, [default])] = rings.chosen(["conformance"])
+    [(_, [image])] = rings.chosen(["conformance", "image"])
+    assert (default.command[-1], image.command[-1]) == ("smoke", "image")
+    for wrong in (["image"], ["unit", "smoke"], ["nothing"]):
+        with pytest.raises(click.UsageError):
+            rings.chosen(wrong)
+
+
+def test_the_lists_that_are_offered_are_those_of_the_conformance_run():
+    program = (ROOT / rings.CONFORMANCE).read_text()
+    areas = re.search(r"for area in \(([^)]*)\)", program)
+    assert areas
+    assert ("smoke", *re.findall(r'"(\w+)"', areas[1])) == rings.LISTS

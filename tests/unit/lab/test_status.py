@@ -15,7 +15,7 @@ def whole(cloud):
         {"services": [{"binary": "nova-conductor", **up}, {"binary": "nova-compute", **up, "host": "compute1"}]},
     )
     cloud.has("/volumev3/os-services", {"services": [{"binary": "cinder-volume", **up}]})
-    agent = {"binary": "network-agent", "host": "compute1", "alive": True, "admin_state_up": True}
+    agent = {"agent_type": "L3 agent", "binary": "tinstack-network-agent", "host": "compute1", "alive": True, "admin_state_up": True}
     cloud.has("/network/v2.0/agents", {"agents": [agent]})
     cloud.has(
         "/placement/resource_providers", {"resource_providers": [{"uuid": "p1", "name": "compute1", "generation": 3}]}
@@ -39,7 +39,7 @@ def test_a_healthy_lab(whole):
     assert [(service.name, service.host) for service in found.services] == [
         ("nova-conductor", "controller"),
         ("nova-compute", "compute1"),
-        ("network-agent", "compute1"),
+        ("L3 agent", "compute1"),
         ("cinder-volume", "controller"),
     ]
     assert found.hosts == [Host("compute1", {"vcpus": Capacity(1, 8), "memory_mib": Capacity(0, 3584)})]

@@ -33,7 +33,7 @@ SERVER = "5e54e400-0000-4000-8000-000000000001"
 
 class Tokens:
     """Tokens are names: ``alice`` and ``bob`` of two projects, ``reader``, ``admin``, ``nova`` (one of our services), and
-    ``launch:HOST:PORT,PORT`` (a launch token of a server of alice's project)."""
+    ``launch:HOST:PORT,PORT[:NETWORK]`` (a launch token of a server of alice's project)."""
 
     contexts = {
         "alice": Context(user_id="alice", project_id="p1", roles=USER),
@@ -46,8 +46,8 @@ class Tokens:
     async def authenticate(self, token: str) -> Context:
         if token.startswith("launch:"):
             last_validation.set(Validation(1, 2, "cached"))
-            _, host, ports = token.split(":")
-            claims = LaunchClaims(host=host, server=SERVER, ports=tuple(ports.split(",")))
+            _, host, ports, *networks = token.split(":")
+            claims = LaunchClaims(host=host, server=SERVER, ports=tuple(ports.split(",")), networks=tuple(networks))
             return Context(user_id="conductor", project_id="p1", roles=frozenset({"service"}), launch=claims)
         if token not in self.contexts:
             raise Unauthorized

@@ -5,6 +5,7 @@ from typing import Any
 from tinstack.api import networks
 from tinstack.api.filters import listing_of
 from tinstack.api.hosts import fleet_of
+from tinstack.api.names import canonical
 from tinstack.api.parts import Compute
 from tinstack.api.views import API, Body
 from tinstack.api.views.servers import ServerView, addresses

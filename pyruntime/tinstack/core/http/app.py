@@ -19,6 +19,7 @@ from tinstack.core.context import Context, request_id_of_task
 from tinstack.core.errors import (
     ApiError,
     BadRequest,
+    Forbidden,
     MethodNotAllowed,
     NotAcceptable,
     NotFound,
@@ -72,6 +73,7 @@ class Api:
 
     ``root``: path prefixes under which the routes are served (the first is canonical), e.g. ``("/v2.1",)``; a prefix may
     hold placeholders such as ``/v3/{project_id}``. ``service``: passed to handlers. ``error``: how errors are written.
+    ``launches``: whether hosts come here with launch tokens, whose claims the handlers check; elsewhere such a token is nothing.
     """
 
     def __init__(
@@ -88,10 +90,12 @@ class Api:
         violation: Violation = plain_violation,
         request_id_header: str = "x-openstack-request-id",
         extra_id_header: str | None = None,
+        launches: bool = False,
     ) -> None:
         self.routes, self.service, self.policy, self.authenticator = list(routes), service, policy, authenticator
         self.error, self.root, self.microversions, self.max_body = error, root, microversions, max_body
         self.violation, self.request_id_header, self.extra_id_header = violation, request_id_header, extra_id_header
+        self.launches = launches
 
     def negotiate(self, asgi: falcon.asgi.Request) -> Version | None:
         """The microversion asked for; raises NotAcceptable (406) outside of what is served, BadRequest for nonsense."""
@@ -190,6 +194,8 @@ async def _run(api: Api, routes: list[Route], request: Request) -> tuple[Route, 
                 raise
     elif not public:
         raise Unauthorized
+    if request.context_or_none and request.context_or_none.launch and not api.launches:
+        raise Forbidden("A launch token allows nothing here.")
     if not there[0].stream:
         request.body = await _body(api, there, request)
     route = _choose(there, request.body)

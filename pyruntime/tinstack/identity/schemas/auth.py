@@ -48,6 +48,7 @@ LAUNCH_TOKEN = body(
         image={"type": ["string", "null"], "maxLength": 64},
         ports=_IDS,
         volumes=_IDS,
+        networks=_IDS,
         seconds={"type": "integer", "minimum": 1},
     ),
 )

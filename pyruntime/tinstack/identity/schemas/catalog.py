@@ -27,3 +27,7 @@ _ENDPOINT = object_of(
 )
 ENDPOINT_CREATE = body("endpoint", _ENDPOINT)
 ENDPOINT_UPDATE = body("endpoint", changes(_ENDPOINT))
+
+_POLICY = object_of(["blob", "type"], blob=TEXT, type={"type": "string", "minLength": 1, "maxLength": 255})
+POLICY_CREATE = body("policy", _POLICY)
+POLICY_UPDATE = body("policy", changes(_POLICY))

@@ -40,7 +40,8 @@ async def import_image(request: Request, parts: Parts) -> None:
 
 
 async def download(request: Request, parts: Parts) -> Response:
-    """All of it, or one range (206); 204 where there are no data yet."""
+    """All of it, or one range (206); 204 where there are no data yet. With a launch token the check of step 20 is noted."""
+    parts.trace_token(request)
     image = await parts.image(request)
     if request.context.launch is None:
         request.authorize("download_image", target(image, request.project_id))

@@ -98,12 +98,11 @@ class Kind:
 
 def _project(request: Request, item: dict[str, Any]) -> str | None:
     """``tenant_id`` and ``project_id`` are one. Raises HTTPBadRequest."""
-    found = {item.pop(name) for name in ("tenant_id", "project_id") if item.get(name) is not None}
-    item.pop("tenant_id", None)
-    item.pop("project_id", None)
-    if len(found) > 1:
+    given = [item.pop(name, None) for name in ("tenant_id", "project_id")]
+    found = [one for one in given if one is not None]
+    if found and found[0] != found[-1]:
         raise HTTPBadRequest("'project_id' and 'tenant_id' do not match")
-    project = found.pop() if found else None
+    project = found[0] if found else None
     if project is not None and (not isinstance(project, str) or len(project) > 64):
         raise HTTPBadRequest("Invalid input for project_id. Reason: it is no id of a project.")
     context = request.context

@@ -41,6 +41,7 @@ def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
         error=render,
         max_body=config.http.max_body,
         violation=violation,
+        launches=True,
     )
 
 

@@ -153,11 +153,13 @@ async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
 
 
 async def _network(request: Request, parts: Parts, item: Body) -> Network:
-    """The port's network, which its project must see. Raises NetworkNotFound."""
-    if request.context.launch is None:
+    """The port's network, which its project must see, or a launch token name. Raises NetworkNotFound."""
+    launch = request.context.launch
+    if launch is None:
         return await networks.found(request, parts, item["network_id"])
     row = await store.networks.get(parts.db, item["network_id"])
-    if row is None or not (row.project_id == request.project_id or row.shared or row.external):
+    seen = row is not None and (row.project_id == request.project_id or row.shared or row.external)
+    if row is None or not (seen or row.id in launch.networks):
         raise NetworkNotFound(id=item["network_id"])
     return row
 

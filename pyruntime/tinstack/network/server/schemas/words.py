@@ -1,6 +1,9 @@
 """The words of which bodies are made."""
 
+from ipaddress import ip_network
 from typing import Any
+
+from tinstack.core.http.routes import FORMATS
 
 Words = dict[str, Any]
 
@@ -14,7 +17,7 @@ UUID: Words = {
 UUID_OR_NULL: Words = {**UUID, "type": ["string", "null"]}
 IP: Words = {"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]}
 IP_OR_NULL: Words = {"type": ["string", "null"], "anyOf": [{"type": "null"}, {"format": "ipv4"}, {"format": "ipv6"}]}
-CIDR_TEXT: Words = {"type": "string", "maxLength": 64, "pattern": "^[0-9a-fA-F:.]+(/[0-9]{1,3})?$"}
+CIDR_TEXT: Words = {"type": "string", "maxLength": 64, "format": "cidr"}
 MAC: Words = {"type": "string", "pattern": "^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$"}
 TAG: Words = {"type": "string", "minLength": 1, "maxLength": 255}
 TAGS: Words = {"type": "array", "items": TAG, "maxItems": 50}
@@ -32,3 +35,14 @@ FIXED_IP: Words = {
     "additionalProperties": False,
 }
 FIXED_IPS: Words = {"type": ["array", "null"], "items": FIXED_IP}
+
+
+def _is_cidr(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" not in text or text.rpartition("/")[2].isdecimal()
+
+
+FORMATS["cidr"] = _is_cidr
