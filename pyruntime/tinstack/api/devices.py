@@ -9,7 +9,7 @@ import msgspec
 from tinstack.api.errors import Invalid
 from tinstack.api.numbers import number
 from tinstack.api.parts import Compute
-from tinstack.api.schemas.words import truth
+from tinstack.api.schemas.words import is_uuid, truth
 from tinstack.api.user_calls import ask
 from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core.client import RemoteError
@@ -145,6 +145,8 @@ async def _volume(
 
 async def find_volume(compute: Compute, context: Context, id: str) -> Any:
     """A volume that the caller sees; None where there is none."""
+    if not is_uuid(id):
+        return None
     try:
         return (await ask(compute, context, "GET", VOLUME, f"/volumes/{quote(id)}")).json()["volume"]
     except RemoteError as error:

@@ -7,6 +7,7 @@ import msgspec
 
 from tinstack.api.errors import Invalid
 from tinstack.api.parts import Compute
+from tinstack.api.schemas.words import is_uuid
 from tinstack.computedb.flavors import Flavor
 from tinstack.core.client import RemoteError
 from tinstack.core.context import Context
@@ -54,6 +55,8 @@ def _parsed(body: dict[str, Any]) -> Image:
 
 async def find(compute: Compute, context: Context, id: str) -> Image:
     """An image that the caller's project may use. Raises ImageNotFound."""
+    if not is_uuid(id):
+        raise ImageNotFound(id=id)
     try:
         answer = await compute.session.request("GET", "image", f"/v2/images/{quote(id)}")
     except RemoteError as error:

@@ -31,6 +31,9 @@ def _guest(server: ServerDetails, ports: list[dict[str, Any]]) -> Guest:
         hostname=server.hostname,
         project_id=server.project_id,
         availability_zone=server.availability_zone,
+        launch_index=server.launch_index,
+        reservation_id=server.reservation_id,
+        security_groups=tuple(server.security_groups),
         number=int(server.instance_name.rpartition("-")[2], 16),
         flavor_name=server.flavor.name,
         image_id=server.image_id,
@@ -51,7 +54,9 @@ def _guest(server: ServerDetails, ports: list[dict[str, Any]]) -> Guest:
             for port in ports
         ),
         disks=tuple(
-            GuestDisk(serial=disk.volume_id, tag=disk.tag) for disk in server.volumes if disk.tag and disk.volume_id
+            GuestDisk(serial=disk.volume_id, tag=disk.tag, path=disk.device)
+            for disk in server.volumes
+            if disk.tag and disk.volume_id
         ),
     )
 

@@ -167,4 +167,7 @@ def _details(operation: Operation, server: Instance, config: Config) -> ServerDe
         lease_seconds=config.host_lease_seconds,
         attempt=operation.attempt,
         vm_state=server.vm_state,
+        launch_index=server.launch_index,
+        reservation_id=server.reservation_id,
+        security_groups=list(server.security_groups),
     )

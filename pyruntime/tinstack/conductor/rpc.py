@@ -211,7 +211,8 @@ class ServerDetails(Message):
 
     ``kind``: boot, delete, start, stop, reboot, …; ``data``: the operation's own; ``wanted_power``: running or shutdown.
     ``endpoints``: URLs by service type (image, network, volume). ``attempt``: the how-manieth host of this boot it is.
-    ``vm_state``: the server's when the operation began.
+    ``vm_state``: the server's when the operation began. ``hostname``: the guest's full name. ``launch_index`` …
+    ``security_groups``: what the guest is told of itself.
     """
 
     operation_id: str
@@ -240,6 +241,9 @@ class ServerDetails(Message):
     lease_seconds: float
     attempt: int = 1
     vm_state: str = ""
+    launch_index: int = 0
+    reservation_id: str = ""
+    security_groups: list[str] = []
 
 
 class Renew(Message):

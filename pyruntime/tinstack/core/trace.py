@@ -3,6 +3,7 @@
 Losing the bus loses no boot, at worst trace lines. No event is written for what did not happen.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ from tinstack.core.bus import Bus, Message
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import ApiError
-from tinstack.core.periodic import Periodic
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,8 @@ STEPS = {
 OK, CACHED, NONE, FAILED, RETRIED = "ok", "cached", "none", "failed", "retried"
 
 FLUSH_SECONDS = 0.1
+"""How long events are gathered into one batch."""
+
 KEEP = 5_000
 
 
@@ -96,16 +98,26 @@ class Tracer:
     def __init__(self, bus: Bus, service: str, host: str) -> None:
         self._bus, self._service, self._host = bus, service, host
         self._waiting: list[TraceEvent] = []
-        self._flushing = Periodic("trace", FLUSH_SECONDS, self.flush, jitter=0)
+        self._some = asyncio.Event()
+        self._sending: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to send."""
-        self._flushing.start()
+        """Begin to send. A process with nothing to tell never wakes up for it."""
+        self._sending = asyncio.create_task(self._send(), name="trace")
 
     async def stop(self) -> None:
         """Send what waits, and stop."""
-        await self._flushing.stop()
+        if self._sending:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
         await self.flush()
+
+    async def _send(self) -> None:
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(FLUSH_SECONDS)
+            self._some.clear()
+            await self.flush()
 
     def record(
         self,
@@ -121,6 +133,7 @@ class Tracer:
         """Note a step that is over. Times in microseconds."""
         if len(self._waiting) >= KEEP:
             return
+        self._some.set()
         self._waiting.append(
             TraceEvent(
                 step=step,
@@ -166,4 +179,5 @@ class Tracer:
             await self._bus.cast("trace", TraceEvents(events=batch))
         except ApiError as error:
             self._waiting = [*batch, *self._waiting][:KEEP]
+            self._some.set()
             log.warning("the trace waits: %s", error.text)

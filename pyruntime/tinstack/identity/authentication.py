@@ -14,7 +14,7 @@ from tinstack.core.clock import SECOND, now_us
 from tinstack.core.errors import Forbidden, NotImplementedHere, Unauthorized
 from tinstack.core.trace import Tracer
 from tinstack.identity.config import Config
-from tinstack.identity.errors import Invalid, SignInRefused
+from tinstack.identity.errors import Invalid, SignInRefused, TokenMissing
 from tinstack.identity.fernet import Token
 from tinstack.identity.passwords import Hashing
 from tinstack.identity.rows import ROOT, ApplicationCredential, User
@@ -67,7 +67,7 @@ class Authentication:
         self._tokens, self._hashing, self._tracer = tokens, hashing, tracer
 
     async def authenticate(self, auth: dict[str, Any]) -> Valid:
-        """A new token. Raises SignInRefused, Invalid."""
+        """A new token. Raises SignInRefused, Invalid, and TokenMissing where a token that proves who asks is not valid."""
         async with equal_refusals():
             return await self._authenticate(auth)
 
@@ -127,7 +127,7 @@ class Authentication:
         try:
             valid = await self._tokens.validate(text)
         except Unauthorized as error:
-            raise SignInRefused from error
+            raise TokenMissing from error
         if valid.token.launch or valid.token.application_credential_id:
             raise Forbidden("This token can't be used to get another one.")
         proof.parent = valid.token

@@ -101,7 +101,9 @@ def choose(lab: Lab) -> None:
         states().mkdir(mode=0o700, exist_ok=True)
         replace(states() / "current", f"{lab.state}\n", mode=0o644)
     except OSError as error:
-        note = f"lab: {states()} can't be written ({error.strerror}): name this lab by --state {lab.state} to other verbs."
+        note = (
+            f"lab: {states()} can't be written ({error.strerror}): name this lab by --state {lab.state} to other verbs."
+        )
         print(note, file=sys.stderr)
 
 
@@ -138,7 +140,7 @@ def alone(lab: Lab) -> Iterator[None]:
 def held(path: Path, lab: Lab) -> Iterator[None]:
     """Hold the lock of that file. An error where another process holds it."""
     try:
-        lock = open(path, "a+")
+        lock = open(path, "a+")  # noqa: SIM115  closed below
     except OSError as error:
         raise LabError(f"{path} can't be written: {error.strerror}.") from None
     with lock:

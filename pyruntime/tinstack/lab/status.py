@@ -58,6 +58,10 @@ def fetch(admin: Client) -> Status:
             unanswered.append(Service(name, "-", False, reason=error.message))
             return []
 
+    try:
+        admin.endpoints()
+    except ApiError as error:  # nobody else can be asked without a token
+        return Status(False, [Service("identity", "-", False, reason=error.message)], [], {})
     services = [
         *ask("compute", compute_services),
         *ask("network", network_agents),

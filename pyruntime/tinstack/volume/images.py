@@ -1,10 +1,12 @@
 """The image service as the volume service needs it."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
 from tinstack.core.client import RemoteError, Session
 from tinstack.volume.errors import Invalid
+from tinstack.volume.schemas.bodies import UUID
 
 GIB = 1 << 30
 CHUNK = 1024 * 1024
@@ -24,6 +26,8 @@ class Images:
 
     async def show(self, id: str, token: str) -> dict[str, Any]:
         """The image as the owner of ``token`` sees it. Raises Invalid where it can't be used."""
+        if not re.fullmatch(UUID["pattern"], id):
+            raise Invalid(f"Invalid image identifier or unable to access requested image: {id[:255]}.")
         url = f"{await self._session.endpoint('image')}/v2/images/{id}"
         try:
             answer = await self._session.send("GET", url, token=token, service="image")

@@ -169,8 +169,8 @@ def test_security_groups_are_the_network_services_up_to_2_35(cloud: Any) -> None
         assert (made.json["security_group_rule"]["from_port"], made.json["security_group_rule"]["to_port"]) == (-1, -1)
         assert len(cloud.demo.get("compute", path).json["security_group"]["rules"]) == 3
         assert cloud.demo.delete("compute", f"/os-security-group-rules/{rule['id']}").status == 202
-        changed = cloud.demo.put("compute", path, {"security_group": {"name": "renamed", "description": ""}})
-        assert changed.json["security_group"]["name"] == "renamed"
+        changed = cloud.demo.put("compute", path, {"security_group": {"name": " renamed ", "description": ""}})
+        assert changed.json["security_group"]["name"] == " renamed "
         listed = cloud.demo.get("compute", "/os-security-groups").json["security_groups"]
         assert group["id"] in [one["id"] for one in listed]
         assert cloud.demo.get("compute", path, version="2.36").status == 404
@@ -181,7 +181,12 @@ def test_security_groups_are_the_network_services_up_to_2_35(cloud: Any) -> None
 
 
 def test_admin_boots_a_server_on_another_projects_network(cloud: Any) -> None:
-    body = {"name": "elsewhere", "imageRef": cloud.image_id(), "flavorRef": "1", "networks": [{"uuid": cloud.network_id()}]}
+    body = {
+        "name": "elsewhere",
+        "imageRef": cloud.image_id(),
+        "flavorRef": "1",
+        "networks": [{"uuid": cloud.network_id()}],
+    }
     id = cloud.admin.post("compute", "/servers", {"server": body}).json["server"]["id"]
     try:
         shown = cloud.admin.wait(

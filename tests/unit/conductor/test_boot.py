@@ -1,8 +1,17 @@
 """The boot flow from step 7 on, and what undoes it."""
 
 import asyncio
+import json
+from typing import Any
 
+import msgspec
+import pytest
+
+from tinstack.api.config import Config as ApiConfig
+from tinstack.api.metadata.guests import guest_of
+from tinstack.compute.drivers.interface import Guest as DriverGuest
 from tinstack.computedb import actions, fleet, quota_limits
+from tinstack.core import guestdata
 
 from .conftest import Lab, eventually
 
@@ -166,3 +175,23 @@ async def test_services_say_that_they_live(lab: Lab) -> None:
         ("compute1", "nova-compute"),
         ("compute2", "nova-compute"),
     }
+
+
+async def test_the_config_drive_says_what_the_metadata_service_says(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawned = []
+    for driver in lab.hosts.values():
+
+        async def spawn(guest: DriverGuest, own: Any = driver.spawn) -> None:
+            spawned.append(guest)
+            await own(guest)
+
+        monkeypatch.setattr(driver, "spawn", spawn)
+    server = await lab.booted(config_drive=True, launch_index=1, reservation_id="r-2", security_groups=["web"])
+    drive = spawned[0].config_drive
+    assert drive
+    guest = guest_of(server, msgspec.convert({"auth": {"auth_url": ""}}, ApiConfig))
+    told = guestdata.meta_data(guest, b"")
+    said = json.loads(drive["openstack/latest/meta_data.json"])
+    assert told.pop("random_seed") != said.pop("random_seed")
+    assert said == told and said["hostname"] == "one.novalocal"
+    assert json.loads(drive["ec2/latest/meta-data.json"]) == guestdata.ec2_meta_data(guest)

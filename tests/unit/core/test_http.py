@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from falcon import testing
 
-from tinstack.core.context import Context
+from tinstack.core.context import Context, LaunchClaims
 from tinstack.core.errors import ApiError, NotFound, Unauthorized
 from tinstack.core.http import Api, Microversions, Request, Response, Route, V, build, since, versions
 from tinstack.core.http.app import Rendered
@@ -15,6 +15,9 @@ from tinstack.core.policy import Policy
 
 class Tokens:
     async def authenticate(self, token: str) -> Context:
+        if token == "launch":
+            claims = LaunchClaims(host="compute1", server="s1")
+            return Context(user_id="u", project_id="p", roles=frozenset({"member", "reader"}), launch=claims)
         if token != "good":
             raise Unauthorized
         return Context(user_id="u", project_id="p", roles=frozenset({"member", "reader"}))
@@ -172,6 +175,13 @@ def test_unknown_paths_and_methods_are_told_in_the_services_form(client: testing
     assert client.simulate_put("/v2.1/things").json["code"] == 405
 
 
+def test_no_item_has_the_empty_id(client: testing.TestClient) -> None:
+    refused = client.simulate_put("/v2.1/things/")
+    assert (refused.status_code, refused.json["code"]) == (404, 404)
+    assert "allow" not in refused.headers
+    assert client.simulate_get("/v2.1/things/").status_code == client.simulate_get("/v2.1/things").status_code
+
+
 def test_a_204_has_no_body(client: testing.TestClient) -> None:
     answer = client.simulate_delete("/v2.1/things/1")
     assert (answer.status_code, answer.content) == (204, b"")
@@ -180,3 +190,28 @@ def test_a_204_has_no_body(client: testing.TestClient) -> None:
 def test_links_follow_the_callers_host(client: testing.TestClient) -> None:
     headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "cloud.example", "X-Auth-Token": "good"}
     assert client.simulate_get("/v2.1/things", headers=headers).json["root"] == "https://cloud.example"
+
+
+@pytest.mark.parametrize("launches, status", [(False, 403), (True, 200)])
+def test_a_launch_token_is_nothing_where_no_host_has_business(launches: bool, status: int) -> None:
+    policy = Policy({"things:list": "@", "things:create": "@", "things:admin": "@"})
+    api = Api(
+        routes=ROUTES,
+        service=None,
+        policy=policy,
+        authenticator=Tokens(),
+        error=error,
+        root=("/v2.1",),
+        launches=launches,
+    )
+    client = testing.TestClient(build([api]))
+    assert client.simulate_get("/v2.1/things", headers={"X-Auth-Token": "launch"}).status_code == status
+
+
+def test_the_version_is_echoed_also_where_there_is_no_such_path_or_method(client: testing.TestClient) -> None:
+    headers = {"OpenStack-API-Version": "compute 2.7"}
+    for answer in (
+        client.simulate_get("/v2.1/none", headers=headers),
+        client.simulate_put("/v2.1/things", headers=headers),
+    ):
+        assert answer.status_code in (404, 405) and answer.headers["openstack-api-version"] == "compute 2.7"

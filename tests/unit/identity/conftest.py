@@ -41,7 +41,9 @@ class Rig:
         self.service, self.hub, self.config, self.database = service, hub, config, database
         self.conductor = falcon.testing.ASGIConductor(service.apps[0][1])
 
-    async def send(self, method: str, path: str, body: Any = None, token: str = "", **headers: str) -> falcon.testing.Result:
+    async def send(
+        self, method: str, path: str, body: Any = None, token: str = "", **headers: str
+    ) -> falcon.testing.Result:
         """``headers``: with underscores for dashes."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
@@ -49,7 +51,9 @@ class Rig:
         path, _, query = path.partition("?")
         return await self.conductor.simulate_request(method, path, query_string=query, json=body, headers=sent)
 
-    async def sign_in(self, name: str = "admin", password: str = ADMIN_PASSWORD, scope: Any = None) -> falcon.testing.Result:
+    async def sign_in(
+        self, name: str = "admin", password: str = ADMIN_PASSWORD, scope: Any = None
+    ) -> falcon.testing.Result:
         """By password, in the default domain."""
         user = {"name": name, "domain": {"id": "default"}, "password": password}
         auth: dict[str, Any] = {"identity": {"methods": ["password"], "password": {"user": user}}}
@@ -62,7 +66,9 @@ class Rig:
         auth = {"identity": {"methods": ["token"], "token": {"id": token}}, "scope": scope}
         return await self.send("POST", "/v3/auth/tokens", {"auth": auth})
 
-    async def token(self, name: str = "admin", password: str = ADMIN_PASSWORD, scope: Any = None, project: str = "admin") -> str:
+    async def token(
+        self, name: str = "admin", password: str = ADMIN_PASSWORD, scope: Any = None, project: str = "admin"
+    ) -> str:
         """A token's text, for a project where no scope is given."""
         wanted = scope or {"project": {"name": project, "domain": {"id": "default"}}}
         answer = await self.sign_in(name, password, wanted)

@@ -15,7 +15,10 @@ OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 CODEC = Codec(NEW)
 
 ids = st.one_of(
-    st.uuids().map(lambda one: one.hex), st.uuids().map(str), st.sampled_from(["default", "all", ""]), st.text(max_size=40)
+    st.uuids().map(lambda one: one.hex),
+    st.uuids().map(str),
+    st.sampled_from(["default", "all", ""]),
+    st.text(max_size=40),
 )
 claims = st.builds(
     LaunchClaims,
@@ -28,7 +31,9 @@ claims = st.builds(
 tokens = st.builds(
     Token,
     user_id=ids,
-    methods=st.lists(st.sampled_from(METHODS), min_size=1, unique=True).map(lambda some: tuple(sorted(some, key=METHODS.index))),
+    methods=st.lists(st.sampled_from(METHODS), min_size=1, unique=True).map(
+        lambda some: tuple(sorted(some, key=METHODS.index))
+    ),
     scope=st.builds(Scope, st.sampled_from(["", "project", "domain", "system"]), ids),
     issued_at=st.integers(0, 1 << 60),
     expires_at=st.integers(0, 1 << 60),

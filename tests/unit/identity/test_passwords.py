@@ -19,7 +19,12 @@ def _scrypt(password: str) -> str:
 
 @pytest.mark.parametrize(
     "kept",
-    [hash_password(SECRET), hash_secret(SECRET), bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(4)).decode(), _scrypt(SECRET)],
+    [
+        hash_password(SECRET),
+        hash_secret(SECRET),
+        bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(4)).decode(),
+        _scrypt(SECRET),
+    ],
     ids=["argon2id", "machine", "bcrypt", "scrypt"],
 )
 def test_every_kind_of_hash_knows_its_password_and_no_other(kept: str) -> None:

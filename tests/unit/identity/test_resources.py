@@ -20,7 +20,11 @@ async def test_a_user_is_made_shown_changed_found_and_deleted(rig: Rig) -> None:
     assert (changed.json["user"]["description"], changed.json["user"]["email"]) == ("d", "a@example.org")
     found = await rig.send("GET", "/v3/users?enabled=false", token=admin)
     assert [one["id"] for one in found.json["users"]] == [user["id"]]
-    assert found.json["links"] == {"self": "http://falconframework.org/v3/users?enabled=false", "previous": None, "next": None}
+    assert found.json["links"] == {
+        "self": "http://falconframework.org/v3/users?enabled=false",
+        "previous": None,
+        "next": None,
+    }
     assert (await rig.send("DELETE", path, token=admin)).status_code == 204
     assert (await rig.send("GET", path, token=admin)).status_code == 404
 
@@ -66,7 +70,9 @@ async def test_members_of_a_group_have_its_roles(rig: Rig) -> None:
     group = await rig.make(admin, "group", name="crew")
     member = f"/v3/groups/{group['id']}/users/{user['id']}"
     reader = await rig.role_id(admin, "reader")
-    assert (await rig.send("PUT", f"/v3/projects/{project['id']}/groups/{group['id']}/roles/{reader}", token=admin)).status_code == 204
+    assert (
+        await rig.send("PUT", f"/v3/projects/{project['id']}/groups/{group['id']}/roles/{reader}", token=admin)
+    ).status_code == 204
     assert (await rig.send("HEAD", member, token=admin)).status_code == 404
     assert (await rig.send("PUT", member, token=admin)).status_code == 204
     alice = await rig.token("alice", "pw", project="demo")
@@ -87,7 +93,9 @@ async def test_projects_nest_and_are_deleted_from_below(rig: Rig) -> None:
     assert (await rig.send("DELETE", path, token=admin)).status_code == 403
     assert (await rig.send("PATCH", path, {"project": {"enabled": False}}, admin)).status_code == 403
     assert (await rig.send("PATCH", path, {"project": {"parent_id": child["id"]}}, admin)).status_code == 403
-    assert [one["id"] for one in (await rig.send("GET", "/v3/projects?tags=a,b", token=admin)).json["projects"]] == [child["id"]]
+    assert [one["id"] for one in (await rig.send("GET", "/v3/projects?tags=a,b", token=admin)).json["projects"]] == [
+        child["id"]
+    ]
     assert (await rig.send("DELETE", f"/v3/projects/{child['id']}", token=admin)).status_code == 204
     assert (await rig.send("DELETE", path, token=admin)).status_code == 204
 
@@ -114,7 +122,9 @@ async def test_a_domain_is_deleted_only_when_disabled_and_takes_all_that_is_its_
     assert (await rig.send("DELETE", path, token=admin)).status_code == 204
     for gone in (path, f"/v3/users/{user['id']}", f"/v3/projects/{project['id']}"):
         assert (await rig.send("GET", gone, token=admin)).status_code == 404
-    assert (await rig.send("POST", "/v3/users", {"user": {"name": "x", "domain_id": domain["id"]}}, admin)).status_code == 404
+    assert (
+        await rig.send("POST", "/v3/users", {"user": {"name": "x", "domain_id": domain["id"]}}, admin)
+    ).status_code == 404
 
 
 async def test_a_role_implies_another_but_not_in_a_circle(rig: Rig) -> None:
@@ -142,7 +152,10 @@ async def test_assignments_are_listed_as_granted_and_as_they_take_effect(rig: Ri
     granted = (await rig.send("GET", listed, token=admin)).json["role_assignments"]
     assert granted[0]["scope"] == {"project": {"id": parent["id"]}, "OS-INHERIT:inherited_to": "projects"}
     effective = (await rig.send("GET", f"{listed}&effective&include_names", token=admin)).json["role_assignments"]
-    assert {(one["scope"]["project"]["name"], one["role"]["name"]) for one in effective} == {("child", "member"), ("child", "reader")}
+    assert {(one["scope"]["project"]["name"], one["role"]["name"]) for one in effective} == {
+        ("child", "member"),
+        ("child", "reader"),
+    }
     assert await rig.token("alice", "pw", {"project": {"id": child["id"]}})
     tree = f"/v3/role_assignments?include_subtree&scope.project.id={parent['id']}"
     assert len((await rig.send("GET", tree, token=admin)).json["role_assignments"]) == 1
@@ -152,9 +165,13 @@ async def test_assignments_are_listed_as_granted_and_as_they_take_effect(rig: Ri
 async def test_the_catalog_is_made_changed_and_unmade(rig: Rig) -> None:
     admin = await rig.token()
     service = await rig.make(admin, "service", type="image", name="image")
-    missing = {"endpoint": {"service_id": service["id"], "interface": "public", "url": "http://h:9292", "region_id": "nowhere"}}
+    missing = {
+        "endpoint": {"service_id": service["id"], "interface": "public", "url": "http://h:9292", "region_id": "nowhere"}
+    }
     assert (await rig.send("POST", "/v3/endpoints", missing, admin)).status_code == 400
-    endpoint = await rig.make(admin, "endpoint", service_id=service["id"], interface="public", url="http://h:9292", region="West")
+    endpoint = await rig.make(
+        admin, "endpoint", service_id=service["id"], interface="public", url="http://h:9292", region="West"
+    )
     assert endpoint["region_id"] == "West"
     assert (await rig.send("DELETE", "/v3/regions/West", token=admin)).status_code == 403
     await rig.send("PATCH", f"/v3/endpoints/{endpoint['id']}", {"endpoint": {"enabled": False}}, admin)
@@ -175,7 +192,9 @@ async def test_a_region_is_made_under_the_id_of_its_path(rig: Rig) -> None:
 
 async def test_policy_documents_are_kept_as_they_came(rig: Rig) -> None:
     admin = await rig.token()
-    answer = await rig.send("POST", "/v3/policies", {"policy": {"type": "application/json", "blob": "{}", "owner": "x"}}, admin)
+    answer = await rig.send(
+        "POST", "/v3/policies", {"policy": {"type": "application/json", "blob": "{}", "owner": "x"}}, admin
+    )
     assert answer.status_code == 201
     policy = answer.json["policy"]
     path = f"/v3/policies/{policy['id']}"
@@ -183,7 +202,9 @@ async def test_policy_documents_are_kept_as_they_came(rig: Rig) -> None:
     assert changed.json["policy"] == {**policy, "blob": "[]"}
     assert (await rig.send("GET", path, token=admin)).json["policy"]["owner"] == "x"
     assert (await rig.send("GET", "/v3/policies?type=text/plain", token=admin)).json["policies"] == []
-    assert [one["id"] for one in (await rig.send("GET", "/v3/policies", token=admin)).json["policies"]] == [policy["id"]]
+    assert [one["id"] for one in (await rig.send("GET", "/v3/policies", token=admin)).json["policies"]] == [
+        policy["id"]
+    ]
     assert (await rig.send("DELETE", path, token=admin)).status_code == 204
     assert (await rig.send("GET", path, token=admin)).status_code == 404
     assert (await rig.send("POST", "/v3/policies", {"policy": {"blob": "{}"}}, admin)).status_code == 400
@@ -191,8 +212,12 @@ async def test_policy_documents_are_kept_as_they_came(rig: Rig) -> None:
 
 async def test_what_a_token_may_be_had_for(rig: Rig) -> None:
     unscoped = (await rig.sign_in(scope="unscoped")).headers["X-Subject-Token"]
-    assert [one["name"] for one in (await rig.send("GET", "/v3/auth/projects", token=unscoped)).json["projects"]] == ["admin"]
-    assert [one["id"] for one in (await rig.send("GET", "/v3/auth/domains", token=unscoped)).json["domains"]] == ["default"]
+    assert [one["name"] for one in (await rig.send("GET", "/v3/auth/projects", token=unscoped)).json["projects"]] == [
+        "admin"
+    ]
+    assert [one["id"] for one in (await rig.send("GET", "/v3/auth/domains", token=unscoped)).json["domains"]] == [
+        "default"
+    ]
     assert (await rig.send("GET", "/v3/auth/system", token=unscoped)).json["system"] == [{"all": True}]
     assert (await rig.send("GET", "/v3/auth/catalog", token=unscoped)).status_code == 404
 

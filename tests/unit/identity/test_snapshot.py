@@ -20,7 +20,10 @@ def _snapshot(*grants: rows.Grant) -> Snapshot:
     snapshot.groups = {"g": rows.Group(id="g", name="g", domain_id="d")}
     snapshot.set_members([rows.Member(group_id="g", user_id="u")])
     roles = [rows.Role(id=name, name=name) for name in ("admin", "member", "reader")]
-    implications = [rows.Implication(prior_id="admin", implied_id="member"), rows.Implication(prior_id="member", implied_id="reader")]
+    implications = [
+        rows.Implication(prior_id="admin", implied_id="member"),
+        rows.Implication(prior_id="member", implied_id="reader"),
+    ]
     snapshot.set_roles([*roles, rows.Role(id="local", name="local", domain_id="d")], implications)
     snapshot.set_grants(list(grants))
     return snapshot
@@ -28,7 +31,9 @@ def _snapshot(*grants: rows.Grant) -> Snapshot:
 
 def _grant(actor: str, target: str, target_id: str, role: str, inherited: bool = False) -> rows.Grant:
     actor_id = "u" if actor == "user" else "g"
-    return rows.Grant(actor=actor, actor_id=actor_id, target=target, target_id=target_id, role_id=role, inherited=inherited)
+    return rows.Grant(
+        actor=actor, actor_id=actor_id, target=target, target_id=target_id, role_id=role, inherited=inherited
+    )
 
 
 def _roles(snapshot: Snapshot, kind: str, identifier: str) -> list[str]:
@@ -62,7 +67,9 @@ def test_a_role_of_a_domain_stands_in_no_token() -> None:
 
 
 def test_roles_on_the_system() -> None:
-    assert [role.name for role in _snapshot(_grant("user", "system", "all", "reader")).roles_on("u", SYSTEM)] == ["reader"]
+    assert [role.name for role in _snapshot(_grant("user", "system", "all", "reader")).roles_on("u", SYSTEM)] == [
+        "reader"
+    ]
 
 
 class _Store:

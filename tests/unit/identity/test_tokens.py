@@ -64,7 +64,12 @@ async def test_an_unscoped_token_has_neither_roles_nor_catalog(rig: Rig) -> None
         {"auth": {"identity": {"methods": []}}},
         {"auth": {"identity": {"methods": ["password"]}}},
         {"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "admin", "password": "x"}}}}},
-        {"auth": {"identity": {"methods": ["token"], "token": {"id": "x"}}, "scope": {"project": {"id": "a"}, "domain": {}}}},
+        {
+            "auth": {
+                "identity": {"methods": ["token"], "token": {"id": "x"}},
+                "scope": {"project": {"id": "a"}, "domain": {}},
+            }
+        },
     ],
 )
 async def test_a_malformed_sign_in_is_400(rig: Rig, body: Any) -> None:
@@ -159,6 +164,7 @@ async def test_a_revoked_token_is_refused_at_once_and_others_are_not(rig: Rig) -
     assert (await rig.validate(one, other, "DELETE")).status_code == 204
     assert (await rig.validate(one, other)).status_code == 404
     assert (await rig.send("GET", "/v3/users", token=one)).status_code == 401
+    assert (await rig.rescope(one, "unscoped")).status_code == 404
     assert (await rig.send("GET", "/v3/users", token=other)).status_code == 200
 
 
@@ -249,7 +255,10 @@ async def test_people_leave_steps_1_and_2_in_the_trace_and_services_do_not(rig: 
     audit_id = (await rig.sign_in()).json["token"]["audit_ids"][0]
     await rig.machine()
     await asyncio.sleep(0.25)
-    assert [(event.step, event.outcome, event.audit_id) for event in events] == [(1, "ok", audit_id), (2, "ok", audit_id)]
+    assert [(event.step, event.outcome, event.audit_id) for event in events] == [
+        (1, "ok", audit_id),
+        (2, "ok", audit_id),
+    ]
     await bus.close()
 
 
@@ -271,6 +280,7 @@ async def test_a_launch_token_carries_its_claims_and_the_role_service_alone(rig:
     context = context_of(answer.json["token"], "")
     assert context.launch is not None
     assert (context.launch.host, context.launch.server, context.launch.ports) == ("compute1", "s", ("p",))
+    assert context.launch.networks == ("n",)
     assert (context.roles, context.project_id, context.user_name) == ({"service"}, project["id"], "conductor")
     assert not context.is_service
 

@@ -15,7 +15,13 @@ def whole(cloud):
         {"services": [{"binary": "nova-conductor", **up}, {"binary": "nova-compute", **up, "host": "compute1"}]},
     )
     cloud.has("/volumev3/os-services", {"services": [{"binary": "cinder-volume", **up}]})
-    agent = {"agent_type": "L3 agent", "binary": "tinstack-network-agent", "host": "compute1", "alive": True, "admin_state_up": True}
+    agent = {
+        "agent_type": "L3 agent",
+        "binary": "tinstack-network-agent",
+        "host": "compute1",
+        "alive": True,
+        "admin_state_up": True,
+    }
     cloud.has("/network/v2.0/agents", {"agents": [agent]})
     cloud.has(
         "/placement/resource_providers", {"resource_providers": [{"uuid": "p1", "name": "compute1", "generation": 3}]}

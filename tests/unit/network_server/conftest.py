@@ -32,13 +32,14 @@ SERVER = "5e54e400-0000-4000-8000-000000000001"
 
 
 class Tokens:
-    """Tokens are names: ``alice`` and ``bob`` of two projects, ``reader``, ``admin``, ``nova`` (one of our services), and
-    ``launch:HOST:PORT,PORT[:NETWORK]`` (a launch token of a server of alice's project)."""
+    """Tokens are names: ``alice`` and ``bob`` of two projects, ``reader``, ``guest`` (no reader), ``admin``, ``nova`` (one of our
+    services), and ``launch:HOST:PORT,PORT[:NETWORK]`` (a launch token of a server of alice's project)."""
 
     contexts = {
         "alice": Context(user_id="alice", project_id="p1", roles=USER),
         "bob": Context(user_id="bob", project_id="p2", roles=USER),
         "reader": Context(user_id="rita", project_id="p1", roles=frozenset({"reader"})),
+        "guest": Context(user_id="gus", project_id="p1", roles=frozenset({"auditor"})),
         "admin": Context(user_id="admin", project_id="p0", roles=USER | {"admin", "manager"}),
         "nova": Context(user_id="nova", project_id="service", roles=frozenset({"service"})),
     }

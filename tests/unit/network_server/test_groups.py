@@ -78,6 +78,7 @@ async def test_a_rule_is_made_once(client: Any) -> None:
         ({"remote_ip_prefix": "bad"}, 400, "HTTPBadRequest"),
         ({"direction": "sideways"}, 400, "HTTPBadRequest"),
         ({"remote_group_id": "00000000-0000-0000-0000-000000000000"}, 404, "SecurityGroupNotFound"),
+        ({"remote_group_id": "no-id"}, 404, "SecurityGroupNotFound"),
     ],
 )
 async def test_rules_that_say_nothing_sensible_are_refused(client: Any, given: Any, status: int, kind: str) -> None:

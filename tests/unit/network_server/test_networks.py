@@ -162,3 +162,13 @@ async def test_hints_name_the_zone_that_there_is(client: Any) -> None:
     assert made["availability_zone_hints"] == ["nova"]
     refused = await client.post("routers", {"router": {"availability_zone_hints": ["mars"]}})
     assert refused.status_code == 404 and refused.json["NeutronError"]["type"] == "AvailabilityZoneNotFound"
+
+
+async def test_a_list_shows_no_more_than_its_rule_allows(client: Any) -> None:
+    await client.network()
+    public = await client.external()
+    shown = (await client.get("networks", "guest")).json["networks"]
+    assert [network["id"] for network in shown] == [public["id"]], "what is external everybody may see"
+    for path in ("subnets", "ports", "routers", "security-groups", "security-group-rules", "floatingips"):
+        assert next(iter((await client.get(path, "guest")).json.values())) == [], path
+    assert len((await client.get("networks", "reader")).json["networks"]) == 2

@@ -179,9 +179,13 @@ async def test_a_host_makes_and_binds_the_ports_of_its_launch_token(client: Any,
     assert steps == [(23, "cached", SERVER)] * 3
 
 
-async def test_a_host_makes_a_port_on_another_projects_network_that_its_launch_token_names(client: Any, rig: Any) -> None:
+async def test_a_host_makes_a_port_on_another_projects_network_that_its_launch_token_names(
+    client: Any, rig: Any
+) -> None:
     network = (await client.post("networks", {"network": {}}, "bob")).json["network"]
-    await client.post("subnets", {"subnet": {"network_id": network["id"], "cidr": "10.9.0.0/24", "ip_version": 4}}, "bob")
+    await client.post(
+        "subnets", {"subnet": {"network_id": network["id"], "cidr": "10.9.0.0/24", "ip_version": 4}}, "bob"
+    )
     id = "6d2f1f6a-0000-4000-8000-000000000009"
     port = {"id": id, "network_id": network["id"], "device_id": SERVER, "binding:host_id": "compute1"}
     assert (await client.post("ports", {"port": port}, f"launch:compute1:{id}")).status_code == 404

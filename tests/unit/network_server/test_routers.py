@@ -147,3 +147,17 @@ async def test_a_port_that_goes_frees_its_floating_ip(client: Any, world: Any) -
     assert (await client.delete(f"ports/{world['port']['id']}")).status_code == 204
     shown = (await client.get(f"floatingips/{made['id']}")).json["floatingip"]
     assert shown["port_id"] is None and shown["status"] == "DOWN"
+
+
+async def test_a_destination_that_is_no_network_is_a_bad_body(client: Any, world: Any) -> None:
+    wrong = [{"destination": "fa:16:3e", "nexthop": "10.0.0.9"}]
+    assert (await client.put(f"routers/{world['router']['id']}", {"router": {"routes": wrong}})).status_code == 400
+    subnet = f"subnets/{world['net']['subnet']['id']}"
+    assert (await client.put(subnet, {"subnet": {"host_routes": wrong}})).status_code == 400
+    pairs = {"allowed_address_pairs": [{"ip_address": "fa:16:3e"}]}
+    assert (await client.put(f"ports/{world['port']['id']}", {"port": pairs})).status_code == 400
+
+
+async def test_a_project_that_is_no_text_is_a_bad_body(client: Any) -> None:
+    for given in ([], {}, ["p"]):
+        assert (await client.post("networks", {"network": {"project_id": given}}, "admin")).status_code == 400

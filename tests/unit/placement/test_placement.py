@@ -210,3 +210,9 @@ async def test_a_bad_body_names_what_is_wrong(client: Any) -> None:
     answer = await client("POST", "/resource_providers", {"name": ""})
     assert answer.status_code == 400
     assert "JSON does not validate" in answer.json["errors"][0]["detail"]
+
+
+async def test_a_generation_that_no_database_can_hold_is_a_bad_body(client: Any, provider: Any) -> None:
+    uuid = await provider("big")
+    body = {"inventories": {}, "resource_provider_generation": 2**63}
+    assert (await client("PUT", f"/resource_providers/{uuid}/inventories", body)).status_code == 400

@@ -90,6 +90,8 @@ async def test_others_do_not_see_it(client: Any) -> None:
         ({"size": 1, "source_volid": NOBODY}, 404),
         ({"size": 1, "imageRef": NOBODY}, 400),
         ({"size": 1, "imageRef": IMAGE}, 400),
+        ({"size": 1, "imageRef": "../images"}, 400),
+        ({"size": 1, "imageRef": " "}, 400),
         ({"size": "1"}, 202),
     ],
 )

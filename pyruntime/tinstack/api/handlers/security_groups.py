@@ -113,9 +113,9 @@ def _traffic(wanted: Mapping[str, Any], *, grouped: bool) -> Body:
 
 
 def _named(request: Request) -> Body:
-    """Name and description without blanks around them. Raises Invalid for a blank name."""
-    wanted = {key: request.body["security_group"][key].strip() for key in ("name", "description")}
-    if not wanted["name"]:
+    """Name and description as they came. Raises Invalid for a blank name."""
+    wanted = {key: request.body["security_group"][key] for key in ("name", "description")}
+    if not wanted["name"].strip():
         raise Invalid("Security group name cannot be empty.")
     return wanted
 

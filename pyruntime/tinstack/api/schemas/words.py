@@ -1,5 +1,6 @@
 """The words that schemas of the compute API are made of (nova's ``parameter_types``)."""
 
+import re
 from typing import Any
 
 Json = dict[str, Any]
@@ -94,6 +95,11 @@ def wrapped(name: str, inner: Json) -> Json:
 def listed(item: Json, **limits: Any) -> Json:
     """A list of items."""
     return {"type": "array", "items": item, **limits}
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text can be an id; others never become part of another service's URL."""
+    return re.fullmatch(UUID["pattern"], text) is not None
 
 
 def truth(value: Any) -> bool:

@@ -3,6 +3,7 @@
 What happens to a request, in order: request ids, microversion, token, body and its schema, policy, handler, answer.
 """
 
+import contextlib
 import logging
 import re
 import traceback
@@ -310,8 +311,13 @@ def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
 
     async def on_http_error(asgi: Any, answer: Any, error: falcon.HTTPError, params: Any, **_: Any) -> None:
         api = next((a for a in everything if any(_under(asgi.path, r) for r in a.root)), everything[-1])
-        _write_error(api, answer, _translated(error), None)
-        if "Allow" in (error.headers or {}):
+        told = _translated(error)
+        if isinstance(told, MethodNotAllowed) and asgi.scope["path"].endswith("/"):
+            told = NotFound()  # an item of the collection whose id is empty
+        _write_error(api, answer, told, None)
+        with contextlib.suppress(ApiError):
+            answer.set_headers(api.version_headers(api.negotiate(asgi)))
+        if "Allow" in (error.headers or {}) and told.status == MethodNotAllowed.status:
             answer.set_header("Allow", dict(error.headers or {})["Allow"])
 
     async def on_crash(asgi: Any, answer: Any, error: Exception, params: Any, **_: Any) -> None:

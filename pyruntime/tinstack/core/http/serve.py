@@ -12,7 +12,14 @@ from tinstack.core.config import ConfigError, HttpConfig
 
 
 class _Quiet(uvicorn.Server):
-    """Signals are the program's, not the server's."""
+    """Signals are the program's, not the server's; and it sleeps until it is told to end, instead of looking ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.ending.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -61,5 +68,6 @@ class HttpServer:
     async def stop(self) -> None:
         """Finish what is being answered, within a second."""
         self._server.should_exit = True
+        self._server.ending.set()
         if self._task:
             await asyncio.gather(self._task, return_exceptions=True)

@@ -28,14 +28,25 @@ def target(row: Standard | None = None, network: Network | None = None, **more: 
 
 
 async def listed(request: Request, parts: Parts, plural: str, kind: Listing[R], show: Show[R]) -> Body:
-    """The answer of a list."""
+    """The answer of a list: what the caller's project sees, as far as the caller may read."""
     page = await listing.page(request, parts.db, kind)
     fields = request.query.all("fields")
-    shown = await show(request, parts, page.rows)
+    shown = await show(request, parts, _readable(request, f"get_{plural[:-1]}", page.rows))
     body: Body = {plural: [views.chosen(one, fields) for one in shown] if fields else shown}
     if found := listing.links(request, kind, page):
         body[f"{plural}_links"] = found
     return body
+
+
+def _readable(request: Request, rule: str, rows: Sequence[R]) -> Sequence[R]:
+    """All of them, unless the rule refuses the caller even his own; then those that it lets everybody see."""
+    if request.may(rule):
+        return rows
+    return [row for row in rows if request.may(rule, _open(row))]
+
+
+def _open(row: Standard) -> Body:
+    return target(row, row, **{"router:external": str(row.external)}) if isinstance(row, Network) else target(row)
 
 
 def shown(request: Request, singular: str, body: Body) -> Body:

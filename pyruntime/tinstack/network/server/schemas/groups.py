@@ -1,7 +1,7 @@
 """Bodies of security groups and rules. Source: Network API reference, Security groups."""
 
 from tinstack.network.server.bodies import Kind
-from tinstack.network.server.schemas.words import BOOLEAN, DESCRIPTION, NAME, UUID, UUID_OR_NULL, Words
+from tinstack.network.server.schemas.words import BOOLEAN, DESCRIPTION, NAME, UUID, Words
 
 _GROUP: Words = {"name": NAME, "description": DESCRIPTION, "stateful": BOOLEAN}
 
@@ -26,7 +26,7 @@ RULE = Kind(
         "port_range_min": _PORT,
         "port_range_max": _PORT,
         "remote_ip_prefix": {"type": ["string", "null"], "maxLength": 64},
-        "remote_group_id": UUID_OR_NULL,
+        "remote_group_id": {"type": ["string", "null"], "maxLength": 255},  # whatever names no group is 404
         "description": DESCRIPTION,
     },
     update={},
