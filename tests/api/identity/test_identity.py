@@ -37,7 +37,9 @@ def test_a_new_member_is_known_to_the_other_services_at_once(member: Any) -> Non
     assert client.get("image", "/v2/images").status == 200
 
 
-@pytest.mark.parametrize("how", ["token deleted", "role removed", "user disabled", "project disabled", "password changed"])
+@pytest.mark.parametrize(
+    "how", ["token deleted", "role removed", "user disabled", "project disabled", "password changed"]
+)
 def test_every_service_refuses_a_token_at_once_when(cloud: Any, member: Any, how: str) -> None:
     client, user, project, grant = member
     assert client.get("image", "/v2/images").status == 200
@@ -48,7 +50,9 @@ def test_every_service_refuses_a_token_at_once_when(cloud: Any, member: Any, how
         "role removed": lambda: cloud.admin.delete("identity", grant),
         "user disabled": lambda: cloud.admin.patch("identity", f"{USERS}/{user['id']}", {"user": disabled}),
         "project disabled": lambda: cloud.admin.patch("identity", f"{PROJECTS}/{project['id']}", {"project": disabled}),
-        "password changed": lambda: cloud.admin.patch("identity", f"{USERS}/{user['id']}", {"user": {"password": "new"}}),
+        "password changed": lambda: cloud.admin.patch(
+            "identity", f"{USERS}/{user['id']}", {"user": {"password": "new"}}
+        ),
     }[how]()
     assert done.status in (200, 204)
     assert client.get("image", "/v2/images").status == 401
@@ -83,7 +87,9 @@ def test_what_is_made_is_shown_listed_changed_and_deleted(cloud: Any, noun: str)
     path = f"/{noun}s/{made.json[noun]['id']}"
     assert admin.get("identity", path).json == made.json
     assert made.json[noun] in admin.get("identity", f"/{noun}s").json[f"{noun}s"]
-    changed = admin.patch("identity", path, {noun: {"description": "new", **({"enabled": False} if noun == "domain" else {})}})
+    changed = admin.patch(
+        "identity", path, {noun: {"description": "new", **({"enabled": False} if noun == "domain" else {})}}
+    )
     assert (changed.status, changed.json[noun]["description"]) == (200, "new")
     assert admin.delete("identity", path).status == 204
     assert admin.get("identity", path).status == 404

@@ -69,3 +69,10 @@ def test_an_api_that_fails_is_shown_as_down_and_the_others_are_still_shown(whole
     shown = capsys.readouterr().out
     assert "No database." in shown
     assert "servers: 3 (2 ACTIVE, 1 ERROR)" in shown
+
+
+def test_without_identity_that_alone_is_said(whole):
+    cloud = whole.login()
+    cloud.auth.auth_url = "http://127.0.0.1:1/identity/v3"
+    found = status.fetch(Client(cloud))
+    assert not found.healthy and [service.name for service in found.services] == ["identity"]
