@@ -15,6 +15,7 @@ from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import Done, Drive, Failed, Finished, Outcome
+from tinstack.core import crash
 from tinstack.core.bus import Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
@@ -56,6 +57,10 @@ class Endings:
                 await store.succeed(tx, operation, **network_info, **_after(operation, server, message))
             return operation
 
+        if server:
+            with crash.around(29):
+                await self._parts.db.transact(work)
+            return Done()
         operation = await self._parts.db.transact(work)
         if operation.kind == "delete":
             self._parts.in_background(self.drive(operation), f"deleting {operation.subject}")
