@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 UNDO, CLEARED, FAILURES, TRIED = "undo", "cleared", "failures", "tried"
 """Keys of an operation's ``data``: a failed boot is being undone; the host is done with a delete; what failed where."""
 
+NO_VALID_HOST = "No valid host was found."
+"""A fault that begins so names every host with its reason; clients know these words."""
+
 
 class Endings:
     """Finishes, fails and undoes."""
@@ -286,5 +289,6 @@ def _sentence(failure: dict[str, Any]) -> str:
     step, host, reason = failure["step"], failure["host"], str(failure["reason"])
     reason = reason if reason.endswith((".", "!", "?")) else f"{reason}."
     if host is None:
-        return reason
+        said = reason.startswith(NO_VALID_HOST) or step not in STEPS
+        return reason if said else f"Step {step} ({STEPS[step]}) failed: {reason}"
     return f"Step {step} ({STEPS.get(step, 'operation')}) failed on host {host}: {reason}"
