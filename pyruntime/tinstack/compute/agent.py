@@ -20,6 +20,7 @@ from tinstack.compute.rpc import Look, ServerEvent
 from tinstack.compute.steps import Rehearse, Steps
 from tinstack.conductor import rpc as conductor
 from tinstack.conductor.rpc import AskServer, ServerDetails
+from tinstack.core import crash
 from tinstack.core.bus import Bus, Envelope, RemoteFailure
 from tinstack.core.clock import now_us
 from tinstack.core.errors import ApiError
@@ -60,6 +61,7 @@ class Agent:
     async def look(self, message: Look, envelope: Envelope) -> None:
         """Begin the operation, unless it is under way here already. The message is done with then: leases do the rest."""
         taken, began = now_us(), time.perf_counter()
+        crash.point("before-13")
         under_way = self._at.get(message.server_id)
         if under_way and under_way[0] == message.operation_id:
             return
@@ -68,6 +70,7 @@ class Agent:
             self._operate(message, before, taken, began), name=f"operation {message.operation_id}"
         )
         self._at[message.server_id] = message.operation_id, task
+        crash.point("after-13")
         task.add_done_callback(lambda done: self._leave(message.server_id, done))
 
     def _leave(self, server_id: str, done: asyncio.Task[None]) -> None:
@@ -113,7 +116,8 @@ class Agent:
             owner=self.owner,
         )
         try:
-            return await self._bus.call(conductor.TOPIC, ask, ServerDetails, ASK_SECONDS)
+            with crash.around(14):
+                return await self._bus.call(conductor.TOPIC, ask, ServerDetails, ASK_SECONDS)
         except RemoteFailure as error:
             level = logging.INFO if error.remote_status in LOST else logging.WARNING
             log.log(level, "nothing to do for server %s: %s", message.server_id, error.text)

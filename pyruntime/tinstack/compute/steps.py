@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from tinstack.compute.errors import LeaseLost, failed
 from tinstack.conductor.rpc import ServerDetails
-from tinstack.core import trace
+from tinstack.core import crash, trace
 from tinstack.core.clock import now_us
 from tinstack.core.trace import Step, Tracer
 
@@ -27,7 +27,8 @@ class Steps:
         state, start, began = Step(), now_us(), time.perf_counter()
         try:
             await self._rehearse(str(number), self._server)
-            yield state
+            with crash.around(number):
+                yield state
         except LeaseLost:
             raise
         except Exception as error:

@@ -15,6 +15,7 @@ from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import Done, Drive, Failed, Finished, Outcome
+from tinstack.core import crash
 from tinstack.core.bus import Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 UNDO, CLEARED, FAILURES, TRIED = "undo", "cleared", "failures", "tried"
 """Keys of an operation's ``data``: a failed boot is being undone; the host is done with a delete; what failed where."""
+
+NO_VALID_HOST = "No valid host was found."
+"""A fault that begins so names every host with its reason; clients know these words."""
 
 
 class Endings:
@@ -56,6 +60,10 @@ class Endings:
                 await store.succeed(tx, operation, **network_info, **_after(operation, server, message))
             return operation
 
+        if server:
+            with crash.around(29):
+                await self._parts.db.transact(work)
+            return Done()
         operation = await self._parts.db.transact(work)
         if operation.kind == "delete":
             self._parts.in_background(self.drive(operation), f"deleting {operation.subject}")
@@ -281,5 +289,6 @@ def _sentence(failure: dict[str, Any]) -> str:
     step, host, reason = failure["step"], failure["host"], str(failure["reason"])
     reason = reason if reason.endswith((".", "!", "?")) else f"{reason}."
     if host is None:
-        return reason
+        said = reason.startswith(NO_VALID_HOST) or step not in STEPS
+        return reason if said else f"Step {step} ({STEPS[step]}) failed: {reason}"
     return f"Step {step} ({STEPS.get(step, 'operation')}) failed on host {host}: {reason}"

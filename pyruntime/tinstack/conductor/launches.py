@@ -13,6 +13,7 @@ from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_host
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import AskServer, Done, Progress, Renew, Renewed, ServerDetails
+from tinstack.core import crash
 from tinstack.core.bus import Envelope
 from tinstack.core.client import RemoteError
 from tinstack.core.clock import now_us
@@ -129,11 +130,14 @@ class _Steps:
     def __init__(self) -> None:
         self.times: list[tuple[int, int, int]] = []
         self._start, self._began = now_us(), time.perf_counter()
+        crash.point("before-15")
 
     def reached(self, step: int) -> None:
+        crash.point(f"after-{step}")
         now = time.perf_counter()
         self.times.append((step, self._start, int((now - self._began) * 1e6)))
         self._start, self._began = now_us(), now
+        crash.point(f"before-{step + 1}")
 
 
 def _details(operation: Operation, server: Instance, config: Config) -> ServerDetails:

@@ -23,6 +23,7 @@ from tinstack.conductor.rpc import (
     SchedulingFailed,
     SchedulingRequest,
 )
+from tinstack.core import crash
 from tinstack.core.bus import Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction, prepared
@@ -67,7 +68,8 @@ class Scheduling:
                 raise OperationTaken(id=taken.id)
             return taken, server
 
-        operation, server = await self._parts.db.transact(work)
+        with crash.around(9):
+            operation, server = await self._parts.db.transact(work)
         return await self._request(operation, server)
 
     async def _request(self, operation: Operation, server: Instance) -> SchedulingRequest:
@@ -161,7 +163,8 @@ class Scheduling:
             )
             await actions.keep_verdicts(tx, server.id, operation.id, message.verdicts)
 
-        await db.transact(work)
+        with crash.around(11):
+            await db.transact(work)
         return Done()
 
     async def failed(self, message: SchedulingFailed, envelope: Envelope) -> Done:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 
+from tinstack.core import crash
 from tinstack.core.bus import Bus, Message
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
@@ -151,10 +152,11 @@ class Tracer:
 
     @contextmanager
     def step(self, number: int, server_id: str) -> Iterator[Step]:
-        """Time what is done inside; an exception makes the step ``failed`` with its sentence, and goes on."""
+        """Time what is done inside, between its crash points; an exception makes the step ``failed`` with its sentence, and goes on."""
         state, start, began = Step(), now_us(), time.perf_counter()
         try:
-            yield state
+            with crash.around(number):
+                yield state
         except BaseException as error:
             state.outcome = FAILED
             state.message = error.text if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"

@@ -12,7 +12,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -45,6 +45,24 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _ports(folder: Path) -> list[int]:
+    """Three ports: the same again where they are free, as the broker's data goes by its port."""
+    file = folder / "ports.json"
+    before: list[int] = msgspec.json.decode(file.read_bytes(), type=list[int]) if file.exists() else []
+    if before and all(_is_free(port) for port in before):
+        return before
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [free_port() for _ in range(3)]
+    file.write_bytes(msgspec.json.encode(found))
+    return found
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def install() -> Path:
@@ -112,10 +130,15 @@ class Backends:
         hosts: list[str],
     ) -> None:
         self.folder, self.databases, self.password, self.users, self.hosts = folder, databases, password, users, hosts
-        self.database_port, self.bus_port = free_port(), free_port()
-        self._epmd_port = free_port()
+        self.watch: Callable[[int], None] = lambda pid: None
+        self.database_port, self.bus_port, self._epmd_port = _ports(folder)
         self._processes: list[Process] = []
         self._sbin = Path()
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the servers that run."""
+        return [process.child.pid for process in self._processes]
 
     @property
     def database_url(self) -> str:
@@ -127,14 +150,19 @@ class Backends:
         """``amqp://127.0.0.1:PORT``."""
         return f"amqp://127.0.0.1:{self.bus_port}"
 
-    def start(self) -> None:
-        """Both, from nothing. Raises BackendError."""
+    def start(self, *, database: bool = True, bus: bool = True) -> None:
+        """Both, or one, on the data that there are. Raises BackendError."""
+        if not (database or bus):
+            return
         self._sbin = install()
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self.start_rabbitmq(wait=False)
-            self.start_mariadb()
-            self._processes[0].wait_for(self.bus_port)
+            if bus:
+                self.start_rabbitmq(wait=False)
+            if database:
+                self.start_mariadb()
+            if bus:
+                self._processes[0].wait_for(self.bus_port)
         except BaseException:
             self.stop()
             raise
@@ -170,6 +198,7 @@ class Backends:
             self.folder / "mariadb.log",
         )
         self._processes.append(server)
+        self.watch(server.child.pid)
         server.wait_for(self.database_port)
         if fresh:
             self._make_databases(sock)
@@ -185,6 +214,12 @@ class Backends:
                     cursor.execute(f"GRANT ALL ON `{name}`.* TO '{user}'@'127.0.0.1'")
             connection.commit()
 
+    def stop_one(self, name: str) -> None:
+        """End ``MariaDB`` or ``RabbitMQ`` alone; its data stay."""
+        for process in [one for one in self._processes if one.name == name]:
+            self._processes.remove(process)
+            process.stop()
+
     def start_rabbitmq(self, *, wait: bool = True) -> None:
         """A lean node whose everything comes from the definitions document."""
         folder = self.folder / "rabbitmq"
@@ -192,9 +227,11 @@ class Backends:
         definitions = folder / "definitions.json"
         definitions.write_bytes(msgspec.json.encode(topology.definitions(self.users, self.hosts)))
         definitions.chmod(0o600)
+        memory = 400 + len(self.users) // 2  # MiB; a connection of each host's agents takes some hundred KiB
         (folder / "rabbitmq.conf").write_text(
             f"listeners.tcp.1 = 127.0.0.1:{self.bus_port}\nload_definitions = {definitions}\nlog.console = true\n"
-            "log.console.level = warning\nlog.file = false\nvm_memory_high_watermark.absolute = 400MiB\ndisk_free_limit.absolute = 50MB\n"
+            f"log.console.level = warning\nlog.file = false\nvm_memory_high_watermark.absolute = {memory}MiB\n"
+            "disk_free_limit.absolute = 50MB\n"
         )
         (folder / "enabled_plugins").write_text("[].\n")
         server = Process(
@@ -204,6 +241,7 @@ class Backends:
             self.folder / "rabbitmq.log",
         )
         self._processes.insert(0, server)
+        self.watch(server.child.pid)
         if wait:
             server.wait_for(self.bus_port)
 
@@ -233,19 +271,8 @@ class Backends:
         """End both and the name daemon that Erlang started."""
         while self._processes:
             self._processes.pop().stop()
+        if not self._sbin.name:
+            return
         with contextlib.suppress(OSError):
             environment = {**os.environ, "ERL_EPMD_PORT": str(self._epmd_port)}
             subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, timeout=10)
-
-
-@contextlib.contextmanager
-def backends(
-    folder: Path, databases: Mapping[str, list[str]], password: str, users: Mapping[str, str], hosts: list[str]
-) -> Iterator[Backends]:
-    """Both for as long as the block runs."""
-    made = Backends(folder, databases, password, users, hosts)
-    made.start()
-    try:
-        yield made
-    finally:
-        made.stop()

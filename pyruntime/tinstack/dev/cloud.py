@@ -47,8 +47,7 @@ class Cloud:
 
     async def start(self) -> None:
         """Databases, identity with its users and catalog, then everything else; returns when all serve."""
-        for name in DATABASES:
-            self._prepare_database(name)
+        self.prepare_databases()
         await self._run("identity")
         await self._bootstrap()
         for name in CONTROLLERS[1:]:
@@ -57,6 +56,11 @@ class Cloud:
             await self._run("compute", host)
             await self._run_network_agent(host)
         await self._run_network_agent(configs.CONTROLLER)
+
+    def prepare_databases(self) -> None:
+        """Every database at this version."""
+        for name in DATABASES:
+            self._prepare_database(name)
 
     async def stop(self) -> None:
         """All of it: nobody listens any more, then the parts, newest first."""

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -25,12 +25,17 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class DevOptions:
     """``state``: its folder; ``port_base``: None for the standard ports; ``hosts``: simulated compute hosts; ``empty``: only
-    the admin and the roles."""
+    the admin and the roles. ``split``: a process per service, on a MariaDB (``database``) and RabbitMQ (``bus``) that are there or on
+    private ones; ``crash``: each ``SERVICE:POINT``, where a process of a split cloud dies once."""
 
     state: Path
     port_base: int | None = None
     hosts: int = 2
     empty: bool = False
+    split: bool = False
+    database: str | None = None
+    bus: str | None = None
+    crash: list[str] = field(default_factory=list)
 
 
 def run(options: DevOptions) -> int:
@@ -41,6 +46,10 @@ def run(options: DevOptions) -> int:
     logs.setup("dev", LogConfig(level="WARNING", file=None))
     _log_to_file(options.state)
     try:
+        if options.split:
+            from tinstack.dev.split import run as run_split
+
+            return run_split(options, began)
         uvloop.run(_run(options, began))
     except ApiError as error:
         print(f"lab: {error.text}", file=sys.stderr, flush=True)

@@ -6,18 +6,27 @@ from pathlib import Path
 
 from tinstack.core.bus import topology
 from tinstack.dev import configs
-from tinstack.dev.backends import Backends, backends
+from tinstack.dev.backends import Backends
 from tinstack.dev.cloud import DATABASES, Cloud
 
 
 @contextlib.contextmanager
 def make_backends(folder: Path, cloud: Cloud) -> Iterator[Backends]:
     """Both, for as long as the block runs, with all that ``cloud`` will ask of them. Raises BackendError."""
+    made = backends_for(folder, cloud)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+def backends_for(folder: Path, cloud: Cloud) -> Backends:
+    """Both, not yet started."""
     databases = {
         f"tinstack_{name}": ["tinstack_api", "tinstack_conductor"] if name == "compute" else [f"tinstack_{name}"]
         for name in DATABASES
     }
     hosts = [configs.CONTROLLER, *cloud.hosts]
     users = {*topology.SERVED, *(f"compute.{host}" for host in cloud.hosts), *(f"network.{host}" for host in hosts)}
-    with backends(folder, databases, cloud.secrets.databases, dict.fromkeys(users, cloud.secrets.bus), hosts) as made:
-        yield made
+    return Backends(folder, databases, cloud.secrets.databases, dict.fromkeys(users, cloud.secrets.bus), hosts)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tinstack.core import crash
 from tinstack.core.auth import last_validation
 from tinstack.core.db import Database
 from tinstack.core.http import Request
@@ -30,6 +31,7 @@ class Parts:
         """Step 20: how the launch token of this request was checked."""
         launch, validation = request.context.launch, last_validation.get()
         if launch and validation:
+            crash.point("before-20")
             self.tracer.record(
                 20,
                 start=validation.start,
@@ -37,6 +39,7 @@ class Parts:
                 outcome=validation.outcome,
                 server_id=launch.server,
             )
+            crash.point("after-20")
 
 
 def target(image: Image, member: str | None = None) -> dict[str, str | None]:

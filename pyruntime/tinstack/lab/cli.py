@@ -115,7 +115,25 @@ def destroy(inventory: str, state: Path | None, cache: bool) -> None:
     help="Simulated compute hosts.",
 )
 @click.option("--empty", is_flag=True, help="Only the admin and the roles; no flavors, images, networks, demo project.")
-def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> None:
+@click.option("--split", is_flag=True, help="A process per service, on a real MariaDB and RabbitMQ (docs/rig.md).")
+@click.option("--database", metavar="URL", help="With --split: a MariaDB that is there, mysql://HOST:PORT.")
+@click.option("--bus", metavar="URL", help="With --split: a RabbitMQ that is there, amqp://HOST:PORT.")
+@click.option(
+    "--crash",
+    multiple=True,
+    metavar="SERVICE:POINT",
+    help="With --split: that process kills itself there once, as in conductor:after-11. Can be given several times.",
+)
+def dev(
+    state: Path | None,
+    port_base: int | None,
+    hosts: int,
+    empty: bool,
+    split: bool,
+    database: str | None,
+    bus: str | None,
+    crash: tuple[str, ...],
+) -> None:
     """Run the whole cloud in one process on 127.0.0.1.
 
     SQLite, an in-process bus and simulated guests: for API tests, SDKs, Terraform. Prints `ready` when it is usable and runs until
@@ -124,6 +142,8 @@ def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> N
     from tinstack.lab.prechecks import against_dev
     from tinstack.lab.words import LabError
 
+    if not split and (database or bus or crash):
+        raise click.UsageError("--database, --bus and --crash go with --split.")
     if found := against_dev(port_base):
         raise LabError(" ".join(found))
     made = labs.Lab((state or labs.states() / "dev").resolve())
@@ -136,7 +156,17 @@ def dev(state: Path | None, port_base: int | None, hosts: int, empty: bool) -> N
         labs.choose(made)
         from tinstack.dev.main import DevOptions, run
 
-        sys.exit(run(DevOptions(state=made.state, port_base=port_base, hosts=hosts, empty=empty)))
+        options = DevOptions(
+            state=made.state,
+            port_base=port_base,
+            hosts=hosts,
+            empty=empty,
+            split=split,
+            database=database,
+            bus=bus,
+            crash=list(crash),
+        )
+        sys.exit(run(options))
 
 
 @lab.command()
@@ -207,6 +237,7 @@ def test(ring: tuple[str, ...]) -> None:
     lint                ruff, types, imports, YAML, Ansible
     conformance [LIST]  OpenStack's own acceptance suite, Tempest, on a `dev` cloud; LIST: smoke (default), identity, compute,
                         image, network, volume
+    faults              processes die, RabbitMQ and MariaDB are stopped: only when named (root; some minutes)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import test

@@ -63,8 +63,13 @@ RINGS: dict[str, tuple[Check, ...]] = {
         Check("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     ),
     "conformance": (Check("conformance, smoke", ("python", CONFORMANCE, LISTS[0])),),
+    "faults": (Check("faults", ("pytest", "-q", "tests/faults")),),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
 }
+
+
+ON_REQUEST = {"faults"}
+"""Rings that run only when they are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,7 @@ class Result:
 
 
 def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
-    """The rings that are named, in that order; all where none is. After ``conformance`` may stand its list. Raises UsageError."""
+    """The rings that are named, in that order, or the usual ones. After ``conformance`` may stand its list. Raises UsageError."""
     found: dict[str, tuple[Check, ...]] = {}
     before = ""
     for word in words:
@@ -89,11 +94,11 @@ def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
         else:
             raise click.UsageError(f"There is no ring '{word}'; there are: {', '.join(RINGS)}.")
         before = word
-    return list((found or RINGS).items())
+    return list(found.items() or ((ring, checks) for ring, checks in RINGS.items() if ring not in ON_REQUEST))
 
 
 def test(names: Sequence[str]) -> None:
-    """Run rings, all of them where none is named. Raises LabError where anything failed."""
+    """Run rings, the usual ones where none is named. Raises LabError where anything failed."""
     results = []
     rings = chosen(names)
     with children.passing_signals_on(signal.SIGINT) as interruption:

@@ -86,12 +86,14 @@ class Scheduler:
             await asyncio.wait(self._deciding, timeout=5)
 
     async def _decide(self, message: SelectHost, request: SchedulingRequest) -> None:
-        until = time.monotonic() + self._config.lease_seconds
+        until, step = time.monotonic() + self._config.lease_seconds, 10
         try:
             with self._tracer.step(10, request.server_id):
                 ordered, verdicts = await self._candidates_until(request, until)
+            step = 11
             with self._tracer.step(11, request.server_id):
                 host = await self._claim(message, request, ordered, verdicts, until)
+            step = 12
             with self._tracer.step(12, request.server_id):
                 look = compute.Look(
                     server_id=message.server_id, operation_id=message.operation_id, generation=message.generation
@@ -103,10 +105,10 @@ class Scheduler:
             log.info("%s", error.text)
         except ApiError as error:
             log.warning("no decision for server %s: %s", request.server_id, error.text)
-            await self._give_up(message, 10, error.text, [])
+            await self._give_up(message, step, error.text, [])
         except Exception as error:
             log.exception("no decision for server %s", request.server_id)
-            await self._give_up(message, 10, f"{type(error).__name__}: {error}", [])
+            await self._give_up(message, step, f"{type(error).__name__}: {error}", [])
 
     async def _candidates_until(
         self, request: SchedulingRequest, until: float
@@ -116,10 +118,7 @@ class Scheduler:
             try:
                 return await self._candidates(request)
             except ApiError as error:
-                if not _passes(error) or time.monotonic() + AGAIN_SECONDS > until:
-                    raise
-                log.warning("candidates for server %s: %s", request.server_id, error.text)
-                await asyncio.sleep(AGAIN_SECONDS)
+                await _pause(request, error, until)
 
     async def _candidates(self, request: SchedulingRequest) -> tuple[list[HostState], list[Verdict]]:
         hosts, roomy = await asyncio.gather(self._view(), self._claims.providers_with_room(request))
@@ -148,7 +147,7 @@ class Scheduler:
         for place, host in enumerate(ordered):
             if time.monotonic() > until:
                 raise Overtaken(id=request.server_id)
-            if not await self._claims.claim(request, host.provider):
+            if not await self._claim_until(request, host.provider, until):
                 verdicts.append(
                     Verdict(host=host.host, filter="Claim", passed=False, reason="its room was sold meanwhile")
                 )
@@ -160,6 +159,14 @@ class Scheduler:
                 return host.host
             verdicts.append(refused)
         raise NoValidHost(11, verdicts)
+
+    async def _claim_until(self, request: SchedulingRequest, provider: str, until: float) -> bool:
+        """Whether there was room. A lost answer is asked for again, as a claim made twice is one."""
+        while True:
+            try:
+                return await self._claims.claim(request, provider)
+            except ApiError as error:
+                await _pause(request, error, until)
 
     async def _assign(
         self, message: SelectHost, host: HostState, alternates: list[str], verdicts: list[Verdict], until: float
@@ -230,6 +237,19 @@ class Scheduler:
                 answer = await self._bus.call(conductor.TOPIC, AskHosts(), Hosts)
                 self._hosts, self._hosts_at = answer.hosts, time.monotonic()
         return self._hosts
+
+
+async def _pause(request: SchedulingRequest, error: ApiError, until: float) -> None:
+    """Wait a moment before it is tried again. Raises the error where that is of no use, Overtaken where the lease is over:
+    the operation may be someone's again by now, this process's own next decision included."""
+    if not _passes(error):
+        raise error
+    if time.monotonic() > until:
+        raise Overtaken(id=request.server_id) from error
+    if time.monotonic() + AGAIN_SECONDS > until:
+        raise error
+    log.warning("the decision for server %s waits: %s", request.server_id, error.text)
+    await asyncio.sleep(AGAIN_SECONDS)
 
 
 def _passes(error: ApiError) -> bool:

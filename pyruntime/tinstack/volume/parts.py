@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tinstack.core import crash
 from tinstack.core.auth import last_validation
 from tinstack.core.db import Database
 from tinstack.core.http import Request
@@ -47,6 +48,7 @@ class Parts:
         """Step 26: how the launch token of this request was checked."""
         launch, validation = request.context.launch, last_validation.get()
         if launch and validation:
+            crash.point("before-26")
             self.tracer.record(
                 26,
                 start=validation.start,
@@ -54,3 +56,4 @@ class Parts:
                 outcome=validation.outcome,
                 server_id=launch.server,
             )
+            crash.point("after-26")

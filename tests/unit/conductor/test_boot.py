@@ -16,12 +16,13 @@ from tinstack.core import guestdata
 from .conftest import Lab, eventually
 
 
-async def steps_of(lab: Lab, server_id: str, least: int) -> dict[int, list[str]]:
-    """Step → outcomes, once ``least`` steps are there."""
+async def steps_of(lab: Lab, server_id: str, least: int, twice: int | None = None) -> dict[int, list[str]]:
+    """Step → outcomes, once ``least`` steps are there, and the step ``twice`` of two hosts."""
     async with asyncio.timeout(5):
         while True:
             events = await actions.trace(lab.db, server_id, None)
-            if len({event.step for event in events}) >= least:
+            both = twice is None or sum(event.step == twice for event in events) == 2
+            if both and len({event.step for event in events}) >= least:
                 break
             await asyncio.sleep(0.02)
     found: dict[int, list[str]] = {}
@@ -48,12 +49,7 @@ async def test_a_failing_step_gives_error_and_leaves_nothing(lab: Lab) -> None:
     assert server.fault.message.count("Step 28 (render and start) failed on host compute") == 2
     assert server.host is None
     assert not lab.cloud.allocations and not lab.cloud.ports
-    steps = await steps_of(lab, server.id, 15)
-    for _ in range(100):  # the hosts' batches come when they come
-        if len(steps[28]) == 2:
-            break
-        await asyncio.sleep(0.05)
-        steps = await steps_of(lab, server.id, 15)
+    steps = await steps_of(lab, server.id, 15, twice=28)
     assert sorted(steps[28]) == ["failed", "retried"]
     action = (await actions.of_server(lab.db, server.id))[0]
     assert (action.action, action.message) == ("create", "Error")

@@ -5,6 +5,7 @@ from tinstack.api.parts import Compute
 from tinstack.api.schemas.words import truth
 from tinstack.api.views import API, Body
 from tinstack.api.views import servers as views
+from tinstack.core import crash
 from tinstack.core.auth import Validation, last_validation
 from tinstack.core.clock import now_us
 from tinstack.core.http import Request, Response
@@ -14,9 +15,11 @@ from tinstack.core.trace import NONE
 async def create(request: Request, service: Compute) -> Response:
     """``POST /servers``: 202 as soon as the servers are on record; from then on the boot survives this process."""
     validation, checked = last_validation.get(), now_us()
-    plan = await creation.check(service, request)
+    with crash.around(6):
+        plan = await creation.check(service, request)
     recorded = now_us()
-    made = await creation.record(service, request, plan)
+    with crash.around(7):
+        made = await creation.record(service, request, plan)
     done = now_us()
     for begun in made.begun:
         id = begun.server.id

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from tinstack.core import crash
 from tinstack.core.errors import Forbidden, UnsupportedMediaType
 from tinstack.core.http import Request, Response
 from tinstack.image import changes, filters, store, views
@@ -71,7 +72,10 @@ async def show(request: Request, parts: Parts) -> views.Body:
     if request.context.launch is None:
         request.authorize("get_image", target(image, request.project_id))
     request.authorized = True
-    return views.image(image, await parts.images.tags(image.id))
+    if request.context.launch is None:
+        return views.image(image, await parts.images.tags(image.id))
+    with crash.around(21):
+        return views.image(image, await parts.images.tags(image.id))
 
 
 async def update(request: Request, parts: Parts) -> views.Body:

@@ -5,6 +5,7 @@ With it a boot on simulated hosts goes the way of a real one: report, told to lo
 
 from collections.abc import Sequence
 
+from tinstack.core import crash
 from tinstack.core.bus import Bus, Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.periodic import Periodic
@@ -59,7 +60,12 @@ class FakeAgent:
         state = await self.bus.call(rpc.TOPIC, rpc.AskHostState(host=self.host), rpc.HostNetworkState)
         self.generation = state.generation
         up = [port.id for port in state.ports if port.admin_up]
+        of_guests = bool(up) and self.roles == ["l2"]
+        if of_guests:
+            crash.point("before-24")
         await self.bus.cast(rpc.TOPIC, rpc.Applied(host=self.host, generation=state.generation, up=up))
+        if of_guests:
+            crash.point("after-24")
 
 
 def create(host: str, roles: Sequence[str], bus: Bus) -> Service:

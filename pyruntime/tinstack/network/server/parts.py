@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tinstack.core import crash
 from tinstack.core.auth import last_validation
 from tinstack.core.db import Database
 from tinstack.core.http import Request
@@ -41,6 +42,7 @@ class Parts:
         """Step 23: how the launch token of this request was checked."""
         launch, validation = request.context.launch, last_validation.get()
         if launch and validation:
+            crash.point("before-23")
             self.tracer.record(
                 23,
                 start=validation.start,
@@ -48,3 +50,4 @@ class Parts:
                 outcome=validation.outcome,
                 server_id=launch.server,
             )
+            crash.point("after-23")

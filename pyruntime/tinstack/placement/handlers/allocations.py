@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tinstack.core import crash
 from tinstack.core.http import Request, Response
 from tinstack.placement import allocations, candidates, views
 from tinstack.placement.allocations import ANY, UNKNOWN, Claim
@@ -26,7 +27,9 @@ def _claim(request: Request, consumer: str, body: dict[str, Any]) -> Claim:
 
 async def put(request: Request, placement: Placement) -> None:
     """Replace what a consumer holds."""
-    await allocations.put(placement.database, [_claim(request, request.path["id"], request.body)])
+    claim = _claim(request, request.path["id"], request.body)
+    with crash.around(11):
+        await allocations.put(placement.database, [claim])
 
 
 async def post(request: Request, placement: Placement) -> None:

@@ -1,5 +1,6 @@
 """Attachments (3.27). Hosts come here with launch tokens (steps 25–27)."""
 
+from tinstack.core import crash
 from tinstack.core.errors import Forbidden
 from tinstack.core.http import Request
 from tinstack.volume import store, views
@@ -92,7 +93,9 @@ async def update(request: Request, parts: Parts) -> views.Body:
     elif connector.get("host") != launch.host:
         raise Forbidden(f"This launch token is for the host {launch.host}.")
     request.authorized = True
-    return {"attachment": views.attachment(await parts.attachments.connect(row, connector), connection=True)}
+    with crash.around(27):
+        row = await parts.attachments.connect(row, connector)
+    return {"attachment": views.attachment(row, connection=True)}
 
 
 async def complete(request: Request, parts: Parts) -> None:

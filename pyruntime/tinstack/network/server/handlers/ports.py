@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from tinstack.core import crash
 from tinstack.core.db import to_json
 from tinstack.core.http import Request
 from tinstack.network.server import lists, own_ports, store, views
@@ -177,7 +178,11 @@ async def create(request: Request, parts: Parts) -> Body:
     chooses = context.launch is not None or context.is_service
     items, bulk = (PORT_WITH_ID if chooses else PORT).created(request)
     asked = [await _asked(request, parts, item) for item in items]
-    made = await parts.ports.create(asked)
+    if context.launch is None:
+        made = await parts.ports.create(asked)
+    else:
+        with crash.around(22):
+            made = await parts.ports.create(asked)
     return PORT.answer([_shown(request, parts, one) for one in made], bulk=bulk)
 
 

@@ -1,0 +1,68 @@
+"""Crash points: named places before and after the effect of each step of the flow, where a rig can have a process die.
+
+``TINSTACK_CRASH`` is read once, at import: ``FOLDER:POINT,POINT…``. At an armed point the process kills itself, once: a marker
+file in the folder remembers, so that the process started in its place runs on. Unarmed, a point does nothing.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+VARIABLE = "TINSTACK_CRASH"
+
+STEPS: dict[str, tuple[int, ...]] = {
+    "api": (6, 7, 8),
+    "scheduler": (9, 10, 11, 12),
+    "placement": (11,),
+    "conductor": (9, 11, 15, 16, 17, 18, 29),
+    "compute": (13, 14, 19, 21, 22, 24, 25, 27, 28, 29),
+    "image": (20, 21),
+    "network": (22, 23),
+    "volume": (26, 27),
+    "network-agent": (24,),
+}
+"""The steps of docs/architecture.md in which each service has an effect of its own."""
+
+
+def points(service: str) -> list[str]:
+    """All that there are in a service: ``before-N`` and ``after-N``."""
+    return [f"{when}-{step}" for step in STEPS.get(service, ()) for when in ("before", "after")]
+
+
+def setting(folder: Path, names: list[str]) -> str:
+    """The value of ``TINSTACK_CRASH`` that arms these points."""
+    return f"{folder}:{','.join(names)}"
+
+
+def parse(value: str) -> tuple[Path, frozenset[str]]:
+    """The folder of the markers, and the points."""
+    folder, _, names = value.rpartition(":")
+    return Path(folder), frozenset(name for name in names.split(",") if name)
+
+
+_folder, _armed = parse(os.environ.get(VARIABLE, ""))
+
+
+def point(name: str) -> None:
+    """Die here, if that is armed and has not happened yet."""
+    if name in _armed and _first_time(name):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextmanager
+def around(step: int) -> Iterator[None]:
+    """The effect of a step: ``before-N`` on entering, ``after-N`` where it was done."""
+    point(f"before-{step}")
+    yield
+    point(f"after-{step}")
+
+
+def _first_time(name: str) -> bool:
+    _folder.mkdir(parents=True, exist_ok=True)
+    try:
+        (_folder / name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

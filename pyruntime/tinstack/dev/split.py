@@ -1,0 +1,241 @@
+"""``./lab dev --split``: a process per service as in a deployment, simulated hosts, real MariaDB and RabbitMQ.
+
+The rig for faults and measurements: docs/rig.md. This process supervises; everything that runs is a child of it.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import signal
+import sys
+import time
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import uvloop
+
+from tinstack.core import crash
+from tinstack.core.client import Http
+from tinstack.core.config import ConfigError
+from tinstack.dev import configs, content, toml
+from tinstack.dev.cloud import CONTROLLERS, Cloud, clouds_yaml
+from tinstack.dev.configs import Places
+from tinstack.dev.fleet import Rig
+from tinstack.dev.guard import Guard
+from tinstack.dev.rig import backends_for
+from tinstack.dev.secrets import write_private
+from tinstack.dev.supervisor import Program, Supervisor
+from tinstack.identity import bootstrap
+
+if TYPE_CHECKING:
+    from tinstack.dev.main import DevOptions
+
+log = logging.getLogger(__name__)
+
+HOSTS_PER_PROCESS = 250
+MOST_PROCESSES = 4
+HOSTS_SECONDS = 60.0
+DIED_BEFORE = "crashed"
+"""The folder of the state with a marker for each crash that has happened."""
+
+
+class UnknownPoint(ConfigError):
+    """There is no such crash point; the message lists what there is."""
+
+    code = "dev.crash"
+
+
+def crashes(wanted: list[str]) -> dict[str, list[str]]:
+    """``SERVICE:POINT`` … by service. Raises UnknownPoint."""
+    found: dict[str, list[str]] = {}
+    for one in wanted:
+        service, _, point = one.partition(":")
+        if point not in crash.points(service):
+            there = "; ".join(f"{name}: {', '.join(crash.points(name))}" for name in crash.STEPS)
+            raise UnknownPoint(f"There is no crash point '{one}' (SERVICE:POINT). There are: {there}.")
+        found.setdefault(service, []).append(point)
+    return found
+
+
+def shares(hosts: int) -> list[tuple[int, int]]:
+    """(first, count) of each process of simulated compute hosts: as few processes as are quick enough."""
+    processes = min(MOST_PROCESSES, math.ceil(hosts / HOSTS_PER_PROCESS))
+    size = math.ceil(hosts / processes) if processes else 0
+    return [(first, min(size, hosts - first)) for first in range(0, hosts, size or 1)]
+
+
+def run(options: "DevOptions", began: float) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    try:
+        armed = crashes(options.crash)
+    except UnknownPoint as error:
+        print(f"lab: {error.text}", file=sys.stderr, flush=True)
+        return 2
+    guard = Guard()
+    try:
+        return _with_backends(options, armed, guard, began)
+    except _Ended:
+        return 0
+    finally:
+        (options.state / "ready.json").unlink(missing_ok=True)
+        guard.close()
+
+
+class _Ended(Exception):
+    """A signal came before there was a loop to take it."""
+
+
+def _end(number: int, frame: object) -> None:
+    raise _Ended
+
+
+def _with_backends(options: "DevOptions", armed: dict[str, list[str]], guard: Guard, began: float) -> int:
+    cloud = Cloud(options.state, configs.ports(options.port_base), options.hosts)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    own = backends_for(options.state / "backends", cloud)
+    own.watch = guard.add
+    try:
+        own.start(database=options.database is None, bus=options.bus is None)
+        cloud.places = Places(database=options.database or own.database_url, bus=options.bus or own.bus_url)
+        uvloop.run(Split(cloud, options, armed, guard, own.pids).run(began))
+    finally:
+        own.stop()
+    return 0
+
+
+class Split:
+    """The processes of one cloud."""
+
+    def __init__(
+        self, cloud: Cloud, options: "DevOptions", armed: dict[str, list[str]], guard: Guard, pids: list[int]
+    ) -> None:
+        self.cloud, self.options, self.armed, self._pids = cloud, options, armed, pids
+        self.state = options.state
+        tuning = self.state / "tuning.toml"
+        self.rig = Rig(
+            state=str(self.state),
+            ports=cloud.ports,
+            places=cloud.places,
+            hosts=cloud.hosts,
+            tuning=tomllib.loads(tuning.read_text()) if tuning.exists() else {},
+        )
+        self.ready = False
+        self.supervisor = Supervisor(self.programs(), self._write_ready, guard)
+
+    async def run(self, began: float) -> None:
+        """Start all, say so, and keep them until a signal comes."""
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        starting, ending = asyncio.create_task(self._start()), asyncio.create_task(ended.wait())
+        try:
+            await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                self.ready = True
+                self._write_ready()
+                print(f"ready in {time.monotonic() - began:.1f} s", flush=True)
+                await ending
+        finally:
+            self.ready = False
+            (self.state / "ready.json").unlink(missing_ok=True)
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await self.supervisor.stop()
+
+    async def _start(self) -> None:
+        self.write_configs()
+        await asyncio.to_thread(self._prepare)
+        await self.supervisor.start()
+        cloud, filled = self.cloud, self.state / "filled"
+        if not (self.options.empty or filled.exists()):
+            await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
+            filled.touch()
+        demo = cloud.secrets.demo if filled.exists() else None
+        write_private(self.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))
+        await self._hosts_up()
+
+    def _prepare(self) -> None:
+        """Databases at this version, and identity's first content."""
+        self.cloud.prepare_databases()
+        document = msgspec.json.encode(self.cloud.first_identity())
+        bootstrap.run(self._config("identity"), document.decode())
+
+    async def _hosts_up(self) -> None:
+        """Until every simulated host has reported."""
+        http = Http()
+        try:
+            admin = content.Client(http, self.cloud.auth_url, "admin", self.cloud.secrets.admin, "admin")
+            await admin.sign_in()
+            until = time.monotonic() + HOSTS_SECONDS
+            while time.monotonic() < until:
+                found = await admin.request("GET", "compute", "/os-services?binary=nova-compute")
+                if sum(one["state"] == "up" for one in found["services"]) >= len(self.cloud.hosts):
+                    return
+                await asyncio.sleep(0.1)
+        finally:
+            await http.close()
+        raise ConfigError(f"Not all simulated hosts reported within {HOSTS_SECONDS:g} s: see the logs.")
+
+    # --- what runs -----------------------------------------------------------------------------
+
+    def programs(self) -> list[Program]:
+        """The controllers' services, then the simulated hosts."""
+        main = [sys.executable, "-m", "tinstack.main", "serve"]
+        fleet = [sys.executable, "-m", "tinstack.dev.fleet", str(self._rig_file)]
+        count = len(self.cloud.hosts)
+        found = [self._program(name, name, [*main, name, "--config-dir", str(self._etc)]) for name in CONTROLLERS]
+        found += [
+            self._program(f"compute-{number}", "compute", [*fleet, "compute", str(first), str(size)])
+            for number, (first, size) in enumerate(shares(count), 1)
+        ]
+        return [*found, self._program("network-agent", "network-agent", [*fleet, "network-agent", "0", str(count)])]
+
+    def _program(self, name: str, service: str, command: list[str]) -> Program:
+        environment = {}
+        if service in self.armed:
+            folder = self.state / DIED_BEFORE / service
+            environment[crash.VARIABLE] = crash.setting(folder, self.armed[service])
+        return Program(name, command, self.state / "logs" / f"{name}.log", environment)
+
+    @property
+    def _etc(self) -> Path:
+        return self.state / "etc"
+
+    @property
+    def _rig_file(self) -> Path:
+        return self._etc / "rig.json"
+
+    def write_configs(self) -> None:
+        """A file per service that only its owner may read, as they hold the secrets."""
+        self._etc.mkdir(mode=0o700, exist_ok=True)
+        write_private(self._rig_file, msgspec.json.encode(self.rig))
+        for name in CONTROLLERS:
+            config = self._config(name)
+            Path(config.state_dir).mkdir(parents=True, exist_ok=True)
+            document: dict[str, Any] = {**msgspec.to_builtins(config), **self.rig.tuning.get(name, {})}
+            write_private(self._etc / f"{name}.toml", toml.dumps(document).encode())
+
+    def _config(self, name: str) -> Any:
+        cloud = self.cloud
+        return configs.build(name, cloud.state, cloud.ports, cloud.secrets, cloud.places)
+
+    def _write_ready(self) -> None:
+        if not self.ready:
+            return
+        document = {
+            "auth_url": self.cloud.auth_url,
+            "region": configs.REGION,
+            "pids": [os.getpid(), *self._pids, *self.supervisor.pids],
+            "services": configs.public_urls(self.cloud.ports),
+            "hosts": self.cloud.hosts,
+            "processes": {child.program.name: child.pid for child in self.supervisor.children},
+        }
+        with contextlib.suppress(OSError):
+            text = msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"
+            write_private(self.state / "ready.json", text)
