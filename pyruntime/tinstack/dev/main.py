@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -17,25 +16,10 @@ from tinstack.core.config import LogConfig
 from tinstack.core.errors import ApiError
 from tinstack.dev import configs, content
 from tinstack.dev.cloud import Cloud, clouds_yaml
+from tinstack.dev.options import DevOptions
 from tinstack.dev.secrets import write_private
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class DevOptions:
-    """``state``: its folder; ``port_base``: None for the standard ports; ``hosts``: simulated compute hosts; ``empty``: only
-    the admin and the roles. ``split``: a process per service, on a MariaDB (``database``) and RabbitMQ (``bus``) that are there or on
-    private ones; ``crash``: each ``SERVICE:POINT``, where a process of a split cloud dies once."""
-
-    state: Path
-    port_base: int | None = None
-    hosts: int = 2
-    empty: bool = False
-    split: bool = False
-    database: str | None = None
-    bus: str | None = None
-    crash: list[str] = field(default_factory=list)
 
 
 def run(options: DevOptions) -> int:

@@ -32,7 +32,7 @@ from tinstack.dev.supervisor import Program, Supervisor
 from tinstack.identity import bootstrap
 
 if TYPE_CHECKING:
-    from tinstack.dev.main import DevOptions
+    from tinstack.dev.options import DevOptions
 
 log = logging.getLogger(__name__)
 

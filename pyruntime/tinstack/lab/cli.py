@@ -154,7 +154,8 @@ def dev(
     with labs.held(made.state / ".lock", made):
         made.ready.unlink(missing_ok=True)  # before anything is loaded: one that a killed process left would mislead
         labs.choose(made)
-        from tinstack.dev.main import DevOptions, run
+        from tinstack.dev.main import run
+        from tinstack.dev.options import DevOptions
 
         options = DevOptions(
             state=made.state,
