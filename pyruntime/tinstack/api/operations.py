@@ -51,7 +51,7 @@ async def operate(
     check_unlocked(request, row)
     asked = asked_by(compute, request, compute.config.action_deadline_seconds)
     begun = await store.start_operation(compute.db, row.id, kind, asked, data=data, vm_states=vm_states)
-    compute.in_background(_tell(compute, begun), f"telling of {kind} of server {row.id}")
+    compute.background.start(_tell(compute, begun), f"telling of {kind} of server {row.id}")
     return begun
 
 

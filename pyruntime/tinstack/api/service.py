@@ -89,5 +89,5 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         (config.metadata_http, metadata_application(compute)),
     ]
     service.on_start = [start_tracer, tokens.start]
-    service.on_stop = [session.close, tracer.stop, tokens.stop, compute.stop]
+    service.on_stop = [session.close, tracer.stop, tokens.stop, compute.background.stop]
     return service

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from tinstack.compute.ports import device_of
 from tinstack.conductor.rpc import ServerDetails
 from tinstack.core import guestdata
 from tinstack.core.guestdata import Guest, GuestAddress, GuestDisk, GuestNic
@@ -47,7 +46,7 @@ def _guest(server: ServerDetails, ports: list[dict[str, Any]]) -> Guest:
                 port_id=port["id"],
                 network_id=port["network_id"],
                 mac=port["mac_address"],
-                device=device_of(port["id"]),
+                device=guestdata.tap_of(port["id"]),
                 addresses=tuple(_address(fixed["ip_address"]) for fixed in port["fixed_ips"]),
                 tag=tags.get(port["id"]),
             )

@@ -8,14 +8,10 @@ from tinstack.compute.drivers.interface import Nic
 from tinstack.compute.errors import BindingFailed, VifPlugTimeout
 from tinstack.conductor.rpc import RequestedPort, ServerDetails
 from tinstack.core.client import Http, RemoteError
+from tinstack.core.guestdata import tap_of
 
 POLL_SECONDS = 2.0
 """How long an event is waited for before the port itself is looked at: a lost event costs this much."""
-
-
-def device_of(port_id: str) -> str:
-    """The tap that the network agent makes for a port; 15 characters at most, as interface names are."""
-    return f"tap{port_id[:11]}"
 
 
 class Ports:
@@ -88,7 +84,7 @@ class Ports:
             except TimeoutError:
                 port = await self._send("GET", f"{url}/v2.0/ports/{port['id']}", token)
         mtu = await self._mtu_of(url, port["network_id"], token)
-        return Nic(port_id=port["id"], mac=port["mac_address"], device=device_of(port["id"]), mtu=mtu)
+        return Nic(port_id=port["id"], mac=port["mac_address"], device=tap_of(port["id"]), mtu=mtu)
 
     async def _mtu_of(self, url: str, network_id: str, token: str) -> int:
         if network_id not in self._mtu:

@@ -66,7 +66,7 @@ class Endings:
             return Done()
         operation = await self._parts.db.transact(work)
         if operation.kind == "delete":
-            self._parts.in_background(self.drive(operation), f"deleting {operation.subject}")
+            self._parts.background.start(self.drive(operation), f"deleting {operation.subject}")
         return Done()
 
     async def failed(self, message: Failed, envelope: Envelope) -> Outcome:
@@ -86,7 +86,7 @@ class Endings:
 
         operation, again = await self._parts.db.transact(work)
         if operation.kind == "boot":
-            self._parts.in_background(self.drive(operation), f"undoing the boot of {operation.subject}")
+            self._parts.background.start(self.drive(operation), f"undoing the boot of {operation.subject}")
         return Outcome(retried=again)
 
     async def take_over(self, message: Drive, envelope: Envelope) -> None:
@@ -210,7 +210,7 @@ class Endings:
             return held
 
         held = await self._parts.db.transact(work)
-        self._parts.in_background(self.drive(held), f"undoing the boot of {held.subject}")
+        self._parts.background.start(self.drive(held), f"undoing the boot of {held.subject}")
 
     def _may_try_again(self, operation: Operation) -> bool:
         """Whether there is a host that the scheduler named beside this one, and tries are left."""

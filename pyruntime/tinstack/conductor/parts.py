@@ -1,18 +1,15 @@
 """What the conductor's modules work with, and how messages are checked and passed on."""
 
-import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
 from uuid import uuid4
 
 from tinstack.compute import rpc as compute
 from tinstack.conductor.config import Config
+from tinstack.core.background import Background
 from tinstack.core.bus import Bus, Envelope, Refused
 from tinstack.core.client import Session
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database
-from tinstack.core.errors import ApiError
 from tinstack.core.operations import Operation
 from tinstack.core.trace import Tracer
 
@@ -26,30 +23,7 @@ class Parts:
         self.config, self.db, self.bus, self.session, self.tracer = config, db, bus, session, tracer
         self.started_at = now_us()
         self.owner = f"conductor@{config.host}/{uuid4().hex[:12]}"
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def in_background(self, work: Coroutine[Any, Any, object], what: str) -> None:
-        """Go on with ``work``; a failure is logged, the operation's lease brings the next try."""
-
-        async def run() -> None:
-            try:
-                await work
-            except ApiError as error:
-                log.warning("%s: %s", what, error.text)
-            except Exception:
-                log.exception("%s failed", what)
-
-        task = asyncio.create_task(run(), name=what)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def stop(self) -> None:
-        """Give what is under way a moment, then end it: leases bring it back."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=1)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        self.background = Background()
 
     async def look(self, host: str, operation: Operation) -> None:
         """Tell a host to look at the operation's server."""

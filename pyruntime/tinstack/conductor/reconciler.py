@@ -82,7 +82,7 @@ class Reconciler:
     async def _next(self, operation: Operation, server: Instance) -> None:
         """Who goes on: the conductor with what hosts are done with, the scheduler where there is no host, else the host."""
         if UNDO in operation.data or CLEARED in operation.data or (operation.kind == "delete" and server.host is None):
-            self._parts.in_background(self._endings.drive(operation), f"{operation.kind} of {server.id}")
+            self._parts.background.start(self._endings.drive(operation), f"{operation.kind} of {server.id}")
         elif server.host is None:
             await self._endings.schedule(operation)
         elif operation.kind == "boot" and operation.step < TAKEN_BY_HOST and not await self._is_up(server.host):

@@ -184,7 +184,7 @@ class Scheduling:
             return operation
 
         operation = await self._parts.db.transact(work)
-        self._parts.in_background(self._endings.drive(operation), f"undoing the boot of {operation.subject}")
+        self._parts.background.start(self._endings.drive(operation), f"undoing the boot of {operation.subject}")
         return Done()
 
 

@@ -61,5 +61,5 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         beating.start()
 
     service.on_start = [start]
-    service.on_stop = [session.close, tracer.stop, parts.stop, reconciler.stop, beating.stop]
+    service.on_stop = [session.close, tracer.stop, parts.background.stop, reconciler.stop, beating.stop]
     return service

@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import msgspec
 
+from tinstack.core import crash
 from tinstack.core.bus import Bus
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.clock import now_us, parse_iso
 from tinstack.core.context import LAUNCH, Context, LaunchClaims
 from tinstack.core.errors import Unauthorized
 from tinstack.core.revocation import RevocationBeat, RevocationListener
+from tinstack.core.trace import Tracer
 
 KEEP = 10_000
 """Contexts held at the most; the oldest go first."""
@@ -28,6 +30,21 @@ class Validation(msgspec.Struct, frozen=True):
 
 
 last_validation: ContextVar[Validation | None] = ContextVar("last_validation", default=None)
+
+
+def trace_token(tracer: Tracer, step: int, context: Context) -> None:
+    """Steps 20, 23 and 26: how the launch token of this task's request was checked; nothing for other tokens."""
+    validation = last_validation.get()
+    if context.launch and validation:
+        crash.point(f"before-{step}")
+        tracer.record(
+            step,
+            start=validation.start,
+            duration=validation.duration,
+            outcome=validation.outcome,
+            server_id=context.launch.server,
+        )
+        crash.point(f"after-{step}")
 
 
 class TokenCache:

@@ -20,6 +20,7 @@ import msgspec
 from tinstack.core.bus import topology
 from tinstack.core.config import ConfigError
 from tinstack.dev import debian
+from tinstack.dev.cache import cache
 
 MARIADB = ["mariadb-server-core", "mariadb-client-core"]
 ERLANG_PARTS = "base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl"
@@ -31,12 +32,6 @@ class BackendError(ConfigError):
     """A backend could not be started; the message ends with what it said."""
 
     code = "dev.backend"
-
-
-def cache() -> Path:
-    """Where what can be made again is kept."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/root")) / ".cache"
-    return Path(home) / "tinstack"
 
 
 def free_port() -> int:

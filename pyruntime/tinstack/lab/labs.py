@@ -60,12 +60,6 @@ class Lab:
         return self.state / "runner"
 
 
-def cache() -> Path:
-    """Where what can be made again is kept: environments, wheels, the hosts' base, the guest image."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path(os.environ.get("HOME", "/root")) / ".cache"
-    return Path(home) / "tinstack"
-
-
 def states() -> Path:
     """The folder of all labs' states."""
     return ROOT / ".lab"

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from tinstack.dev import cache as caches
 from tinstack.lab import clouds, hosts, labs, plays, prechecks, ready
 from tinstack.lab.client import ApiError, Client
 from tinstack.lab.labs import Lab
@@ -138,5 +139,5 @@ def destroy(lab: Lab, *, cache: bool) -> None:
         run(lab, DESTROY, sandbox_host_remove_cache=cache)
         labs.forget(lab)
     if cache:
-        shutil.rmtree(labs.cache(), ignore_errors=True)
+        shutil.rmtree(caches.cache(), ignore_errors=True)
     click.echo(f"The lab '{lab.name}' is gone{', and so are the caches' if cache else ''}.")

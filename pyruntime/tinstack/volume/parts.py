@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinstack.core import crash
-from tinstack.core.auth import last_validation
+from tinstack.core.auth import trace_token
 from tinstack.core.db import Database
 from tinstack.core.http import Request
 from tinstack.core.trace import Tracer
@@ -46,14 +45,4 @@ class Parts:
 
     def trace_token(self, request: Request) -> None:
         """Step 26: how the launch token of this request was checked."""
-        launch, validation = request.context.launch, last_validation.get()
-        if launch and validation:
-            crash.point("before-26")
-            self.tracer.record(
-                26,
-                start=validation.start,
-                duration=validation.duration,
-                outcome=validation.outcome,
-                server_id=launch.server,
-            )
-            crash.point("after-26")
+        trace_token(self.tracer, 26, request.context)

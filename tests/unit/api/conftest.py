@@ -227,7 +227,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
         )
         await _fill(database)
         yield made
-        await compute.stop()
+        await compute.background.stop()
     for bus in buses.values():
         await bus.close()
     await database.close()

@@ -37,7 +37,7 @@ async def test_the_boot_survives_a_scheduler_that_can_not_be_asked(lab: Lab) -> 
 async def test_the_trace_has_steps_three_to_eight(lab: Lab) -> None:
     id = await lab.boot()
     await lab.told(SelectHost)
-    await lab.compute.stop()
+    await lab.compute.background.stop()
     await lab.compute.tracer.flush()
     batch = await lab.told(TraceEvents)
     assert [event.step for event in batch.events if event.server_id == id] == [3, 4, 5, 6, 7, 8]

@@ -26,7 +26,7 @@ async def create(request: Request, service: Compute) -> Response:
         _trace_arrival(service, request, id, validation, checked)
         service.tracer.record(6, start=checked, duration=recorded - checked, server_id=id)
         service.tracer.record(7, start=recorded, duration=done - recorded, server_id=id)
-        service.in_background(creation.ask_scheduler(service, begun), f"asking for a host for server {id}")
+        service.background.start(creation.ask_scheduler(service, begun), f"asking for a host for server {id}")
     first = made.begun[0].server
     headers = {"Location": f"{request.root_url}{API}/servers/{first.id}"}
     if truth(request.body["server"].get("return_reservation_id", False)):

@@ -1,13 +1,11 @@
 """Paging as the API references have it: ``limit``, ``marker``, and a link to the next page."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tinstack.core.errors import BadRequest
 from tinstack.core.http.request import Request
-
-T = TypeVar("T")
 
 
 class Page(NamedTuple):
@@ -24,13 +22,6 @@ def page_of(request: Request, maximum: int = 1000, *, least: int = 0) -> Page:
     if limit is not None and limit < least:
         raise BadRequest(f"The query parameter limit must be at least {least}.")
     return Page(min(limit, maximum) if limit is not None else maximum, request.query.get("marker"), limit is not None)
-
-
-class Rows(NamedTuple, Generic[T]):
-    """A page of rows, and whether more come after."""
-
-    rows: Sequence[T]
-    more: bool
 
 
 def next_link(
