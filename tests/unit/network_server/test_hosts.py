@@ -184,7 +184,7 @@ async def test_agents_are_listed_alive_and_can_be_disabled(client: Any, rig: Any
     ]
     assert all(agent["alive"] and agent["admin_state_up"] for agent in agents)
     assert len((await client.get("agents?host=compute1", "admin")).json["agents"]) == 1
-    assert (await client.get("agents")).status_code == 403
+    assert (await client.get("agents")).json == {"agents": []}
     dhcp = next(agent for agent in agents if agent["agent_type"] == "DHCP agent")
     path = f"agents/{dhcp['id']}"
     changed = (await client.put(path, {"agent": {"admin_state_up": False, "description": "d"}}, "admin")).json["agent"]

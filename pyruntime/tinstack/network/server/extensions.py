@@ -1,12 +1,16 @@
 """The extensions of the Network API that are there: aliases as clients ask for them, with what each adds."""
 
 EXTENSIONS = {
+    "agent-resources-synced": ("Agent's Resource View Synced to Placement", "Stores success/failure of last sync to Placement."),
     "agent": ("agent", "The agent management extension."),
     "allowed-address-pairs": ("Allowed Address Pairs", "Provides allowed address pairs."),
     "availability_zone": ("Availability Zone", "The availability zone extension."),
+    "availability_zone_filter": ("Availability Zone Filter Extension", "Add filter parameters to AvailabilityZone resource."),
     "binding": ("Port Binding", "Expose port bindings of a virtual port to external application."),
     "default-subnetpools": ("Default Subnetpools", "Provides ability to mark and use a subnetpool as the default."),
+    "dhcp_agent_scheduler": ("DHCP Agent Scheduler", "Schedule networks among dhcp agents."),
     "dns-integration": ("DNS Integration", "Provides integration with DNS."),
+    "dvr": ("Distributed Virtual Router", "Enables configuration of Distributed Virtual Routers."),
     "empty-string-filtering": ("Empty String Filtering Extension", "Allow filtering by attributes with empty string value."),
     "ext-gw-mode": ("Neutron L3 Configurable external gateway mode", "Whether SNAT should occur on the external gateway."),
     "external-net": ("Neutron external network", "Adds external network attribute to network resource."),
@@ -16,6 +20,8 @@ EXTENSIONS = {
     "filter-validation": ("Filter parameters validation", "Provides validation on filter parameters."),
     "fip-port-details": ("Floating IP Port Details Extension", "Add port_details attribute to Floating IP resource."),
     "ip-substring-filtering": ("IP address substring filtering", "Provides IP address substring filtering when listing ports."),
+    "l3-ha": ("HA Router extension", "Adds HA capability to routers."),
+    "l3_agent_scheduler": ("L3 Agent Scheduler", "Schedule routers among l3 agents."),
     "net-mtu": ("Network MTU", "Provides MTU attribute for a network resource."),
     "net-mtu-writable": ("Network MTU (writable)", "Provides a writable MTU attribute for a network resource."),
     "network-ip-availability": ("Network IP Availability", "Provides IP availability data for each network and subnet."),
@@ -29,6 +35,10 @@ EXTENSIONS = {
     "quotas": ("Quota management support", "Expose functions for quotas management per project."),
     "revision-if-match": ("If-Match constraints based on revision_number", "If-Match based on revision_number is supported."),
     "router": ("Neutron L3 Router", "Router abstraction for L3 forwarding between networks and NAT to external ones."),
+    "router-admin-state-down-before-update": (
+        "Enforce Router's Admin State Down Before Update Extension",
+        "Ensure that the admin state of a router is down before updating the distributed attribute.",
+    ),
     "router_availability_zone": ("Router Availability Zone", "Availability zone support for router."),
     "security-group": ("security-group", "The security groups extension."),
     "security-groups-normalized-cidr": ("Normalized CIDR field for security group rules", "Add new field with normalized cidr in SG rule."),

@@ -121,6 +121,8 @@ ROUTERS = Listing(
     {
         "admin_state_up": Attribute(_R.admin_state_up, "bool"),
         "enable_snat": Attribute(_R.enable_snat, "bool"),
+        "distributed": Attribute(_R.distributed, "bool"),
+        "ha": Attribute(_R.ha, "bool"),
     },
     {"status": Special(lambda name: bindparam(name) == "ACTIVE")},
 )

@@ -158,6 +158,7 @@ class Networks:
             for subnet in await addresses.subnets_of(change, id):
                 await store.subnets.remove(change.tx, subnet.id)
                 await gaps.drop(change.tx, subnet.id)
+            await dhcp.bind(change, id, [])
             await segments.release(change.tx, id)
             await gaps.drop(change.tx, id)
             await store.networks.remove(change.tx, id)

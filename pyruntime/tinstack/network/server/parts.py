@@ -11,6 +11,7 @@ from tinstack.network.server.change import Changes
 from tinstack.network.server.config import Config
 from tinstack.network.server.floatingips import FloatingIps
 from tinstack.network.server.groups import Groups
+from tinstack.network.server.hosting import Hosting
 from tinstack.network.server.networks import Networks
 from tinstack.network.server.ports import Ports
 from tinstack.network.server.quotas import Quotas
@@ -35,6 +36,7 @@ class Parts:
     floatingips: FloatingIps
     groups: Groups
     agents: Agents
+    hosting: Hosting
     tracer: Tracer
 
     def trace_token(self, request: Request) -> None:

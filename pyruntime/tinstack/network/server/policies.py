@@ -66,7 +66,7 @@ DEFAULTS = {
     "remove_router_interface": MEMBER,
     "add_extraroutes": MEMBER,
     "remove_extraroutes": MEMBER,
-    **_attributes("router", "create update", "distributed ha", ADMIN),
+    **_attributes("router", "create update get", "distributed ha", ADMIN),
     **_attributes(
         "router",
         "create update",
@@ -82,6 +82,19 @@ DEFAULTS = {
     "get_agent": ADMIN_OR_SERVICE,
     "update_agent": ADMIN,
     "delete_agent": ADMIN,
+    **dict.fromkeys(
+        (
+            "get_l3-routers",
+            "create_l3-router",
+            "delete_l3-router",
+            "get_l3-agents",
+            "get_dhcp-networks",
+            "create_dhcp-network",
+            "delete_dhcp-network",
+            "get_dhcp-agents",
+        ),
+        ADMIN,
+    ),
     "get_availability_zone": "@",
     "get_quota": READER,
     "update_quota": ADMIN,

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 20.0
 
-_S, _P, _R = t.subnets.c, t.ports.c, t.routers.c
+_S, _P, _R, _B = t.subnets.c, t.ports.c, t.routers.c, t.dhcp_bindings.c
 
 WITHOUT_DHCP = prepared(
     select(_S.network_id)
@@ -27,6 +27,7 @@ WITHOUT_DHCP = prepared(
     .where(
         _S.enable_dhcp == 1,
         _S.network_id.not_in(select(_P.network_id).where(_P.device_owner == DHCP)),
+        _S.network_id.not_in(select(_B.network_id).where(_B.host == dhcp.PARKED)),
     )
 )
 DHCP_PORTS = prepared(select(t.ports).where(_P.device_owner == DHCP))
@@ -68,7 +69,7 @@ class Reconciler:
                 await self._guarded("the DHCP port", port.id, self._move_dhcp)
         living = await self._fit(scheduling.L3)
         for router in await self._db.all(ROUTERS, Router):
-            if living and router.host not in living:
+            if living and router.host not in living and not router.parked:
                 await self._guarded("the router", router.id, self._move_router)
 
     async def _fit(self, role: str) -> set[str]:
@@ -106,8 +107,16 @@ class Reconciler:
             await ipam.lock_networks(change, known.network_id)
             port = await store.ports.get(change.tx, port_id)
             host = await scheduling.host_for(change, self.config, scheduling.DHCP)
-            if port is None or not host or port.binding_host == host:
+            if port is None or not host:
                 return
+            others = [one for one in await dhcp.hosts_of(change, port.network_id) if one != port.binding_host]
+            if host in others:  # another one serves the network already
+                await dhcp.bind(change, port.network_id, others)
+                await own_ports.remove(change, port)
+                return
+            if port.binding_host == host:
+                return
+            await dhcp.bind(change, port.network_id, [*others, host])
             log.info("DHCP of network %s moves from '%s' to %s", port.network_id, port.binding_host, host)
             await own_ports.move(change, port, host, dhcp.device_id(host, port.network_id))
 

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, func, select
 
 from tinstack.core.db import prepared
-from tinstack.core.errors import BadRequest, Conflict, NotFound
 from tinstack.network.server import addresses, ipam, own_ports, scheduling, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
@@ -18,6 +17,18 @@ from tinstack.network.server.config import Config
 from tinstack.network.server.errors import NetworkNotFound, PortNotFound, RouterNotFound, SubnetNotFound
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
+from tinstack.network.server.router_errors import (
+    BadRouterRequest,
+    InvalidRoutes,
+    PortInUse,
+    RouterExternalGatewayInUseByFloatingIp,
+    RouterInterfaceInUseByFloatingIP,
+    RouterInterfaceInUseByRoute,
+    RouterInterfaceNotFound,
+    RouterInterfaceNotFoundForSubnet,
+    RouterInUse,
+    SubnetMismatchForPort,
+)
 from tinstack.network.server.rows import (
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
@@ -43,64 +54,13 @@ FLOATING_BEHIND = prepared(
 )
 
 
-class BadRouterRequest(BadRequest):
-    """400: as Neutron words it."""
-
-    code, message = "network.router.bad_request", "Bad router request: {msg}."
-
-
-class RouterInUse(Conflict):
-    code, message = "network.router.in_use", "Router {router_id} still has ports"
-
-
-class RouterExternalGatewayInUseByFloatingIp(Conflict):
-    code = "network.router.gateway_in_use"
-    message = (
-        "Gateway cannot be updated for router {router_id}, since a gateway to external network {net_id} is "
-        "required by one or more floating IPs."
-    )
-
-
-class RouterInterfaceInUseByFloatingIP(Conflict):
-    code = "network.router.interface_floating"
-    message = (
-        "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, as it is "
-        "required by one or more floating IPs."
-    )
-
-
-class RouterInterfaceInUseByRoute(Conflict):
-    code = "network.router.interface_route"
-    message = (
-        "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, as it is "
-        "required by one or more routes."
-    )
-
-
-class RouterInterfaceNotFound(NotFound):
-    code, message = "network.router.no_interface", "Router {router_id} does not have an interface with id {port_id}"
-
-
-class RouterInterfaceNotFoundForSubnet(NotFound):
-    code = "network.router.no_interface_subnet"
-    message = "Router {router_id} has no interface on subnet {subnet_id}"
-
-
-class SubnetMismatchForPort(BadRequest):
-    code = "network.router.mismatch"
-    message = "Subnet on port {port_id} does not match the requested subnet {subnet_id}"
-
-
-class PortInUse(Conflict):
-    code = "network.port.in_use"
-    message = (
-        "Unable to complete operation on port {port_id} for network {net_id}. The port already has an "
-        "attached device {device_id}."
-    )
-
-
-class InvalidRoutes(BadRequest):
-    code, message = "network.router.routes", "Invalid format for routes: {routes}, {reason}"
+def check_distribution(old: Router, new: Router) -> None:
+    """A router that is up stays distributed or central. Raises BadRouterRequest."""
+    if old.distributed != new.distributed and old.admin_state_up and new.admin_state_up:
+        verb, kind = ("upgrade", "distributed") if new.distributed else ("migrate", "centralized")
+        raise BadRouterRequest(
+            msg=f"Cannot {verb} active router to {kind}. Please set router admin_state_up to False prior to {verb}"
+        )
 
 
 class GatewayWanted(msgspec.Struct, kw_only=True):
@@ -167,7 +127,9 @@ class Routers:
 
         async def work(change: Change) -> Router:
             await ipam.lock_networks(change, *networks, gateway.network_id if gateway else None)
-            router = replace(await self._get(change, id, revision), **changes)
+            old = await self._get(change, id, revision)
+            router = replace(old, **changes)
+            check_distribution(old, router)
             if regate:
                 await self._set_gateway(change, router, gateway)
             if "routes" in changes:
@@ -254,6 +216,9 @@ class Routers:
     async def _schedule(self, change: Change, router: Router) -> None:
         if not router.host:
             router.host = await scheduling.host_for(change, self.config, scheduling.L3)
+            router.parked = False
+            for port in await change.tx.all(store.PORTS_OF_DEVICE, Port, device=router.id):
+                await own_ports.move(change, port, router.host)
 
     async def _check_overlap(self, change: Change, router: Router, subnets: Sequence[Subnet]) -> None:
         for one in await self._at(change, router):
@@ -268,8 +233,10 @@ class Routers:
     async def add_subnet(self, id: str, subnet: Subnet, project_id: str) -> Interface:
         """An interface with the subnet's gateway address. Raises RouterNotFound, BadRouterRequest, address errors."""
 
+        networks = await self._networks_of(id)
+
         async def work(change: Change) -> Interface:
-            await ipam.lock_networks(change, subnet.network_id)
+            await ipam.lock_networks(change, subnet.network_id, *networks)
             router = await self._get(change, id)
             network = await store.networks.get(change.tx, subnet.network_id)
             now = await store.subnets.get(change.tx, subnet.id)
@@ -313,9 +280,10 @@ class Routers:
         known = await store.ports.get(self._changes.database, port_id)
         if known is None:
             raise PortNotFound(id=port_id)
+        networks = await self._networks_of(id)
 
         async def work(change: Change) -> Interface:
-            await ipam.lock_networks(change, known.network_id)
+            await ipam.lock_networks(change, known.network_id, *networks)
             router, port = await self._get(change, id), await store.ports.get(change.tx, port_id)
             if port is None:
                 raise PortNotFound(id=port_id)

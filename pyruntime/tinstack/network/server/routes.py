@@ -9,6 +9,7 @@ from tinstack.network.server.handlers import (
     availability,
     floatingips,
     groups,
+    hosting,
     info,
     networks,
     ports,
@@ -18,7 +19,7 @@ from tinstack.network.server.handlers import (
     subnets,
     tags,
 )
-from tinstack.network.server.schemas.admin import REPLACE_TAGS
+from tinstack.network.server.schemas.admin import HOSTED_NETWORK, HOSTED_ROUTER, REPLACE_TAGS
 from tinstack.network.server.schemas.routers import EXTRA_ROUTES, INTERFACE
 
 V = "/v2.0"
@@ -97,10 +98,18 @@ ROUTES = [
     Route("GET",    f"{V}/security-group-rules/{{id}}",    groups.show_rule, USER),
     Route("DELETE", f"{V}/security-group-rules/{{id}}",    groups.delete_rule, USER),
 
-    Route("GET",    f"{V}/agents",                     agents.index, "get_agent"),
+    Route("GET",    f"{V}/agents",                     agents.index, USER),
     Route("GET",    f"{V}/agents/{{id}}",              agents.show, "get_agent"),
     Route("PUT",    f"{V}/agents/{{id}}",              agents.update, "update_agent", body={}),
     Route("DELETE", f"{V}/agents/{{id}}",              agents.delete, "delete_agent"),
+    Route("GET",    f"{V}/agents/{{id}}/l3-routers",   hosting.routers_of, "get_l3-routers"),
+    Route("POST",   f"{V}/agents/{{id}}/l3-routers",   hosting.put_router, "create_l3-router", body=HOSTED_ROUTER),
+    Route("DELETE", f"{V}/agents/{{id}}/l3-routers/{{router_id}}", hosting.take_router, "delete_l3-router"),
+    Route("GET",    f"{V}/routers/{{id}}/l3-agents",   hosting.agents_of_router, "get_l3-agents"),
+    Route("GET",    f"{V}/agents/{{id}}/dhcp-networks", hosting.networks_of, "get_dhcp-networks"),
+    Route("POST",   f"{V}/agents/{{id}}/dhcp-networks", hosting.put_network, "create_dhcp-network", body=HOSTED_NETWORK),
+    Route("DELETE", f"{V}/agents/{{id}}/dhcp-networks/{{network_id}}", hosting.take_network, "delete_dhcp-network"),
+    Route("GET",    f"{V}/networks/{{id}}/dhcp-agents", hosting.agents_of_network, "get_dhcp-agents"),
     Route("GET",    f"{V}/availability_zones",         agents.zones, "get_availability_zone"),
 
     Route("GET",    f"{V}/quotas",                     quotas.index, "list_quotas"),

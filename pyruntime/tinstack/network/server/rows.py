@@ -126,7 +126,8 @@ class PortGroup(msgspec.Struct, frozen=True):
 
 
 class Router(Standard, kw_only=True):
-    """``host``: where it is made; '' while nowhere."""
+    """``host``: where it is made; '' while nowhere. ``parked``: an operator took it off its host, and none is chosen until he
+    puts it on one or it gets a gateway or an interface. ``distributed``, ``ha``: as asked for; it is on one host all the same."""
 
     admin_state_up: bool = True
     gateway_network_id: str | None = None
@@ -135,6 +136,9 @@ class Router(Standard, kw_only=True):
     routes: list[Route] = []
     availability_zone_hints: list[str] = []
     host: str = ""
+    parked: bool = False
+    distributed: bool = False
+    ha: bool = False
 
 
 class FloatingIp(Standard, kw_only=True):

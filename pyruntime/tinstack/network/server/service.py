@@ -17,6 +17,7 @@ from tinstack.network.server.errors import render, violation
 from tinstack.network.server.events import Events
 from tinstack.network.server.floatingips import FloatingIps
 from tinstack.network.server.groups import Groups
+from tinstack.network.server.hosting import Hosting
 from tinstack.network.server.networks import Networks
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.policies import DEFAULTS
@@ -51,6 +52,7 @@ def assemble(
     """The domain on a database."""
     changes, quotas = Changes(database, telling, events), Quotas(database, config.quotas)
     reconciler = Reconciler(config, changes)
+    agents = Agents(config, changes, Wanted(config, database), reconciler)
     parts = Parts(
         config=config,
         db=database,
@@ -63,7 +65,8 @@ def assemble(
         routers=Routers(config, changes, quotas),
         floatingips=FloatingIps(changes, quotas),
         groups=Groups(changes, quotas),
-        agents=Agents(config, changes, Wanted(config, database), reconciler),
+        agents=agents,
+        hosting=Hosting(config, changes, agents),
         tracer=tracer,
     )
     return parts, reconciler

@@ -148,6 +148,9 @@ routers = _standard(
     Column("routes", Text, nullable=False),
     Column("availability_zone_hints", Text, nullable=False),
     Column("host", String(255), nullable=False),
+    Column("parked", Integer, nullable=False, server_default="0"),
+    Column("distributed", Integer, nullable=False, server_default="0"),
+    Column("ha", Integer, nullable=False, server_default="0"),
     Index("routers_gateway", "gateway_network_id"),
     Index("routers_host", "host"),
 )
@@ -208,6 +211,15 @@ hosts = Table(
     Column("heartbeat_at", BigInteger, nullable=False),
 )
 """One row per host whose agent ever reported. ``generation``: of its wanted state; ``applied``: the last that it made."""
+
+dhcp_bindings = Table(
+    "dhcp_bindings",
+    metadata,
+    Column("network_id", String(ID), primary_key=True),
+    Column("host", String(255), primary_key=True),
+    Index("dhcp_bindings_host", "host"),
+)
+"""Which hosts serve a network's DHCP. Host '': an operator took it off every host, and none is chosen until he puts it on one."""
 
 agents = Table(
     "agents",

@@ -165,6 +165,8 @@ def router(row: Router, gateway: Sequence[Allocation]) -> Body:
         "routes": routes(row.routes),
         "availability_zone_hints": row.availability_zone_hints,
         "availability_zones": [ZONE] if row.host else [],
+        "distributed": row.distributed,
+        "ha": row.ha,
     }
 
 
@@ -240,7 +242,11 @@ def agent(row: Agent, *, alive: bool) -> Body:
         "alive": alive,
         "availability_zone": ZONE if row.role in AGENT_TOPICS else None,
         "description": row.description or None,
-        "configurations": {"tunnel_ip": row.tunnel_ip, "physical_networks": row.physical_networks},
+        "configurations": {
+            "tunnel_ip": row.tunnel_ip,
+            "physical_networks": row.physical_networks,
+            **({"agent_mode": "legacy"} if row.role == "l3" else {}),
+        },
         "created_at": iso(row.created_at).replace("T", " ").rstrip("Z"),
         "started_at": iso(row.started_at).replace("T", " ").rstrip("Z"),
         "heartbeat_timestamp": iso(row.heartbeat_at).replace("T", " ").rstrip("Z"),

@@ -1,47 +1,34 @@
 """Agents and availability zones. Source: Network API reference, Agents and Availability zones."""
 
-from typing import Any
-
 from tinstack.core.http import Request
 from tinstack.network.server import views
-from tinstack.network.server.errors import HTTPBadRequest
+from tinstack.network.server.handlers import computed
 from tinstack.network.server.handlers.common import Body, shown
-from tinstack.network.server.listing import CONTROL
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.rows import Agent
 from tinstack.network.server.schemas.admin import AGENT
 
 ZONE_RESOURCES = {"dhcp": "network", "l3": "router"}
+FILTERS = (
+    "id", "agent_type", "alive", "admin_state_up", "availability_zone", "binary", "description", "host", "topic",
+    "configurations", "created_at", "started_at", "heartbeat_timestamp", "resources_synced",
+)  # fmt: skip
 
 
-def _view(parts: Parts, row: Agent) -> Body:
+def view(parts: Parts, row: Agent) -> Body:
+    """An agent as it is now."""
     return views.agent(row, alive=parts.agents.alive(row))
 
 
-def _same(value: Any, text: str) -> bool:
-    if isinstance(value, bool):
-        return str(value).lower() == text.lower() or text == str(int(value))
-    return str(value) == text
-
-
 async def index(request: Request, parts: Parts) -> Body:
-    """Every agent; filters on any attribute."""
-    found = [_view(parts, row) for row in await parts.agents.all()]
-    wanted: dict[str, list[str]] = {}
-    for name, text in request.query.pairs:
-        if name not in CONTROL:
-            wanted.setdefault(name, []).append(text)
-    for name, texts in wanted.items():
-        if found and name not in found[0]:
-            raise HTTPBadRequest(f"['{name}'] is invalid attribute for filtering")
-        found = [one for one in found if any(_same(one[name], text) for text in texts)]
-    fields = request.query.all("fields")
-    return {"agents": [views.chosen(one, fields) for one in found]}
+    """Every agent, for those who may see one; others get an empty list."""
+    rows = await parts.agents.all() if request.may("get_agent", {}) else []
+    return computed.listed(request, "agents", [view(parts, row) for row in rows], FILTERS)
 
 
 async def show(request: Request, parts: Parts) -> Body:
     """One agent."""
-    return shown(request, "agent", _view(parts, await parts.agents.get(request.path["id"])))
+    return shown(request, "agent", view(parts, await parts.agents.get(request.path["id"])))
 
 
 async def update(request: Request, parts: Parts) -> Body:
@@ -49,7 +36,7 @@ async def update(request: Request, parts: Parts) -> Body:
     await parts.agents.get(request.path["id"])
     item = AGENT.updated(request)
     row = await parts.agents.update(request.path["id"], item.get("admin_state_up"), item.get("description"))
-    return {"agent": _view(parts, row)}
+    return {"agent": view(parts, row)}
 
 
 async def delete(request: Request, parts: Parts) -> None:
@@ -65,7 +52,4 @@ async def zones(request: Request, parts: Parts) -> Body:
         if serving := [row for row in rows if row.role == role]:
             up = any(row.admin_state_up and parts.agents.alive(row) for row in serving)
             found.append({"name": views.ZONE, "resource": resource, "state": "available" if up else "unavailable"})
-    for name, text in request.query.pairs:
-        if name not in CONTROL:
-            found = [one for one in found if one.get(name) == text]
-    return {"availability_zones": found}
+    return computed.listed(request, "availability_zones", found, ("name", "resource", "state"), "name")

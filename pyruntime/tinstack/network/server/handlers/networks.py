@@ -33,7 +33,8 @@ async def found(request: Request, parts: Parts, id: str) -> Network:
     return row
 
 
-async def _show(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
+async def rendered(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
+    """Networks as the caller sees them."""
     subnets = await store.subnet_ids(parts.db, [row.id for row in rows])
     provider = request.may(SEES_PROVIDER)
     return [views.network(row, subnets[row.id], provider=provider) for row in rows]
@@ -41,7 +42,7 @@ async def _show(request: Request, parts: Parts, rows: Sequence[Network]) -> list
 
 async def index(request: Request, parts: Parts) -> Body:
     """Own, shared and external networks; all for admins."""
-    return await listed(request, parts, "networks", lists.NETWORKS, _show)
+    return await listed(request, parts, "networks", lists.NETWORKS, rendered)
 
 
 async def show(request: Request, parts: Parts) -> Body:
@@ -56,7 +57,7 @@ async def show(request: Request, parts: Parts) -> Body:
         request.authorized = True
     else:
         row = await found(request, parts, id)
-    return shown(request, "network", (await _show(request, parts, [row]))[0])
+    return shown(request, "network", (await rendered(request, parts, [row]))[0])
 
 
 def _columns(item: Body) -> dict[str, Any]:
@@ -79,7 +80,7 @@ async def create(request: Request, parts: Parts) -> Body:
         kind = values.pop("kind", None) or parts.config.network_type
         rows.append(Network(id=str(uuid4()), kind=kind, **{"mtu": 0, **values}))
     made = await parts.networks.create(rows)
-    return NETWORK.answer(await _show(request, parts, made), bulk=bulk)
+    return NETWORK.answer(await rendered(request, parts, made), bulk=bulk)
 
 
 async def update(request: Request, parts: Parts) -> Body:
@@ -89,7 +90,7 @@ async def update(request: Request, parts: Parts) -> Body:
     request.authorize("update_network", target_of(row))
     authorize_attributes(request, "update_network", item, target_of(row), {})
     changed = await parts.networks.update(row.id, _columns(item), expected(request))
-    return {"network": (await _show(request, parts, [changed]))[0]}
+    return {"network": (await rendered(request, parts, [changed]))[0]}
 
 
 async def delete(request: Request, parts: Parts) -> None:

@@ -15,7 +15,8 @@ from tinstack.network.server.handlers import networks, ports, subnets
 from tinstack.network.server.handlers.common import Body, allowed, check_zones, listed, shown, target, visible
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
-from tinstack.network.server.routers import BadRouterRequest, GatewayWanted
+from tinstack.network.server.router_errors import BadRouterRequest
+from tinstack.network.server.routers import GatewayWanted
 from tinstack.network.server.rows import Route, Router
 from tinstack.network.server.schemas.routers import ROUTER
 
@@ -30,24 +31,27 @@ async def found(request: Request, parts: Parts) -> Router:
     return row
 
 
-async def _show(request: Request, parts: Parts, rows: Sequence[Router]) -> list[Body]:
+async def rendered(request: Request, parts: Parts, rows: Sequence[Router]) -> list[Body]:
+    """Routers as the caller sees them."""
     held = await store.allocations(parts.db, [row.gateway_port_id for row in rows if row.gateway_port_id])
-    return [views.router(row, held.get(row.gateway_port_id or "", [])) for row in rows]
+    hidden = {name for name in ("distributed", "ha") if not request.may(f"get_router:{name}")}
+    found = [views.router(row, held.get(row.gateway_port_id or "", [])) for row in rows]
+    return [{name: value for name, value in one.items() if name not in hidden} for one in found] if hidden else found
 
 
 async def _one(request: Request, parts: Parts, row: Router) -> Body:
-    return {"router": (await _show(request, parts, [row]))[0]}
+    return {"router": (await rendered(request, parts, [row]))[0]}
 
 
 async def index(request: Request, parts: Parts) -> Body:
     """Own routers."""
-    return await listed(request, parts, "routers", lists.ROUTERS, _show)
+    return await listed(request, parts, "routers", lists.ROUTERS, rendered)
 
 
 async def show(request: Request, parts: Parts) -> Body:
     """One router."""
     row = await found(request, parts)
-    return shown(request, "router", (await _show(request, parts, [row]))[0])
+    return shown(request, "router", (await rendered(request, parts, [row]))[0])
 
 
 async def _gateway(request: Request, parts: Parts, item: Body, row: Router | None) -> GatewayWanted | None:
@@ -84,11 +88,12 @@ async def create(request: Request, parts: Parts) -> Body:
         on = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
         request.authorize("create_router", on)
         authorize_attributes(request, "create_router", item, on, {})
+        item = {name: value for name, value in item.items() if value is not None}
         check_zones(item)
         gateway = await _gateway(request, parts, item, None)
         item.pop("external_gateway_info", None)
         made.append(await parts.routers.create(Router(id=str(uuid4()), **item), gateway))
-    return ROUTER.answer(await _show(request, parts, made), bulk=bulk)
+    return ROUTER.answer(await rendered(request, parts, made), bulk=bulk)
 
 
 async def update(request: Request, parts: Parts) -> Body:

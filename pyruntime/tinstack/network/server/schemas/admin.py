@@ -4,7 +4,7 @@ from typing import Any
 
 from tinstack.network.server.bodies import Kind
 from tinstack.network.server.quotas import BUILT_IN
-from tinstack.network.server.schemas.words import BOOLEAN, DESCRIPTION, TAGS
+from tinstack.network.server.schemas.words import BOOLEAN, DESCRIPTION, TAGS, UUID
 
 AGENT = Kind(
     "agent",
@@ -30,3 +30,11 @@ REPLACE_TAGS: dict[str, Any] = {
     "required": ["tags"],
     "additionalProperties": False,
 }
+
+
+def _naming(name: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: UUID}, "required": [name], "additionalProperties": False}
+
+
+HOSTED_ROUTER, HOSTED_NETWORK = _naming("router_id"), _naming("network_id")
+"""What an agent is to serve."""

@@ -30,6 +30,8 @@ _UPDATE: Words = {
     "description": DESCRIPTION,
     "admin_state_up": BOOLEAN,
     "external_gateway_info": GATEWAY,
+    "distributed": BOOLEAN,
+    "ha": BOOLEAN,
 }
 
 ROUTER = Kind(
