@@ -33,6 +33,9 @@ EXTENSIONS = {
     "quota-check-limit": ("Quota engine limit check", "Support for checking the resource usage before applying a new quota limit."),
     "quota_details": ("Quota details management support", "Expose functions for quotas usage statistics per project."),
     "quotas": ("Quota management support", "Expose functions for quotas management per project."),
+    "rbac-policies": ("RBAC Policies", "Allows creation and modification of policies that control tenant access to resources."),
+    "rbac-security-groups": ("Add security_group type to network RBAC", "Allows RBAC policies for security groups."),
+    "rbac-subnetpool": ("Add subnet pool type to RBAC", "Add subnetpool type to network RBAC."),
     "revision-if-match": ("If-Match constraints based on revision_number", "If-Match based on revision_number is supported."),
     "router": ("Neutron L3 Router", "Router abstraction for L3 forwarding between networks and NAT to external ones."),
     "router-admin-state-down-before-update": (

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import store
+from tinstack.network.server import sharing, store
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
 from tinstack.network.server.quotas import Quotas
@@ -177,6 +177,7 @@ class Groups:
             await change.tx.run(store.DROP_RULES_OF_GROUP, group=id)
             await change.tx.run(store.DROP_RULES_TO_GROUP, group=id)
             await change.tx.run(store.DROP_DEFAULT_GROUP, group=id)
+            await sharing.drop(change, "security_group", id)
             await store.groups.remove(change.tx, id)
 
         await self._changes.run(work)

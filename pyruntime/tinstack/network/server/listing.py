@@ -22,11 +22,14 @@ from tinstack.network.server import rows as r
 from tinstack.network.server import store
 from tinstack.network.server.errors import HTTPBadRequest
 
-R = TypeVar("R", bound=r.Standard)
+R = TypeVar("R", bound=r.Owned)
 
 NO_LIMIT = 2**31 - 1
 CONTROL = {"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"}
 TAG_FILTERS = ("tags", "tags-any", "not-tags", "not-tags-any")
+
+STANDARD = {"name": "text", "description": "text", "revision_number": "int", "created_at": "time", "updated_at": "time"}
+"""Columns that most tables have."""
 
 Visible = Callable[[], ColumnElement[bool]]
 """What a project sees, on the parameter ``project``."""
@@ -48,7 +51,10 @@ class Special(NamedTuple):
 
 
 class Listing(Generic[R]):
-    """What may be asked of one kind of resource. ``specials``: (name, value prefix) → filter, e.g. ``fixed_ips``."""
+    """What may be asked of one kind of resource. ``specials``: (name, value prefix) → filter, e.g. ``fixed_ips``.
+
+    The parameter ``viewer`` of their clauses is the caller's project.
+    """
 
     def __init__(
         self,
@@ -62,16 +68,13 @@ class Listing(Generic[R]):
         columns = resource.table.c
         self.attributes: dict[str, Attribute] = {
             "id": Attribute(columns.id),
-            "name": Attribute(columns.name),
-            "description": Attribute(columns.description),
             "project_id": Attribute(columns.project_id),
             "tenant_id": Attribute(columns.project_id),
-            "revision_number": Attribute(columns.revision_number, "int"),
-            "created_at": Attribute(columns.created_at, "time"),
-            "updated_at": Attribute(columns.updated_at, "time"),
+            **{name: Attribute(columns[name], kind) for name, kind in STANDARD.items() if name in columns},
             **attributes,
         }
         self.specials = dict(specials or {})
+        self.standard = "tags" in columns
 
 
 class Shape(NamedTuple):
@@ -109,8 +112,7 @@ async def page(request: Request, db: store.Reader, listing: Listing[R]) -> Page:
             raise NotFound(f"The marker {marker} could not be found.")
         for place, (name, _) in enumerate(order):
             parameters[f"after_{place}"] = _value_of(row, listing.attributes[name])
-    if project is not None:
-        parameters["project"] = project
+    parameters |= {"project": project, "viewer": request.project_id}
     shape = Shape(listing, project is not None, filters, order, bool(marker))
     rows = await db.all(_statement(shape), listing.resource.row, most=limit or NO_LIMIT, **parameters)
     return Page(rows=rows[::-1] if reverse else rows, limit=limit or None, reverse=reverse)
@@ -137,7 +139,7 @@ def _link(
     return {"rel": rel, "href": f"{request.root_url}{listing.path}?{query}"}
 
 
-def _value_of(row: r.Standard, attribute: Attribute) -> Any:
+def _value_of(row: r.Owned, attribute: Attribute) -> Any:
     column: Any = attribute.column
     value = getattr(row, column.key)
     if value is None:
@@ -169,9 +171,9 @@ def _filters(request: Request, listing: Listing[Any]) -> tuple[tuple[tuple[str, 
     for name, text in request.query.pairs:
         if name in CONTROL:
             continue
-        if name in TAG_FILTERS:
+        if name in TAG_FILTERS and listing.standard:
             asked[name] = [*asked.get(name, []), *text.split(",")]
-        elif name == "changed_since":
+        elif name == "changed_since" and listing.standard:
             asked[name] = [_time(name, text)]
         elif (special := _special(listing, name, text)) is not None:
             asked[special[0]] = [*asked.get(special[0], []), special[1]]

@@ -4,9 +4,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, or_, select
 
+from tinstack.core.http.request import TRUE
 from tinstack.network.server import store
 from tinstack.network.server import tables as t
 from tinstack.network.server.listing import Attribute, Listing, Special, Visible, plain_ip
+from tinstack.network.server.sharing import is_shared, visible
 
 _N, _S, _B, _P, _A, _G, _R, _F, _SG, _U = (
     t.networks.c, t.subnets.c, t.subnetpools.c, t.ports.c, t.allocations.c, t.port_groups.c, t.routers.c,
@@ -26,13 +28,19 @@ def _with_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return _P.id.in_(select(_A.port_id).where(condition))
 
 
+def _shared(kind: str, column: ColumnElement[Any]) -> Special:
+    """``shared`` as the caller is shown it."""
+    return Special(
+        lambda name: is_shared(kind, column, "viewer") == bindparam(name), lambda text: int(text.lower() in TRUE)
+    )
+
+
 NETWORKS = Listing(
     store.networks,
     "/v2.0/networks",
-    lambda: or_(_mine(_N.project_id), _N.shared == 1, _N.external == 1),
+    lambda: or_(_mine(_N.project_id), visible("network", _N.id)),
     {
         "admin_state_up": Attribute(_N.admin_state_up, "bool"),
-        "shared": Attribute(_N.shared, "bool"),
         "router:external": Attribute(_N.external, "bool"),
         "is_default": Attribute(_N.is_default, "bool"),
         "port_security_enabled": Attribute(_N.port_security_enabled, "bool"),
@@ -45,6 +53,7 @@ NETWORKS = Listing(
     {
         "subnets": Special(lambda name: _N.id.in_(select(_S.network_id).where(_S.id == bindparam(name)))),
         "status": Special(lambda name: bindparam(name) == "ACTIVE"),
+        "shared": _shared("network", _N.id),
     },
 )
 
@@ -52,7 +61,9 @@ SUBNETS = Listing(
     store.subnets,
     "/v2.0/subnets",
     lambda: or_(
-        _mine(_S.project_id), _S.network_id.in_(select(_N.id).where(or_(_N.shared == 1, _mine(_N.project_id))))
+        _mine(_S.project_id),
+        _S.network_id.in_(select(_N.id).where(_mine(_N.project_id))),
+        is_shared("network", _S.network_id, "project") == 1,
     ),
     {
         "network_id": Attribute(_S.network_id),
@@ -65,26 +76,23 @@ SUBNETS = Listing(
         "subnetpool_id": Attribute(_S.subnetpool_id, nullable=True),
     },
     {
-        "shared": Special(
-            lambda name: _S.network_id.in_(select(_N.id).where(_N.shared == bindparam(name))),
-            lambda text: int(text.lower() in ("true", "1", "yes", "t", "on", "y")),
-        ),
+        "shared": _shared("network", _S.network_id),
     },
 )
 
 SUBNETPOOLS = Listing(
     store.subnetpools,
     "/v2.0/subnetpools",
-    lambda: or_(_mine(_B.project_id), _B.shared == 1),
+    lambda: or_(_mine(_B.project_id), visible("subnetpool", _B.id)),
     {
         "ip_version": Attribute(_B.ip_version, "int"),
         "default_prefixlen": Attribute(_B.default_prefixlen, "int"),
         "min_prefixlen": Attribute(_B.min_prefixlen, "int"),
         "max_prefixlen": Attribute(_B.max_prefixlen, "int"),
         "default_quota": Attribute(_B.default_quota, "int", nullable=True),
-        "shared": Attribute(_B.shared, "bool"),
         "is_default": Attribute(_B.is_default, "bool"),
     },
+    {"shared": _shared("subnetpool", _B.id)},
 )
 
 PORTS = Listing(
@@ -144,14 +152,19 @@ FLOATINGIPS = Listing(
 GROUPS = Listing(
     store.groups,
     "/v2.0/security-groups",
-    _own(_SG.project_id),
+    lambda: or_(_mine(_SG.project_id), visible("security_group", _SG.id)),
     {"stateful": Attribute(_SG.stateful, "bool")},
+    {"shared": _shared("security_group", _SG.id)},
 )
 
 RULES = Listing(
     store.rules,
     "/v2.0/security-group-rules",
-    lambda: or_(_mine(_U.project_id), _U.security_group_id.in_(select(_SG.id).where(_mine(_SG.project_id)))),
+    lambda: or_(
+        _mine(_U.project_id),
+        _U.security_group_id.in_(select(_SG.id).where(_mine(_SG.project_id))),
+        visible("security_group", _U.security_group_id),
+    ),
     {
         "security_group_id": Attribute(_U.security_group_id),
         "direction": Attribute(_U.direction),
@@ -161,5 +174,18 @@ RULES = Listing(
         "port_range_max": Attribute(_U.port_range_max, "int", nullable=True),
         "remote_ip_prefix": Attribute(_U.remote_ip_prefix, nullable=True),
         "remote_group_id": Attribute(_U.remote_group_id, nullable=True),
+    },
+)
+
+_RP = t.rbac_policies.c
+RBAC_POLICIES = Listing(
+    store.rbac_policies,
+    "/v2.0/rbac-policies",
+    _own(_RP.project_id),
+    {
+        "object_type": Attribute(_RP.object_type),
+        "object_id": Attribute(_RP.object_id),
+        "action": Attribute(_RP.action),
+        "target_tenant": Attribute(_RP.target),
     },
 )

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from tinstack.core.db import prepared
 from tinstack.core.errors import BadRequest, Conflict
-from tinstack.network.server import addresses, dhcp, gaps, ipam, own_ports, segments, store
+from tinstack.network.server import addresses, dhcp, gaps, ipam, own_ports, segments, sharing, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.config import Config
@@ -16,26 +16,22 @@ from tinstack.network.server.errors import InvalidInput, NetworkNotFound
 from tinstack.network.server.groups import ensure_default
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
-from tinstack.network.server.rows import DHCP, FLOATING_IP, ROUTER_GATEWAY, Network, Port
+from tinstack.network.server.rows import DHCP, FLOATING_IP, ROUTER_GATEWAY, FloatingIp, Network, Port
 
 MIN_MTU_V6 = 1280
 
 _P, _F = t.ports.c, t.floatingips.c
 
-OTHERS_ON = prepared(
+GATEWAYS_AND_FLOATING = prepared(
     select(func.count())
     .select_from(t.ports)
     .where(
         _P.network_id == bindparam("network"),
-        _P.project_id != bindparam("project"),
-        _P.project_id != "",
-        _P.device_owner.not_in([ROUTER_GATEWAY, FLOATING_IP]),
+        or_(_P.device_owner == ROUTER_GATEWAY, _P.device_owner == FLOATING_IP),
     )
 )
-GATEWAYS_AND_FLOATING = prepared(
-    select(func.count())
-    .select_from(t.ports)
-    .where(_P.network_id == bindparam("network"), _P.device_owner.in_([ROUTER_GATEWAY, FLOATING_IP]))
+UNUSED_FLOATING = prepared(
+    select(t.floatingips).where(_F.floating_network_id == bindparam("network"), _F.port_id.is_(None))
 )
 
 
@@ -101,6 +97,7 @@ class Networks:
                 await segments.take(change.tx, self.config, network)
                 await gaps.add(change.tx, network.id)
                 await store.networks.add(change.tx, network)
+                await _share(change, network)
             return made
 
         return await self._changes.run(work)
@@ -116,6 +113,8 @@ class Networks:
             expect(old, revision)
             new = replace(old, **changes)
             await self._check(change, old, new)
+            if (new.shared, new.external) != (old.shared, old.external):
+                await _share(change, new)
             await store.networks.save(change.tx, new, change.now)
             await change.network(id)
             return new
@@ -129,7 +128,7 @@ class Networks:
         if new.mtu != old.mtu:
             self.check_mtu(new)
             await self._check_mtu_v6(change, new)
-        if old.shared and not new.shared and await change.tx.scalar(OTHERS_ON, network=old.id, project=old.project_id):
+        if old.shared and not new.shared and await sharing.needed(change, "network", old, sharing.SHARED):
             raise InvalidSharedSetting(network=old.name)
         if old.external and not new.external and await change.tx.scalar(GATEWAYS_AND_FLOATING, network=old.id):
             raise ExternalNetworkInUse(net_id=old.id)
@@ -150,6 +149,7 @@ class Networks:
                 raise NetworkNotFound(id=id)
             expect(network, revision)
             await change.network(id)
+            await self._drop_unused_floating(change, id)
             ports = await change.tx.all(store.PORTS_OF_NETWORK, Port, network=id)
             if others := [port.id for port in ports if port.device_owner != DHCP]:
                 raise NetworkInUse(net_id=id, ports=", ".join(others))
@@ -161,6 +161,21 @@ class Networks:
             await dhcp.bind(change, id, [])
             await segments.release(change.tx, id)
             await gaps.drop(change.tx, id)
+            await sharing.drop(change, "network", id)
             await store.networks.remove(change.tx, id)
 
         await self._changes.run(work)
+
+    @staticmethod
+    async def _drop_unused_floating(change: Change, id: str) -> None:
+        """Floating IPs that lead nowhere go with their network."""
+        for floating in await change.tx.all(UNUSED_FLOATING, FloatingIp, network=id):
+            await store.floatingips.remove(change.tx, floating.id)
+            port = await store.ports.get(change.tx, floating.floating_port_id)
+            if port is not None:
+                await own_ports.remove(change, port)
+
+
+async def _share(change: Change, network: Network) -> None:
+    for action, wanted in ((sharing.SHARED, network.shared), (sharing.EXTERNAL, network.external)):
+        await sharing.set_for_all(change, "network", network.id, network.project_id, action, wanted)

@@ -16,6 +16,7 @@ from tinstack.network.server.networks import Networks
 from tinstack.network.server.ports import Ports
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.routers import Routers
+from tinstack.network.server.sharing import Sharing
 from tinstack.network.server.subnetpools import SubnetPools
 from tinstack.network.server.subnets import Subnets
 
@@ -35,6 +36,7 @@ class Parts:
     routers: Routers
     floatingips: FloatingIps
     groups: Groups
+    sharing: Sharing
     agents: Agents
     hosting: Hosting
     tracer: Tracer

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, events, ipam, own_ports, store
+from tinstack.network.server import addresses, events, ipam, own_ports, sharing, store
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import NetworkNotFound, PortNotFound, SecurityGroupNotFound
@@ -118,8 +118,10 @@ class Ports:
             default = await ensure_default(change, port.project_id)
             return [default] if default else []
         found = await store.by_ids(change.tx, store.groups, asked)
+        others = [id for id, group in found.items() if port.project_id and group.project_id != port.project_id]
+        shared = await sharing.granted(change.tx, "security_group", others, port.project_id)
         for id in asked:
-            if id not in found or (port.project_id and found[id].project_id != port.project_id):
+            if id not in found or not shared.get(id, True):
                 raise SecurityGroupNotFound(id=id)
         return sorted(set(asked))
 

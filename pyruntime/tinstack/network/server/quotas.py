@@ -20,6 +20,7 @@ BUILT_IN = {
     "floatingip": 50,
     "security_group": 10,
     "security_group_rule": 100,
+    "rbac_policy": 10,
 }
 """Limits by resource, as Neutron's defaults."""
 
@@ -32,6 +33,7 @@ COUNTED: dict[str, store.Resource[Any]] = {
     "floatingip": store.floatingips,
     "security_group": store.groups,
     "security_group_rule": store.rules,
+    "rbac_policy": store.rbac_policies,
 }
 
 _Q, _G = t.quotas.c, t.quota_generations.c

@@ -201,9 +201,7 @@ class Routers:
 
     async def _make_gateway(self, change: Change, router: Router, network: Network, fixed: list[Fixed] | None) -> None:
         await self._check_overlap(change, router, await addresses.subnets_of(change, network.id))
-        port, made = await own_ports.make(change, network, ROUTER_GATEWAY, router.id, router.host, fixed)
-        if not made:
-            raise BadRouterRequest(msg=f"No IPs available for external network {network.id}")
+        port, _ = await own_ports.make(change, network, ROUTER_GATEWAY, router.id, router.host, fixed)
         router.gateway_network_id, router.gateway_port_id = network.id, port.id
 
     async def _clear_gateway(self, change: Change, router: Router, port: Port) -> None:

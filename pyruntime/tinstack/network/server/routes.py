@@ -14,6 +14,7 @@ from tinstack.network.server.handlers import (
     networks,
     ports,
     quotas,
+    rbac,
     routers,
     subnetpools,
     subnets,
@@ -97,6 +98,12 @@ ROUTES = [
     Route("POST",   f"{V}/security-group-rules",       groups.create_rules, USER, body={}),
     Route("GET",    f"{V}/security-group-rules/{{id}}",    groups.show_rule, USER),
     Route("DELETE", f"{V}/security-group-rules/{{id}}",    groups.delete_rule, USER),
+
+    Route("GET",    f"{V}/rbac-policies",              rbac.index, USER),
+    Route("POST",   f"{V}/rbac-policies",              rbac.create, USER, body={}),
+    Route("GET",    f"{V}/rbac-policies/{{id}}",       rbac.show, USER),
+    Route("PUT",    f"{V}/rbac-policies/{{id}}",       rbac.update, USER, body={}),
+    Route("DELETE", f"{V}/rbac-policies/{{id}}",       rbac.delete, USER),
 
     Route("GET",    f"{V}/agents",                     agents.index, USER),
     Route("GET",    f"{V}/agents/{{id}}",              agents.show, "get_agent"),

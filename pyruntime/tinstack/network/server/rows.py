@@ -15,17 +15,31 @@ UNBOUND, BOUND, BINDING_FAILED = "unbound", "tap", "binding_failed"
 """``binding:vif_type``: a bound port is a persistent tap that the host's agent makes."""
 
 
-class Standard(msgspec.Struct, kw_only=True):
-    """What every resource has."""
+class Owned(msgspec.Struct, kw_only=True):
+    """What belongs to a project."""
 
     id: str
     project_id: str
+    revision_number: int = 1
+
+    def touch(self, now: int) -> None:
+        """The row is to be written as its next revision."""
+        self.revision_number += 1
+
+
+class Standard(Owned, kw_only=True):
+    """What every resource has."""
+
     name: str = ""
     description: str = ""
     tags: list[str] = []
-    revision_number: int = 1
     created_at: int = 0
     updated_at: int = 0
+
+    def touch(self, now: int) -> None:
+        """The same, changed at ``now``."""
+        self.revision_number += 1
+        self.updated_at = now
 
 
 class Network(Standard, kw_only=True):
@@ -155,9 +169,10 @@ class FloatingIp(Standard, kw_only=True):
 
 
 class SecurityGroup(Standard, kw_only=True):
-    """A set of rules."""
+    """A set of rules. ``shared``: with all projects."""
 
     stateful: bool = True
+    shared: bool = False
 
 
 class SecurityGroupRule(Standard, kw_only=True):

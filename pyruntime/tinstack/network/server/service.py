@@ -26,6 +26,7 @@ from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.reconcile import Reconciler
 from tinstack.network.server.routers import Routers
 from tinstack.network.server.routes import ROUTES
+from tinstack.network.server.sharing import Sharing
 from tinstack.network.server.subnetpools import SubnetPools
 from tinstack.network.server.subnets import Subnets
 from tinstack.network.server.telling import Telling
@@ -65,6 +66,7 @@ def assemble(
         routers=Routers(config, changes, quotas),
         floatingips=FloatingIps(changes, quotas),
         groups=Groups(changes, quotas),
+        sharing=Sharing(changes, quotas),
         agents=agents,
         hosting=Hosting(config, changes, agents),
         tracer=tracer,

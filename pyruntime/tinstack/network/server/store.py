@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Select, Table, bindparam, case, func, sele
 
 from tinstack.core.db import Database, Prepared, Transaction, prepared, values
 from tinstack.network.server import rows as r
+from tinstack.network.server import rows_sharing as rs
 from tinstack.network.server import tables as t
 
 Reader = Database | Transaction
-R = TypeVar("R", bound=r.Standard)
+R = TypeVar("R", bound=r.Owned)
 S = TypeVar("S")
 
 
@@ -26,6 +27,7 @@ class Resource(Generic[R]):
     def __init__(self, table: Table, row: type[R]) -> None:
         self.table, self.row = table, row
         columns = [column.name for column in table.columns]
+        self.everything: Select[Any] = select(table)
         self._by_id = prepared(select(table).where(table.c.id == bindparam("key")))
         self._insert = prepared(table.insert())
         self._delete = prepared(table.delete().where(table.c.id == bindparam("key")))
@@ -48,7 +50,8 @@ class Resource(Generic[R]):
 
     async def save(self, tx: Transaction, row: R, now: int) -> None:
         """Write a row that was read in this transaction, as its next revision. Raises Stale, Duplicate."""
-        old, row.revision_number, row.updated_at = row.revision_number, row.revision_number + 1, now
+        old = row.revision_number
+        row.touch(now)
         found = {f"new_{name}": value for name, value in values(row).items()}
         if not await tx.run(self._update, key=row.id, old_revision=old, **found):
             raise Stale
@@ -70,6 +73,7 @@ routers = Resource(t.routers, r.Router)
 floatingips = Resource(t.floatingips, r.FloatingIp)
 groups = Resource(t.groups, r.SecurityGroup)
 rules = Resource(t.rules, r.SecurityGroupRule)
+rbac_policies = Resource(t.rbac_policies, rs.RbacPolicy)
 
 _N, _S, _A, _P, _G, _R, _F, _U = (
     t.networks.c, t.subnets.c, t.allocations.c, t.ports.c, t.port_groups.c, t.routers.c, t.floatingips.c, t.rules.c
@@ -151,15 +155,15 @@ MANY = 512
 
 
 async def all_in(
-    db: Reader, statement: "Select[Any]", column: ColumnElement[Any], keys: Collection[str], into: type[S]
+    db: Reader, statement: "Select[Any]", column: ColumnElement[Any], keys: Collection[str], into: type[S], **given: Any
 ) -> list[S]:
-    """The rows of ``statement`` whose ``column`` is one of ``keys``, some hundreds at a time."""
+    """The rows of ``statement`` whose ``column`` is one of ``keys``, some hundreds at a time. ``given``: its own parameters."""
     found: list[S] = []
     ordered = sorted(set(keys))
     for start in range(0, len(ordered), MANY):
         part = padded(ordered[start : start + MANY])
         query = _in(statement, column, len(part))
-        found += await db.all(query, into, **{f"one_{place}": key for place, key in enumerate(part)})
+        found += await db.all(query, into, **given, **{f"one_{place}": key for place, key in enumerate(part)})
     return found
 
 
@@ -212,12 +216,5 @@ async def rules_of(db: Reader, group_ids: Collection[str]) -> dict[str, list[r.S
 async def by_ids(db: Reader, resource: Resource[R], ids: Iterable[str | None]) -> dict[str, R]:
     """Several resources by id."""
     wanted = {id for id in ids if id}
-    statement = _SELECTS[resource.table.name]
-    found: Sequence[R] = await all_in(db, statement, resource.table.c.id, wanted, resource.row)
+    found: Sequence[R] = await all_in(db, resource.everything, resource.table.c.id, wanted, resource.row)
     return {one.id: one for one in found}
-
-
-_SELECTS: dict[str, "Select[Any]"] = {
-    one.table.name: select(one.table)
-    for one in (networks, subnets, subnetpools, ports, routers, floatingips, groups, rules)
-}

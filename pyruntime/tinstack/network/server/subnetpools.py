@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from tinstack.core.db import prepared
 from tinstack.core.errors import BadRequest, Conflict
-from tinstack.network.server import cidrs, gaps, ipam, store
+from tinstack.network.server import cidrs, gaps, ipam, sharing, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import InvalidInput, SubnetPoolNotFound
@@ -223,6 +223,7 @@ class SubnetPools:
                 await self._check_default(change, pool)
                 await gaps.add(change.tx, pool.id)
                 await store.subnetpools.add(change.tx, pool)
+                await sharing.set_for_all(change, "subnetpool", pool.id, pool.project_id, sharing.SHARED, pool.shared)
             return list(pools)
 
         return await self._changes.run(work)
@@ -270,6 +271,7 @@ class SubnetPools:
                 expect(pool, revision)
             if await change.tx.one(SUBNETS_OF_POOL, Subnet, pool=id):
                 raise SubnetPoolDeleteError(reason="Subnet pool has existing allocations")
+            await sharing.drop(change, "subnetpool", id)
             await store.subnetpools.remove(change.tx, id)
             await gaps.drop(change.tx, id)
 

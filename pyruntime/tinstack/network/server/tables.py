@@ -1,36 +1,13 @@
 """Tables of the network database."""
 
-from typing import Any
+from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from tinstack.network.server.tables_base import ID, KEY, PROJECT, metadata, standard
+from tinstack.network.server.tables_sharing import rbac_policies
 
-metadata = MetaData()
+__all__ = ["metadata", "rbac_policies"]
 
-ID = 36
-PROJECT = 64
-KEY = 32
-"""An address or a number as hexadecimal text of fixed width, so that it sorts."""
-
-
-def _standard(name: str, *columns: Any) -> Table:
-    """What every resource of the API has, and ``columns``."""
-    return Table(
-        name,
-        metadata,
-        Column("id", String(ID), primary_key=True),
-        Column("project_id", String(PROJECT), nullable=False),
-        Column("name", String(255), nullable=False),
-        Column("description", String(255), nullable=False),
-        Column("tags", Text, nullable=False),
-        Column("revision_number", Integer, nullable=False),
-        Column("created_at", BigInteger, nullable=False),
-        Column("updated_at", BigInteger, nullable=False),
-        *columns,
-        Index(f"{name}_project", "project_id", "id"),
-    )
-
-
-networks = _standard(
+networks = standard(
     "networks",
     Column("admin_state_up", Integer, nullable=False),
     Column("shared", Integer, nullable=False),
@@ -56,7 +33,7 @@ segments = Table(
     Index("segments_network", "network_id"),
 )
 
-subnets = _standard(
+subnets = standard(
     "subnets",
     Column("network_id", String(ID), nullable=False),
     Column("ip_version", Integer, nullable=False),
@@ -74,7 +51,7 @@ subnets = _standard(
     Index("subnets_pool", "subnetpool_id"),
 )
 
-subnetpools = _standard(
+subnetpools = standard(
     "subnetpools",
     Column("ip_version", Integer, nullable=False),
     Column("prefixes", Text, nullable=False),
@@ -107,7 +84,7 @@ allocations = Table(
     Index("allocations_ip", "ip"),
 )
 
-ports = _standard(
+ports = standard(
     "ports",
     Column("network_id", String(ID), nullable=False),
     Column("mac_address", String(17), nullable=False),
@@ -139,7 +116,7 @@ port_groups = Table(
     Index("port_groups_group", "group_id"),
 )
 
-routers = _standard(
+routers = standard(
     "routers",
     Column("admin_state_up", Integer, nullable=False),
     Column("gateway_network_id", String(ID)),
@@ -155,7 +132,7 @@ routers = _standard(
     Index("routers_host", "host"),
 )
 
-floatingips = _standard(
+floatingips = standard(
     "floatingips",
     Column("floating_network_id", String(ID), nullable=False),
     Column("floating_ip_address", String(45), nullable=False),
@@ -171,9 +148,10 @@ floatingips = _standard(
     Index("floatingips_port", "floating_port_id"),
 )
 
-groups = _standard(
+groups = standard(
     "security_groups",
     Column("stateful", Integer, nullable=False),
+    Column("shared", Integer, nullable=False, server_default="0"),
 )
 
 default_groups = Table(
@@ -183,7 +161,7 @@ default_groups = Table(
     Column("group_id", String(ID), nullable=False),
 )
 
-rules = _standard(
+rules = standard(
     "security_group_rules",
     Column("security_group_id", String(ID), nullable=False),
     Column("direction", String(16), nullable=False),

@@ -22,6 +22,7 @@ from tinstack.network.server.rows import (
     Subnet,
     SubnetPool,
 )
+from tinstack.network.server.rows_sharing import RbacPolicy
 
 Body = dict[str, Any]
 
@@ -44,15 +45,15 @@ def _standard(row: Standard) -> Body:
     }
 
 
-def network(row: Network, subnet_ids: Sequence[str], *, provider: bool) -> Body:
-    """``provider``: whether the caller sees how the network is made."""
+def network(row: Network, subnet_ids: Sequence[str], *, provider: bool, shared: bool) -> Body:
+    """``provider``: whether the caller sees how the network is made; ``shared``: whether it is with the caller's project."""
     shown = {
         **_standard(row),
         "name": row.name,
         "admin_state_up": row.admin_state_up,
         "status": ACTIVE,
         "subnets": subnet_ids,
-        "shared": row.shared,
+        "shared": shared,
         "router:external": row.external,
         "is_default": row.is_default,
         "mtu": row.mtu,
@@ -95,7 +96,7 @@ def subnet(row: Subnet) -> Body:
     }
 
 
-def subnetpool(row: SubnetPool) -> Body:
+def subnetpool(row: SubnetPool, *, shared: bool) -> Body:
     """A subnet pool; lengths and quota are numbers."""
     return {
         **_standard(row),
@@ -106,7 +107,7 @@ def subnetpool(row: SubnetPool) -> Body:
         "min_prefixlen": row.min_prefixlen,
         "max_prefixlen": row.max_prefixlen,
         "default_quota": row.default_quota,
-        "shared": row.shared,
+        "shared": shared,
         "is_default": row.is_default,
         "address_scope_id": None,
     }
@@ -219,13 +220,13 @@ def rule(row: SecurityGroupRule) -> Body:
     }
 
 
-def group(row: SecurityGroup, rules: Iterable[SecurityGroupRule]) -> Body:
+def group(row: SecurityGroup, rules: Iterable[SecurityGroupRule], *, shared: bool) -> Body:
     """A security group with its rules."""
     return {
         **_standard(row),
         "name": row.name,
         "stateful": row.stateful,
-        "shared": False,
+        "shared": shared,
         "security_group_rules": [rule(one) for one in rules],
     }
 
@@ -251,6 +252,19 @@ def agent(row: Agent, *, alive: bool) -> Body:
         "started_at": iso(row.started_at).replace("T", " ").rstrip("Z"),
         "heartbeat_timestamp": iso(row.heartbeat_at).replace("T", " ").rstrip("Z"),
         "resources_synced": None,
+    }
+
+
+def rbac_policy(row: RbacPolicy) -> Body:
+    """An RBAC policy; it has none of the standard attributes."""
+    return {
+        "id": row.id,
+        "project_id": row.project_id,
+        "tenant_id": row.project_id,
+        "object_type": row.object_type,
+        "object_id": row.object_id,
+        "action": row.action,
+        "target_tenant": row.target,
     }
 
 

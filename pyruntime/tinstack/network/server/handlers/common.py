@@ -5,48 +5,77 @@ from typing import Any, TypeVar
 
 from tinstack.core.errors import NotFound
 from tinstack.core.http import Request
-from tinstack.network.server import listing, views
+from tinstack.network.server import listing, sharing, store, views
 from tinstack.network.server.errors import AvailabilityZoneNotFound
 from tinstack.network.server.listing import Listing
 from tinstack.network.server.parts import Parts
-from tinstack.network.server.rows import Network, Standard
+from tinstack.network.server.rows import Network, Owned
 
-R = TypeVar("R", bound=Standard)
+R = TypeVar("R", bound=Owned)
 Body = dict[str, Any]
 Show = Callable[[Request, Parts, Sequence[R]], Awaitable[list[Body]]]
 
 
-def target(row: Standard | None = None, network: Network | None = None, **more: Any) -> Body:
+def target(row: Owned | None = None, **more: Any) -> Body:
     """What policy rules look at."""
-    found: Body = dict(more)
     if row is not None:
-        found |= {"project_id": row.project_id, "tenant_id": row.project_id}
-    if network is not None:
-        found |= {"network:project_id": network.project_id, "network:tenant_id": network.project_id}
-        found.setdefault("shared", str(network.shared))
-    return found
+        more |= {"project_id": row.project_id, "tenant_id": row.project_id}
+    return more
 
 
-async def listed(request: Request, parts: Parts, plural: str, kind: Listing[R], show: Show[R]) -> Body:
+async def shared_target(request: Request, parts: Parts, kind: str, row: Any) -> Body:
+    """The same of what may be shared: ``shared``, and of networks ``router:external``, as the caller's project has it."""
+    shared, external = row.shared, isinstance(row, Network) and row.external
+    if request.visible_project() not in (None, row.project_id):
+        actions = (await sharing.granted(parts.db, kind, [row.id], request.project_id))[row.id]
+        shared, external = sharing.SHARED in actions, sharing.EXTERNAL in actions
+    return target(row, shared=str(shared), **{"router:external": str(external)})
+
+
+async def network_target(request: Request, parts: Parts, row: Owned | None, network_id: str, **more: Any) -> Body:
+    """The same of what is on a network, which is shared with it."""
+    network = await store.networks.get(parts.db, network_id)
+    if network is None:
+        return target(row, **more)
+    on = await shared_target(request, parts, "network", network)
+    owner = {"network:project_id": network.project_id, "network:tenant_id": network.project_id}
+    return target(row, shared=on["shared"], **owner, **more)
+
+
+async def open_to(request: Request, parts: Parts, kind: str, id: str) -> bool:
+    """Whether some policy lets the caller's project use the object."""
+    return bool((await sharing.granted(parts.db, kind, [id], request.project_id))[id])
+
+
+async def shared_with(request: Request, parts: Parts, kind: str, rows: Sequence[Any]) -> set[str]:
+    """Those objects whose ``shared`` is true for the caller."""
+    found = await sharing.granted(parts.db, kind, [row.id for row in rows], request.project_id)
+    return {id for id, actions in found.items() if sharing.SHARED in actions}
+
+
+async def listed(
+    request: Request, parts: Parts, plural: str, kind: Listing[R], show: Show[R], singular: str | None = None
+) -> Body:
     """The answer of a list: what the caller's project sees, as far as the caller may read."""
     page = await listing.page(request, parts.db, kind)
     fields = request.query.all("fields")
-    shown = await show(request, parts, _readable(request, f"get_{plural[:-1]}", page.rows))
+    rows = await _readable(request, parts, singular or plural[:-1], page.rows)
+    shown = await show(request, parts, rows)
     body: Body = {plural: [views.chosen(one, fields) for one in shown] if fields else shown}
     if found := listing.links(request, kind, page):
         body[f"{plural}_links"] = found
     return body
 
 
-def _readable(request: Request, rule: str, rows: Sequence[R]) -> Sequence[R]:
-    """All of them, unless the rule refuses the caller even his own; then those that it lets everybody see."""
+async def _readable(request: Request, parts: Parts, singular: str, rows: Sequence[R]) -> Sequence[R]:
+    """All of them, unless the rule refuses the caller even his own; then those that it lets him see as shared."""
+    rule = f"get_{singular}"
     if request.may(rule):
         return rows
-    return [row for row in rows if request.may(rule, _open(row))]
-
-
-def _open(row: Standard) -> Body:
-    return target(row, row, **{"router:external": str(row.external)}) if isinstance(row, Network) else target(row)
+    if singular not in sharing.KINDS:
+        return [row for row in rows if request.may(rule, target(row))]
+    targets = [await shared_target(request, parts, singular, row) for row in rows]
+    return [row for row, on in zip(rows, targets, strict=True) if request.may(rule, on)]
 
 
 def shown(request: Request, singular: str, body: Body) -> Body:

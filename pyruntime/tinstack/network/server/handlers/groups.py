@@ -6,7 +6,16 @@ from uuid import uuid4
 from tinstack.core.http import Request
 from tinstack.network.server import lists, store, views
 from tinstack.network.server.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
-from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.handlers.common import (
+    Body,
+    allowed,
+    listed,
+    shared_target,
+    shared_with,
+    shown,
+    target,
+    visible,
+)
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
 from tinstack.network.server.rows import SecurityGroup, SecurityGroupRule
@@ -14,19 +23,21 @@ from tinstack.network.server.rules import new_rule
 from tinstack.network.server.schemas.groups import GROUP, RULE
 
 
-async def found(request: Request, parts: Parts, id: str) -> SecurityGroup:
-    """A group that the caller sees. Raises SecurityGroupNotFound."""
+async def found(request: Request, parts: Parts, id: str) -> tuple[SecurityGroup, Body]:
+    """A group that the caller sees, with its policy target. Raises SecurityGroupNotFound."""
     row = await store.groups.get(parts.db, id)
     missing = SecurityGroupNotFound(id=id)
     if row is None:
         raise missing
-    visible(request, "get_security_group", target(row), missing)
-    return row
+    on = await shared_target(request, parts, "security_group", row)
+    visible(request, "get_security_group", on, missing)
+    return row, on
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[SecurityGroup]) -> list[Body]:
     rules = await store.rules_of(parts.db, [row.id for row in rows])
-    return [views.group(row, rules[row.id]) for row in rows]
+    shared = await shared_with(request, parts, "security_group", rows)
+    return [views.group(row, rules[row.id], shared=row.id in shared) for row in rows]
 
 
 async def index(request: Request, parts: Parts) -> Body:
@@ -41,7 +52,7 @@ async def index(request: Request, parts: Parts) -> Body:
 
 async def show(request: Request, parts: Parts) -> Body:
     """One group with its rules."""
-    row = await found(request, parts, request.path["id"])
+    row, _ = await found(request, parts, request.path["id"])
     return shown(request, "security_group", (await _show(request, parts, [row]))[0])
 
 
@@ -58,17 +69,17 @@ async def create(request: Request, parts: Parts) -> Body:
 
 async def update(request: Request, parts: Parts) -> Body:
     """Change attributes."""
-    row = await found(request, parts, request.path["id"])
+    row, on = await found(request, parts, request.path["id"])
     item = GROUP.updated(request)
-    request.authorize("update_security_group", target(row))
+    request.authorize("update_security_group", on)
     changed = await parts.groups.update(row.id, item, expected(request))
     return {"security_group": (await _show(request, parts, [changed]))[0]}
 
 
 async def delete(request: Request, parts: Parts) -> None:
     """Remove a group that no port has."""
-    row = await found(request, parts, request.path["id"])
-    allowed(request, "delete", "security_group", target(row), SecurityGroupNotFound(id=row.id))
+    row, on = await found(request, parts, request.path["id"])
+    allowed(request, "delete", "security_group", on, SecurityGroupNotFound(id=row.id))
     await parts.groups.delete(row.id, expected(request), even_default=request.context.is_admin)
 
 
@@ -78,7 +89,10 @@ async def _rule(request: Request, parts: Parts) -> tuple[SecurityGroupRule, Body
     missing = SecurityGroupRuleNotFound(id=request.path["id"])
     if row is None:
         raise missing
-    on = _target(row, await store.groups.get(parts.db, row.security_group_id))
+    group = await store.groups.get(parts.db, row.security_group_id)
+    on = _target(row, group)
+    if group is not None:
+        on["shared"] = (await shared_target(request, parts, "security_group", group))["shared"]
     visible(request, "get_security_group_rule", on, missing)
     return row, on
 
@@ -109,7 +123,7 @@ async def create_rules(request: Request, parts: Parts) -> Body:
     items, bulk = RULE.created(request)
     rows = []
     for item in items:
-        group = await found(request, parts, item["security_group_id"])
+        group, _ = await found(request, parts, item["security_group_id"])
         request.authorize("create_security_group_rule", _target(None, group))
         if item.get("remote_group_id"):
             await found(request, parts, item["remote_group_id"])

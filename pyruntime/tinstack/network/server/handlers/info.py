@@ -15,6 +15,7 @@ RESOURCES = (
     "floatingips",
     "security-groups",
     "security-group-rules",
+    "rbac-policies",
     "agents",
     "quotas",
     "availability_zones",

@@ -8,7 +8,16 @@ from tinstack.core.http import Request
 from tinstack.network.server import lists, store, views
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, LaunchTokenForbidden, NetworkNotFound
-from tinstack.network.server.handlers.common import Body, allowed, check_zones, listed, shown, target, visible
+from tinstack.network.server.handlers.common import (
+    Body,
+    allowed,
+    check_zones,
+    listed,
+    shared_target,
+    shared_with,
+    shown,
+    visible,
+)
 from tinstack.network.server.names import is_name
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
@@ -18,26 +27,27 @@ from tinstack.network.server.schemas.networks import COLUMNS, DEFAULTS, NETWORK
 SEES_PROVIDER = "get_network:provider:network_type"
 
 
-def target_of(row: Network) -> Body:
-    """What policy rules look at."""
-    return target(row, row, **{"router:external": str(row.external)})
-
-
 async def found(request: Request, parts: Parts, id: str) -> Network:
     """A network that the caller sees. Raises NetworkNotFound."""
+    return (await found_target(request, parts, id))[0]
+
+
+async def found_target(request: Request, parts: Parts, id: str) -> tuple[Network, Body]:
+    """The same with its policy target."""
     row = await store.networks.get(parts.db, id)
     missing = NetworkNotFound(id=id)
     if row is None:
         raise missing
-    visible(request, "get_network", target_of(row), missing)
-    return row
+    on = await shared_target(request, parts, "network", row)
+    visible(request, "get_network", on, missing)
+    return row, on
 
 
 async def rendered(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
     """Networks as the caller sees them."""
     subnets = await store.subnet_ids(parts.db, [row.id for row in rows])
-    provider = request.may(SEES_PROVIDER)
-    return [views.network(row, subnets[row.id], provider=provider) for row in rows]
+    provider, shared = request.may(SEES_PROVIDER), await shared_with(request, parts, "network", rows)
+    return [views.network(row, subnets[row.id], provider=provider, shared=row.id in shared) for row in rows]
 
 
 async def index(request: Request, parts: Parts) -> Body:
@@ -85,16 +95,16 @@ async def create(request: Request, parts: Parts) -> Body:
 
 async def update(request: Request, parts: Parts) -> Body:
     """Change attributes."""
-    row = await found(request, parts, request.path["id"])
+    row, on = await found_target(request, parts, request.path["id"])
     item = NETWORK.updated(request)
-    request.authorize("update_network", target_of(row))
-    authorize_attributes(request, "update_network", item, target_of(row), {})
+    request.authorize("update_network", on)
+    authorize_attributes(request, "update_network", item, on, {})
     changed = await parts.networks.update(row.id, _columns(item), expected(request))
     return {"network": (await rendered(request, parts, [changed]))[0]}
 
 
 async def delete(request: Request, parts: Parts) -> None:
     """Remove a network with its subnets."""
-    row = await found(request, parts, request.path["id"])
-    allowed(request, "delete", "network", target_of(row), NetworkNotFound(id=row.id))
+    row, on = await found_target(request, parts, request.path["id"])
+    allowed(request, "delete", "network", on, NetworkNotFound(id=row.id))
     await parts.networks.delete(row.id, expected(request))

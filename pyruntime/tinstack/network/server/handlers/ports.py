@@ -12,7 +12,7 @@ from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound
 from tinstack.network.server.handlers import launches, networks
-from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.handlers.common import Body, allowed, listed, network_target, open_to, shown, visible
 from tinstack.network.server.names import LABEL
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.ports import Asked, Shown
@@ -30,7 +30,7 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[Port, Body]:
     missing = PortNotFound(id=id)
     if row is None:
         raise missing
-    on = target(row, await store.networks.get(parts.db, row.network_id))
+    on = await network_target(request, parts, row, row.network_id)
     visible(request, "get_port", on, missing)
     return row, on
 
@@ -134,7 +134,7 @@ async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
         launches.check_new(launch, item, request.project_id)
         request.authorized = True
     else:
-        on = _target(item, network)
+        on = await _target(request, parts, item, network.id)
         request.authorize("create_port", on)
         defaults = {**DEFAULTS, "port_security_enabled": network.port_security_enabled}
         authorize_attributes(request, "create_port", item, on, defaults)
@@ -159,16 +159,19 @@ async def _network(request: Request, parts: Parts, item: Body) -> Network:
     if launch is None:
         return await networks.found(request, parts, item["network_id"])
     row = await store.networks.get(parts.db, item["network_id"])
-    seen = row is not None and (row.project_id == request.project_id or row.shared or row.external)
+    seen = row is not None and (
+        row.project_id == request.project_id or await open_to(request, parts, "network", row.id)
+    )
     if row is None or not (seen or row.id in launch.networks):
         raise NetworkNotFound(id=item["network_id"])
     return row
 
 
-def _target(item: Body, network: Network, row: Port | None = None) -> Body:
+async def _target(request: Request, parts: Parts, item: Body, network_id: str, row: Port | None = None) -> Body:
     project = row.project_id if row else item["project_id"]
     device = str(item.get("device_owner", "").startswith("network:"))
-    return target(None, network, project_id=project, tenant_id=project, network_device=device)
+    fixed = {"project_id": project, "tenant_id": project, "network_device": device}
+    return await network_target(request, parts, None, network_id, **fixed)
 
 
 async def create(request: Request, parts: Parts) -> Body:
@@ -199,10 +202,9 @@ async def update(request: Request, parts: Parts) -> Body:
         item = PORT.updated(request)
         launches.check_change(launch, row, item)
     else:
-        row, on = await found(request, parts, id)
+        row, _ = await found(request, parts, id)
         item = PORT.updated(request)
-        network = await store.networks.get(parts.db, row.network_id)
-        on = _target(item, network, row) if network else on
+        on = await _target(request, parts, item, row.network_id, row)
         request.authorize("update_port", on)
         authorize_attributes(request, "update_port", item, on, {"device_owner": row.device_owner})
     values = _values(item)

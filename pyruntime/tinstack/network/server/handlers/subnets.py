@@ -11,7 +11,7 @@ from tinstack.network.server import cidrs, lists, store, subnetpools, views
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, LaunchTokenForbidden, SubnetNotFound, SubnetPoolNotFound
 from tinstack.network.server.handlers import networks
-from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
+from tinstack.network.server.handlers.common import Body, allowed, listed, network_target, shared_target, shown, visible
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
 from tinstack.network.server.rows import Pool, Route, Subnet
@@ -25,7 +25,7 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[Subnet, Body]:
     missing = SubnetNotFound(id=id)
     if row is None:
         raise missing
-    on = target(row, await store.networks.get(parts.db, row.network_id))
+    on = await network_target(request, parts, row, row.network_id)
     visible(request, "get_subnet", on, missing)
     return row, on
 
@@ -80,7 +80,8 @@ async def _pool(request: Request, parts: Parts, item: Body) -> str | None:
         pool = await store.subnetpools.get(parts.db, id)
         if pool is None:
             raise SubnetPoolNotFound(id=id)
-        visible(request, "get_subnetpool", target(pool, shared=str(pool.shared)), SubnetPoolNotFound(id=id))
+        on = await shared_target(request, parts, "subnetpool", pool)
+        visible(request, "get_subnetpool", on, SubnetPoolNotFound(id=id))
         if pool.ip_version != item["ip_version"]:
             raise HTTPBadRequest(
                 f"Cannot allocate IPv{item['ip_version']} subnet from IPv{pool.ip_version} subnet pool"
@@ -90,7 +91,8 @@ async def _pool(request: Request, parts: Parts, item: Body) -> str | None:
 
 async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
     network = await networks.found(request, parts, item["network_id"])
-    on = target(None, network, project_id=item["project_id"], tenant_id=item["project_id"])
+    project = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
+    on = await network_target(request, parts, None, network.id, **project)
     request.authorize("create_subnet", on)
     authorize_attributes(request, "create_subnet", item, on, {"service_types": []})
     pool = await _pool(request, parts, item)

@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from tinstack.core.http import Request
-from tinstack.network.server import store, tags
+from tinstack.network.server import sharing, store, tags
 from tinstack.network.server.errors import HTTPBadRequest
-from tinstack.network.server.handlers import networks, ports, subnets
-from tinstack.network.server.handlers.common import Body, target
+from tinstack.network.server.handlers import ports, subnets
+from tinstack.network.server.handlers.common import Body, shared_target, target
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.rows import Standard
 from tinstack.network.server.tags import TagNotFound, TagResourceNotFound
@@ -48,13 +48,11 @@ async def _found(request: Request, parts: Parts, kind: Taggable, action: str) ->
 
 
 async def _target(request: Request, parts: Parts, kind: Taggable, row: Standard) -> Body:
-    if kind.noun == "network":
-        return networks.target_of(row)  # type: ignore[arg-type]
     if kind.noun == "subnet":
         return (await subnets.found(request, parts, row.id))[1]
     if kind.noun == "port":
         return (await ports.found(request, parts, row.id))[1]
-    return target(row, shared=str(getattr(row, "shared", False)))
+    return await shared_target(request, parts, kind.noun, row) if kind.noun in sharing.KINDS else target(row)
 
 
 def _tag(request: Request) -> str:
