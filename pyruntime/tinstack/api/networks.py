@@ -47,7 +47,8 @@ class NetworkPlan(msgspec.Struct, kw_only=True):
         return [msgspec.structs.replace(port, id=str(uuid4())) if port.ours else port for port in self.networks]
 
 
-async def _get(compute: Compute, context: Context, path: str, **query: str) -> Any:
+async def get(compute: Compute, context: Context, path: str, **query: str) -> Any:
+    """What the network service has at ``path``, as the user sees it."""
     text = f"?{urlencode(query)}" if query else ""
     return (await ask(compute, context, "GET", "network", f"/v2.0/{path}{text}")).json()
 
@@ -72,15 +73,21 @@ async def plan(
 
 async def _default(compute: Compute, context: Context, groups: list[str], *, must: bool) -> list[RequestedPort]:
     """The project's only network, else the only shared one."""
-    project = context.project_id or ""
-    found = (await _get(compute, context, "networks", project_id=project, shared="False"))["networks"]
-    found += (await _get(compute, context, "networks", shared="True"))["networks"]
-    usable = {one["id"]: one for one in found if one.get("subnets") and not one.get("router:external")}
-    if len(usable) > 1:
-        raise Ambiguous("Multiple possible networks found, use a Network ID to be more specific.")
+    usable = await default_networks(compute, context)
     if not usable and must:
         raise Invalid("Unable to automatically allocate a network for project: it has none.")
     return [RequestedPort(id="", network_id=id, ours=True, security_groups=groups) for id in usable]
+
+
+async def default_networks(compute: Compute, context: Context) -> list[str]:
+    """The network that a server of the project gets where none is named: one, or none. Raises Ambiguous."""
+    project = context.project_id or ""
+    found = (await get(compute, context, "networks", project_id=project, shared="False"))["networks"]
+    found += (await get(compute, context, "networks", shared="True"))["networks"]
+    usable = {one["id"]: one for one in found if one.get("subnets") and not one.get("router:external")}
+    if len(usable) > 1:
+        raise Ambiguous("Multiple possible networks found, use a Network ID to be more specific.")
+    return list(usable)
 
 
 async def _named(
@@ -94,7 +101,7 @@ async def _named(
                 raise Invalid("Specified Fixed IP Address cannot be used with port: the port has its own.")
             if count > 1:
                 raise Invalid("Unable to launch multiple instances with a single configured port ID.")
-            ports.append(await _given_port(compute, context, one))
+            ports.append(await given_port(compute, context, one))
         elif one.get("uuid"):
             ports.append(await _new_port(compute, context, one, groups, count, known))
         else:
@@ -104,7 +111,8 @@ async def _named(
     return ports
 
 
-async def _given_port(compute: Compute, context: Context, one: dict[str, Any]) -> RequestedPort:
+async def given_port(compute: Compute, context: Context, one: dict[str, Any]) -> RequestedPort:
+    """A port of the user's own (``port``, ``tag``) that is free. Raises PortNotFound, Conflict, Invalid."""
     id = one["port"]
     port = await find_port(compute, context, id)
     if port.get("device_id"):
@@ -118,7 +126,7 @@ async def _given_port(compute: Compute, context: Context, one: dict[str, Any]) -
 async def find_port(compute: Compute, context: Context, id: str) -> Any:
     """A port that the caller sees. Raises PortNotFound."""
     try:
-        return (await _get(compute, context, f"ports/{quote(id)}"))["port"]
+        return (await get(compute, context, f"ports/{quote(id)}"))["port"]
     except RemoteError as error:
         if error.remote_status in (403, 404):
             raise PortNotFound(id=id) from error
@@ -128,7 +136,7 @@ async def find_port(compute: Compute, context: Context, id: str) -> Any:
 async def find_network(compute: Compute, context: Context, id: str) -> Any:
     """A network that the caller sees and may attach servers to. Raises NetworkNotFound, Invalid, Forbidden."""
     try:
-        network = (await _get(compute, context, f"networks/{quote(id)}"))["network"]
+        network = (await get(compute, context, f"networks/{quote(id)}"))["network"]
     except RemoteError as error:
         if error.remote_status in (403, 404):
             raise NetworkNotFound(id=id) from error
@@ -149,13 +157,14 @@ async def _new_port(
     if address:
         if count > 1:
             raise Invalid("Invalid fixed IP: it can be given to one server only.")
-        await _check_free(compute, context, id, address)
+        await check_free(compute, context, id, address)
     return RequestedPort(id="", network_id=id, ours=True, fixed_ip=address, tag=one.get("tag"), security_groups=groups)
 
 
-async def _check_free(compute: Compute, context: Context, network_id: str, address: str) -> None:
+async def check_free(compute: Compute, context: Context, network_id: str, address: str) -> None:
+    """Raises Invalid where a port has that address."""
     query = {"network_id": network_id, "fixed_ips": f"ip_address={address}"}
-    if (await _get(compute, context, "ports", **query))["ports"]:
+    if (await get(compute, context, "ports", **query))["ports"]:
         raise Invalid(f"Fixed IP address {address} is already in use on instance.")
 
 
@@ -169,9 +178,9 @@ async def _group_ids(compute: Compute, context: Context, names: list[str]) -> li
 async def find_group(compute: Compute, context: Context, name: str) -> Any:
     """A security group of the project, by id or name. Raises Invalid, Ambiguous."""
     own = {"project_id": context.project_id or ""}
-    found = (await _get(compute, context, "security-groups", **own, id=name))["security_groups"]
+    found = (await get(compute, context, "security-groups", **own, id=name))["security_groups"]
     if not found:
-        found = (await _get(compute, context, "security-groups", **own, name=name))["security_groups"]
+        found = (await get(compute, context, "security-groups", **own, name=name))["security_groups"]
     if not found:
         raise Invalid(f"Unable to find security_group with name or id '{name}'")
     if len(found) > 1:
@@ -181,14 +190,14 @@ async def find_group(compute: Compute, context: Context, name: str) -> Any:
 
 async def ports_of_server(compute: Compute, context: Context, server_id: str) -> list[Any]:
     """The ports that the network service knows for a server."""
-    ports: list[Any] = (await _get(compute, context, "ports", device_id=server_id))["ports"]
+    ports: list[Any] = (await get(compute, context, "ports", device_id=server_id))["ports"]
     return ports
 
 
 async def groups_of_server(compute: Compute, context: Context, row: Instance) -> list[dict[str, Any]]:
     """The security groups of a server's ports, in the compute API's old form."""
     wanted = {id for port in await ports_of_server(compute, context, row.id) for id in port.get("security_groups", [])}
-    found = (await _get(compute, context, "security-groups", project_id=row.project_id))["security_groups"]
+    found = (await get(compute, context, "security-groups", project_id=row.project_id))["security_groups"]
     return [old_form(group) for group in found if group["id"] in wanted]
 
 

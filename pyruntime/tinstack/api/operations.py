@@ -1,6 +1,8 @@
 """Operations on servers that are there: who asks, locks, and telling the host to look. No HTTP bodies, no SQL."""
 
-from collections.abc import Collection
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 from tinstack.api.errors import ServerLocked
@@ -8,12 +10,27 @@ from tinstack.api.parts import Compute
 from tinstack.compute import rpc as compute_rpc
 from tinstack.computedb import actions, instances, store
 from tinstack.computedb.actions import Action
+from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Instance
-from tinstack.computedb.store import OPERATIONS, Asked, Begun
+from tinstack.computedb.store import OPERATIONS, Asked, Begun, WrongState
 from tinstack.conductor import rpc as conductor
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
+from tinstack.core.errors import Unavailable
 from tinstack.core.http import Request
+from tinstack.core.operations import RUNNING, Operation
+
+UNSEEN = {kind for kind, rules in KINDS.items() if rules.task_state is None}
+"""Kinds of operation that a client can't see, so that he can't wait for their end: who comes meanwhile waits here."""
+
+BUSY_SECONDS, OUTCOME_SECONDS, LOOK_SECONDS = 30.0, 60.0, 0.05
+
+
+class StillUnderWay(Unavailable):
+    """503: the host has not answered yet; it goes on."""
+
+    code = "compute.operation.under_way"
+    message = "The operation {kind} of instance {id} is still under way; its instance actions tell what becomes of it."
 
 
 def asked_by(compute: Compute, request: Request, deadline_seconds: float) -> Asked:
@@ -42,17 +59,46 @@ async def operate(
     *,
     data: dict[str, Any] | None = None,
     vm_states: Collection[str] | None = None,
+    also: Callable[[Transaction, Begun], Awaitable[None]] | None = None,
+    even_locked: bool = False,
 ) -> Begun:
     """Swap the state and open the operation, then tell its host (or, where it has none, the conductor).
 
+    ``also``: what is written in the same transaction. What is under way without showing a task state is waited for.
     Raises WrongState and ServerLocked (409), ServerNotFound. Where nobody can be told, the lease runs out and the
     conductor goes on.
     """
-    check_unlocked(request, row)
+    if not even_locked:
+        check_unlocked(request, row)
     asked = asked_by(compute, request, compute.config.action_deadline_seconds)
-    begun = await store.start_operation(compute.db, row.id, kind, asked, data=data, vm_states=vm_states)
+    end = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            begun = await store.start_operation(
+                compute.db, row.id, kind, asked, data=data, vm_states=vm_states, also=also
+            )
+            break
+        except WrongState as error:
+            if error.values["state"] not in UNSEEN or time.monotonic() > end:
+                raise
+        await asyncio.sleep(LOOK_SECONDS)
     compute.background.start(_tell(compute, begun), f"telling of {kind} of server {row.id}")
     return begun
+
+
+async def outcome(compute: Compute, begun: Begun) -> Operation:
+    """The operation once it is over. Raises StillUnderWay."""
+    id, end = begun.operation.id, time.monotonic() + OUTCOME_SECONDS
+
+    async def look(tx: Transaction) -> Operation | None:
+        return await OPERATIONS.get(tx, id)
+
+    while time.monotonic() < end:
+        operation = await compute.db.transact(look)
+        if operation and operation.state != RUNNING:
+            return operation
+        await asyncio.sleep(LOOK_SECONDS)
+    raise StillUnderWay(kind=begun.operation.kind, id=begun.server.id)
 
 
 async def _tell(compute: Compute, begun: Begun) -> None:

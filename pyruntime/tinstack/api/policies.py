@@ -24,7 +24,10 @@ _RULES = {
     """,
     READER: """
         ips:index ips:show os-attach-interfaces:list os-attach-interfaces:show os-flavor-extra-specs:index
-        os-flavor-extra-specs:show os-instance-actions:list os-instance-actions:show os-quota-sets:detail
+        os-flavor-extra-specs:show os-floating-ip-pools os-floating-ips:list os-floating-ips:show os-instance-actions:list
+        os-instance-actions:show os-networks:list os-networks:show os-tenant-networks:list os-tenant-networks:show os-volumes:list
+        os-volumes:detail
+        os-volumes:show os-volumes:snapshots:list os-volumes:snapshots:detail os-volumes:snapshots:show os-quota-sets:detail
         os-quota-sets:show os-security-groups:get os-security-groups:list os-security-groups:show
         os-server-groups:index os-server-groups:show os-server-password:show
         os-server-tags:index os-server-tags:show os-simple-tenant-usage:show os-volumes-attachments:index
@@ -34,7 +37,10 @@ _RULES = {
     MEMBER: """
         os-attach-interfaces:create os-attach-interfaces:delete os-console-output os-create-backup os-deferred-delete:force
         os-deferred-delete:restore os-lock-server:lock os-lock-server:unlock os-pause-server:pause os-pause-server:unpause
+        os-floating-ips:add os-floating-ips:create os-floating-ips:delete os-floating-ips:remove os-multinic:add
+        os-multinic:remove
         os-remote-consoles os-security-groups:add os-security-groups:create
+        os-volumes:create os-volumes:delete os-volumes:snapshots:create os-volumes:snapshots:delete
         os-security-groups:delete os-security-groups:remove os-security-groups:rule:create
         os-security-groups:rule:delete os-security-groups:update os-server-groups:create os-server-groups:delete
         os-server-password:clear os-server-tags:delete os-server-tags:delete_all os-server-tags:update

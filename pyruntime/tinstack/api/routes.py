@@ -4,6 +4,7 @@ from typing import Any
 
 from tinstack.api.handlers import (
     actions,
+    addresses,
     aggregates,
     attachments,
     create,
@@ -12,6 +13,7 @@ from tinstack.api.handlers import (
     flavors,
     groups,
     hypervisors,
+    interfaces,
     keypairs,
     labels,
     quotas,
@@ -78,10 +80,11 @@ SERVERS = [
     Route("GET",    "/servers/{server_id}/os-instance-actions", records.index,         checked=True),
     Route("GET",    "/servers/{server_id}/os-instance-actions/{request_id}", records.show, checked=True),
 
-    Route("GET",    "/servers/{server_id}/os-interface",      attachments.interfaces,  checked=True),
-    Route("POST",   "/servers/{server_id}/os-interface",      attachments.missing,     checked=True),
-    Route("GET",    "/servers/{server_id}/os-interface/{port_id}", attachments.interface, checked=True),
-    Route("DELETE", "/servers/{server_id}/os-interface/{port_id}", attachments.missing, checked=True),
+    Route("GET",    "/servers/{server_id}/os-interface",      interfaces.index,        checked=True),
+    Route("POST",   "/servers/{server_id}/os-interface",      interfaces.create,       checked=True,
+          body=act.ATTACH_INTERFACE, status=200),
+    Route("GET",    "/servers/{server_id}/os-interface/{port_id}", interfaces.show,    checked=True),
+    Route("DELETE", "/servers/{server_id}/os-interface/{port_id}", interfaces.delete,  checked=True, status=202),
     Route("GET",    "/servers/{server_id}/os-volume_attachments", attachments.volumes, checked=True),
     Route("POST",   "/servers/{server_id}/os-volume_attachments", attachments.missing, checked=True),
     Route("GET",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.volume, checked=True),
@@ -113,6 +116,13 @@ ACTIONS = [
         for last, names in actions.MISSING.items()
         for name in names.split()
     ),
+    Route("POST", ACTION, addresses.add_fixed, checked=True, action="addFixedIp", body=act.ADD_FIXED_IP, status=202, last="2.43"),
+    Route("POST", ACTION, addresses.remove_fixed, checked=True, action="removeFixedIp", body=act.REMOVE_FIXED_IP,
+          status=202, last="2.43"),
+    Route("POST", ACTION, addresses.add_floating, checked=True, action="addFloatingIp", body=act.ADD_FLOATING_IP,
+          status=202, last="2.43"),
+    Route("POST", ACTION, addresses.remove_floating, checked=True, action="removeFloatingIp", body=act.REMOVE_FLOATING_IP,
+          status=202, last="2.43"),
     Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
 from tinstack.compute.drivers.interface import NOSTATE, Driver
 from tinstack.compute.errors import LeaseLost, failed
+from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.lease import LOST, Lease
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
@@ -43,11 +44,13 @@ class Agent:
         rehearse: Rehearse,
         boot: Boot,
         ports: Ports,
+        interfaces: Interfaces,
         reports: Reports,
         tracer: Tracer,
     ) -> None:
         self._config, self._bus, self._driver, self._rehearse = config, bus, driver, rehearse
         self._boot, self._ports, self._reports, self._tracer = boot, ports, reports, tracer
+        self._interfaces = interfaces
         self.owner = f"compute@{config.host}/{uuid4().hex[:12]}"
         self._at: dict[str, tuple[str, asyncio.Task[None]]] = {}
 
@@ -132,8 +135,11 @@ class Agent:
                 async with steps.step(29):
                     await lease.finished(state)
                 return
-            await self._rehearse(server.kind, server)
-            await self._change(server)
+            if server.kind == "attach_interface":
+                await self._interfaces.attach(server, lease.token)
+            else:
+                await self._rehearse(server.kind, server)
+                await self._change(server)
             power = await self._driver.power_state(server.id)
         except LeaseLost:
             raise
@@ -147,7 +153,9 @@ class Agent:
         log.warning("%s of server %s failed at step %d: %s", server.kind, server.id, problem.step, problem.text)
         if server.kind == "boot":
             await self._driver.remove(server.id)
-        steps.judge(retried=await lease.failed(problem.step, problem.text, elsewhere=problem.elsewhere))
+        elif server.kind == "attach_interface":
+            await self._interfaces.detach(server)
+        steps.judge(retried=await lease.failed(problem))
 
     async def _change(self, server: ServerDetails) -> None:
         """Every kind of operation but the boot. An unknown one is refused: a newer conductor than this host."""
@@ -162,9 +170,12 @@ class Agent:
             "unpause": lambda: self._driver.unpause(server.id),
             "suspend": lambda: self._driver.suspend(server.id),
             "resume": lambda: self._driver.resume(server.id),
+            "detach_interface": lambda: self._interfaces.detach(server),
         }
         if server.kind not in changes:
             raise ApiError(f"The host {self._config.host} does not know the operation '{server.kind}'.")
+        if server.kind in ("start", "reboot_hard"):  # a NIC whose port is gone would keep the guest from starting
+            await self._driver.keep_nics(server.id, {port.id for port in server.ports})
         await changes[server.kind]()
         if server.kind == "delete":
             self._reports.generations.pop(server.id, None)

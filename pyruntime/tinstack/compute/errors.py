@@ -5,13 +5,13 @@ from tinstack.core.errors import ApiError, Unavailable
 
 
 class StepFailed(ApiError):
-    """A step of an operation failed; ``elsewhere``: it may work on another host."""
+    """A step of an operation failed; ``elsewhere``: it may work on another host. ``refused``: another service's status."""
 
     code = "compute.step_failed"
 
-    def __init__(self, step: int, reason: str, *, elsewhere: bool) -> None:
+    def __init__(self, step: int, reason: str, *, elsewhere: bool, refused: int = 500) -> None:
         super().__init__(reason)
-        self.step, self.elsewhere = step, elsewhere
+        self.step, self.elsewhere, self.refused = step, elsewhere, refused
 
 
 class ImageCorrupt(ApiError):
@@ -39,12 +39,13 @@ def failed(step: int, error: Exception, *, elsewhere: bool) -> StepFailed:
     """``error`` at ``step``. A refusal by another service (status below 500) would be the same from every host."""
     if isinstance(error, StepFailed):
         return error
+    refused = 500
     if isinstance(error, RemoteError) and error.remote_status < 500:
-        elsewhere = False
+        elsewhere, refused = False, error.remote_status
     if isinstance(error, Unavailable):
         elsewhere = True
     reason = error.text if isinstance(error, ApiError) else f"{type(error).__name__}: {error}"
-    return StepFailed(step, reason, elsewhere=elsewhere)
+    return StepFailed(step, reason, elsewhere=elsewhere, refused=refused)
 
 
 class LeaseLost(ApiError):

@@ -5,7 +5,7 @@ import logging
 import time
 from typing import Any, TypeVar
 
-from tinstack.compute.errors import LeaseLost
+from tinstack.compute.errors import LeaseLost, StepFailed
 from tinstack.conductor import rpc as conductor
 from tinstack.conductor.rpc import Done, Failed, Finished, Outcome, Progress, Renew, Renewed, ServerDetails
 from tinstack.core.bus import Bus, Message, RemoteFailure
@@ -55,10 +55,16 @@ class Lease:
         message = Finished(operation_id=operation, owner=self._owner, power_state=power_state, result=result or {})
         await self._tell(message, Done)
 
-    async def failed(self, step: int, reason: str, *, elsewhere: bool) -> bool:
+    async def failed(self, problem: StepFailed) -> bool:
         """It failed here, and nothing of it is left on this host; whether another host is tried. Raises LeaseLost."""
-        operation = self._server.operation_id
-        message = Failed(operation_id=operation, owner=self._owner, step=step, reason=reason, elsewhere=elsewhere)
+        message = Failed(
+            operation_id=self._server.operation_id,
+            owner=self._owner,
+            step=problem.step,
+            reason=problem.text,
+            elsewhere=problem.elsewhere,
+            refused=problem.refused,
+        )
         return (await self._tell(message, Outcome)).retried
 
     async def _tell(self, message: Message, answer: type[M]) -> M:

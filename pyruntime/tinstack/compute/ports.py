@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from tinstack.compute.drivers.interface import Nic
@@ -27,12 +28,14 @@ class Ports:
         if port_id in self._plugged:
             self._plugged[port_id].set()
 
-    async def allocate(self, server: ServerDetails, token: str) -> list[dict[str, Any]]:
-        """Step 22: every port made (its id was chosen before) or bound; the API's own bodies."""
-        url = server.endpoints["network"]
-        for port in server.ports:
+    async def allocate(
+        self, server: ServerDetails, token: str, only: Sequence[RequestedPort] | None = None
+    ) -> list[dict[str, Any]]:
+        """Step 22: every port (``only``: of these) made (its id was chosen before) or bound; the API's own bodies."""
+        url, ports = server.endpoints["network"], server.ports if only is None else only
+        for port in ports:
             self._plugged[port.id] = asyncio.Event()
-        bodies = [await self._one(url, server, port, token) for port in server.ports]
+        bodies = [await self._one(url, server, port, token) for port in ports]
         for body in bodies:
             if body.get("binding:vif_type") == "binding_failed":
                 raise BindingFailed(port=body["id"], host=self._host)
@@ -70,8 +73,8 @@ class Ports:
         try:
             return [await self._wired(server.endpoints["network"], port, token) for port in ports]
         finally:
-            for port in server.ports:
-                self._plugged.pop(port.id, None)
+            for port in ports:
+                self._plugged.pop(port["id"], None)
 
     async def _wired(self, url: str, port: dict[str, Any], token: str) -> Nic:
         end = time.monotonic() + self._plug_seconds

@@ -8,6 +8,7 @@ from tinstack.compute.agent import Agent
 from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
 from tinstack.compute.images import ImageCache
+from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
 from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, Look, ServerEvent
@@ -32,7 +33,8 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
     reports = Reports(config, bus, driver)
     boot = Boot(driver, images, ports, volumes, config.builds_at_once)
-    agent = Agent(config, bus, driver, rehearse, boot, ports, reports, tracer)
+    interfaces = Interfaces(driver, ports, rehearse)
+    agent = Agent(config, bus, driver, rehearse, boot, ports, interfaces, reports, tracer)
 
     async def start() -> None:
         tracer.start()

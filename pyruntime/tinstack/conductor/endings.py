@@ -11,6 +11,7 @@ from tinstack.computedb import instances, store
 from tinstack.computedb.kinds import KINDS, NO_POWER, RUNNING_POWER
 from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.interfaces import ATTACH, CLEARED, DETACH, UNDO, forget_port, note_refusal, port_of
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
 from tinstack.conductor.remote import Remote
@@ -26,8 +27,8 @@ from tinstack.scheduler import rpc as scheduler
 
 log = logging.getLogger(__name__)
 
-UNDO, CLEARED, FAILURES, TRIED = "undo", "cleared", "failures", "tried"
-"""Keys of an operation's ``data``: a failed boot is being undone; the host is done with a delete; what failed where."""
+FAILURES, TRIED = "failures", "tried"
+"""Keys of a boot's ``data``: what failed where; the hosts that were tried."""
 
 NO_VALID_HOST = "No valid host was found."
 """A fault that begins so names every host with its reason; clients know these words."""
@@ -53,7 +54,7 @@ class Endings:
         async def work(tx: Transaction) -> Operation:
             operation, server = await _held(tx, message.operation_id, message.owner)
             only_host(envelope, server.host)
-            if operation.kind == "delete":
+            if operation.kind in ("delete", DETACH):
                 operation.data[CLEARED] = True
                 await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
             else:
@@ -65,8 +66,8 @@ class Endings:
                 await self._parts.db.transact(work)
             return Done()
         operation = await self._parts.db.transact(work)
-        if operation.kind == "delete":
-            self._parts.background.start(self.drive(operation), f"deleting {operation.subject}")
+        if CLEARED in operation.data:
+            self._parts.background.start(self.drive(operation), f"{operation.kind} of {operation.subject}")
         return Done()
 
     async def failed(self, message: Failed, envelope: Envelope) -> Outcome:
@@ -76,6 +77,10 @@ class Endings:
         async def work(tx: Transaction) -> tuple[Operation, bool]:
             operation, server = await _held(tx, message.operation_id, message.owner)
             only_host(envelope, server.host)
+            if operation.kind == ATTACH:
+                note_refusal(operation, message.reason, message.refused)
+                await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
+                return operation, False
             if operation.kind != "boot":
                 await self._fail(tx, operation, server, message)
                 return operation, False
@@ -85,8 +90,8 @@ class Endings:
             return operation, again
 
         operation, again = await self._parts.db.transact(work)
-        if operation.kind == "boot":
-            self._parts.background.start(self.drive(operation), f"undoing the boot of {operation.subject}")
+        if UNDO in operation.data:
+            self._parts.background.start(self.drive(operation), f"undoing the {operation.kind} of {operation.subject}")
         return Outcome(retried=again)
 
     async def take_over(self, message: Drive, envelope: Envelope) -> None:
@@ -114,14 +119,14 @@ class Endings:
             await self.drive(operation)
 
     async def _booted(self, message: Finished) -> Instance | None:
-        """The server whose boot is done, looked at before anything is locked; None for other operations."""
+        """The server that has new ports, looked at before anything is locked; None for other operations."""
 
         async def work(tx: Transaction) -> Instance | None:
             operation = await OPERATIONS.get(tx, message.operation_id)
             if operation is None or operation.owner != message.owner:
                 raise OperationTaken(id=message.operation_id)
             server = await instances.get(tx, operation.subject)
-            return server if operation.kind == "boot" else None
+            return server if operation.kind in ("boot", ATTACH) else None
 
         return await self._parts.db.transact(work)
 
@@ -135,6 +140,8 @@ class Endings:
             await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id))
         elif operation.kind == "delete":
             await self._delete(operation, server)
+        elif operation.kind in (ATTACH, DETACH):
+            await self._let_go(operation, server)
         elif UNDO in operation.data:
             await self._undo(operation, server)
 
@@ -145,6 +152,17 @@ class Endings:
         async def work(tx: Transaction) -> None:
             held, row = await _held(tx, operation.id, self._parts.owner)
             await store.bury(tx, held, row)
+
+        await self._parts.db.transact(work)
+
+    async def _let_go(self, operation: Operation, server: Instance) -> None:
+        """The host has a port plugged in no more (or never had): clear it, then forget it."""
+        port_id = port_of(operation)
+        await self._remote.clear_port(server, port_id)
+
+        async def work(tx: Transaction) -> None:
+            held, row = await _held(tx, operation.id, self._parts.owner)
+            await forget_port(tx, held, row, port_id)
 
         await self._parts.db.transact(work)
 
@@ -229,7 +247,10 @@ class Endings:
         await store.fail(tx, operation, fault, **changes)
 
     async def expire(self, operation: Operation, server: Instance) -> None:
-        """Past its deadline: ERROR. The claim, ports and attachments stay with the server, as its host may still use them."""
+        """Past its deadline: ERROR. The claim, ports and attachments stay with the server, as its host may still use them.
+
+        A port that could not be attached is undone (by the next owner), one that could not be detached stays.
+        """
 
         async def work(tx: Transaction) -> None:
             row = await instances.locked(tx, server.id)
@@ -241,7 +262,13 @@ class Endings:
             at = f" It had reached step {held.step} ({STEPS[held.step]})." if held.step in STEPS else ""
             words = f"The operation {verb} was not done by its deadline{where}.{at}"
             fault = Fault(code=500, message=words, created=now_us(), step=held.step or None, host=row.host)
-            await store.fail(tx, held, fault, vm_state="error")
+            if held.kind == ATTACH:
+                note_refusal(held, words, fault.code)
+                await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
+            elif held.kind == DETACH:
+                await store.fail(tx, held, fault)
+            else:
+                await store.fail(tx, held, fault, vm_state="error")
 
         await self._parts.db.transact(work)
 

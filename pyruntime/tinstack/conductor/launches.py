@@ -174,4 +174,5 @@ def _details(operation: Operation, server: Instance, config: Config) -> ServerDe
         launch_index=server.launch_index,
         reservation_id=server.reservation_id,
         security_groups=list(server.security_groups),
+        image_properties=server.image_properties,
     )

@@ -5,7 +5,8 @@ import logging
 from tinstack.computedb import fleet, heartbeats, instances, store
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
-from tinstack.conductor.endings import CLEARED, UNDO, Endings
+from tinstack.conductor.endings import Endings
+from tinstack.conductor.interfaces import CLEARED, DETACH, UNDO
 from tinstack.conductor.launches import TAKEN_BY_HOST
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts
@@ -58,7 +59,8 @@ class Reconciler:
         if server is None or server.generation != operation.generation:
             await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id, {"superseded": "another"}))
             return
-        if UNDO not in operation.data and await self._is_late(operation):
+        goes_on = UNDO in operation.data or (operation.kind == DETACH and CLEARED in operation.data)
+        if not goes_on and await self._is_late(operation):
             log.warning("%s of server %s is past its deadline", operation.kind, operation.subject)
             if operation.kind == "boot" and server.host is None:
                 await self._endings.give_up(operation, operation.step, None, "The boot was not done by its deadline.")

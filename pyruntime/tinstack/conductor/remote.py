@@ -79,9 +79,13 @@ class Remote:
             await self._clear_volumes(server)
         await self._session.request("DELETE", "placement", f"/allocations/{server.id}", version=PLACEMENT, ok=(404,))
 
-    async def _clear_ports(self, server: Instance) -> None:
+    async def clear_port(self, server: Instance, port_id: str) -> None:
+        """One port: absent where it was made for the server, unbound where it was given; another server's is left alone."""
+        await self._clear_ports(server, f"&id={quote(port_id)}")
+
+    async def _clear_ports(self, server: Instance, only: str = "") -> None:
         given = {port.id for port in server.ports if not port.ours}
-        answer = await self._session.request("GET", "network", f"/v2.0/ports?device_id={quote(server.id)}")
+        answer = await self._session.request("GET", "network", f"/v2.0/ports?device_id={quote(server.id)}{only}")
         for port in answer.json()["ports"]:
             path = f"/v2.0/ports/{port['id']}"
             if port["id"] in given:

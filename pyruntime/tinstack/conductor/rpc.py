@@ -244,6 +244,7 @@ class ServerDetails(Message):
     launch_index: int = 0
     reservation_id: str = ""
     security_groups: list[str] = []
+    image_properties: dict[str, Any] = {}
 
 
 class Renew(Message):
@@ -284,6 +285,7 @@ class Failed(Message):
     Answer: ``Outcome``.
 
     ``elsewhere``: another host could do it. The conductor tries an alternate, or undoes and shows ERROR.
+    ``refused``: the status by which another service refused it; 500 where none did.
     """
 
     operation_id: str
@@ -291,6 +293,7 @@ class Failed(Message):
     step: int
     reason: str
     elsewhere: bool
+    refused: int = 500
 
 
 class Outcome(Message):

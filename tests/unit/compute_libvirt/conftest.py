@@ -24,6 +24,10 @@ class MemoryHypervisor:
         self.domains: dict[str, list[Any]] = {}
         self.calls: list[str] = []
         self.deaf = False
+        self.holds = 0
+        """How often a guest is asked before it lets go of a device."""
+        self.live: dict[str, str] = {}
+        """Tap → interface of what was plugged in."""
         self.pressed = asyncio.Semaphore(0)
         self.refuse: str | None = None
         self.heard: Heard = lambda id, state: None
@@ -86,6 +90,18 @@ class MemoryHypervisor:
     async def forget(self, id: str) -> None:
         self.calls.append("forget")
         self.domains.pop(id, None)
+
+    async def plug(self, id: str, interface: str, device: str) -> None:
+        self._set(id, self.domains[id][0], "plug")
+        self.live[device] = interface
+
+    async def unplug(self, id: str, device: str, *, ask: bool) -> bool:
+        if ask:
+            self._set(id, self.domains[id][0], "unplug")
+            self.holds -= 1
+        if self.holds < 0:
+            self.live.pop(device, None)
+        return device in self.live
 
     async def statistics(self, id: str) -> dict[str, Any]:
         return {"vcpu.current": 1, "vcpu.0.time": 5, "balloon.maximum": 131072, "balloon.current": 65536}

@@ -187,8 +187,8 @@ class Cloud:
         return web.json_response({"port": made}, status=201)
 
     async def list_ports(self, request: web.Request) -> web.Response:
-        wanted = request.query.get("device_id")
-        found = [port for port in self.ports.values() if wanted in (None, port["device_id"])]
+        wanted, id = request.query.get("device_id"), request.query.get("id")
+        found = [one for one in self.ports.values() if wanted in (None, one["device_id"]) and id in (None, one["id"])]
         return web.json_response({"ports": found})
 
     async def port(self, request: web.Request) -> web.Response:

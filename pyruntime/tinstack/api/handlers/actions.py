@@ -173,6 +173,5 @@ MISSING: dict[str | None, str] = {
         revertResize shelve shelveOffload trigger_crash_dump unrescue unshelve
     """,
     "2.5": "os-getRDPConsole os-getSerialConsole os-getSPICEConsole os-getVNCConsole",
-    "2.43": "addFixedIp addFloatingIp removeFixedIp removeFloatingIp",
 }
 """Answered with 501; by the last microversion that has them."""

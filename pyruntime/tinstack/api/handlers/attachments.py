@@ -1,8 +1,5 @@
-"""A server's ports and volumes. Source: compute API reference, "Port interfaces", "Servers with volume attachments"."""
+"""A server's volumes. Source: compute API reference, "Servers with volume attachments"."""
 
-from typing import Any
-
-from tinstack.api import networks
 from tinstack.api.handlers.servers import visible
 from tinstack.api.operations import check_unlocked
 from tinstack.api.parts import Compute
@@ -11,37 +8,6 @@ from tinstack.computedb.rows import Instance
 from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core.errors import NotFound, NotImplementedHere
 from tinstack.core.http import Request, page_of
-
-
-def _interface(port: dict[str, Any], row: Instance, request: Request) -> Body:
-    shown: Body = {
-        "port_id": port["id"],
-        "net_id": port["network_id"],
-        "mac_addr": port["mac_address"],
-        "port_state": port.get("status", "DOWN"),
-        "fixed_ips": [
-            {"ip_address": fixed["ip_address"], "subnet_id": fixed["subnet_id"]} for fixed in port.get("fixed_ips", [])
-        ],
-    }
-    if request.at_least(2, 70):
-        shown["tag"] = next((one.tag for one in row.ports if one.id == port["id"]), None)
-    return shown
-
-
-async def interfaces(request: Request, service: Compute) -> Body:
-    """``GET /servers/{id}/os-interface``."""
-    row = await visible(request, service, "os-attach-interfaces:list")
-    ports = await networks.ports_of_server(service, request.context, row.id)
-    return {"interfaceAttachments": [_interface(port, row, request) for port in ports]}
-
-
-async def interface(request: Request, service: Compute) -> Body:
-    """``GET /servers/{id}/os-interface/{port}``."""
-    row, id = await visible(request, service, "os-attach-interfaces:show"), request.path["port_id"]
-    for port in await networks.ports_of_server(service, request.context, row.id):
-        if port["id"] == id:
-            return {"interfaceAttachment": _interface(port, row, request)}
-    raise NotFound(f"Instance {row.id} does not have a port with id {id}")
 
 
 def _volume(volume: RequestedVolume, row: Instance, request: Request) -> Body:

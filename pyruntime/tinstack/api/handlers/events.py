@@ -1,5 +1,6 @@
 """External events: what other services tell of servers. Source: compute API reference, "Run Events"."""
 
+from tinstack.api import interfaces
 from tinstack.api.parts import Compute
 from tinstack.api.views import Body
 from tinstack.compute import rpc as compute_rpc
@@ -23,13 +24,13 @@ async def create(request: Request, service: Compute) -> Response:
         id = event["server_uuid"]
         if id not in rows:
             rows[id] = await instances.get(service.db, id)
-        shown.append({**event, **await _take(service, event, rows[id])})
+        shown.append({**event, **await _take(request, service, event, rows[id])})
     if all(event["code"] == 404 for event in shown):
         raise NotFound("No instances found for any event")
     return Response(200 if all(event["code"] == 200 for event in shown) else 207, {"events": shown})
 
 
-async def _take(service: Compute, event: Body, row: Instance | None) -> Body:
+async def _take(request: Request, service: Compute, event: Body, row: Instance | None) -> Body:
     """Pass an event on; its status and code."""
     if row is None:
         return {"status": "failed", "code": 404}
@@ -38,6 +39,8 @@ async def _take(service: Compute, event: Body, row: Instance | None) -> Body:
     if row.host is not None and name in FOR_THE_HOST:
         told = compute_rpc.ServerEvent(server_id=row.id, name=name, tag=tag, status=status)
         await service.bus.cast(compute_rpc.topic(row.host), told)
+    if name == "network-vif-deleted" and tag in {port.id for port in row.ports}:
+        service.background.start(interfaces.forget(service, request, row, tag), f"unplugging port {tag}")
     if name in FOR_THE_CACHE:
         await service.bus.cast(conductor.TOPIC, conductor.NetworkChanged(server_id=row.id))
     if row.host is None and name != "network-changed":

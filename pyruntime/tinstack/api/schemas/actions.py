@@ -1,6 +1,18 @@
 """Actions on servers. Source: compute API reference, "Servers - run an action"."""
 
-from tinstack.api.schemas.words import NAME, NULL, STRING, UUID, Json, integer, keyed, object_of, wrapped
+from tinstack.api.schemas.words import (
+    DEVICE_TAG,
+    IPV4,
+    IPV6,
+    NAME,
+    NULL,
+    UUID,
+    Json,
+    integer,
+    keyed,
+    object_of,
+    wrapped,
+)
 from tinstack.core.http import versions
 
 
@@ -33,8 +45,16 @@ RESET_STATE = wrapped("os-resetState", object_of(("state",), state={"type": "str
 _GROUP = object_of(("name",), name=NAME)
 ADD_GROUP = wrapped("addSecurityGroup", _GROUP)
 REMOVE_GROUP = wrapped("removeSecurityGroup", _GROUP)
-FIXED: Json = {"type": "array", "minItems": 1, "maxItems": 1, "items": object_of(("ip_address",), ip_address=STRING)}
+ADDRESS: Json = {"anyOf": [IPV4, IPV6]}
+FIXED: Json = {"type": "array", "minItems": 1, "maxItems": 1, "items": object_of(("ip_address",), ip_address=ADDRESS)}
+_INTERFACE: Json = {"net_id": UUID, "port_id": UUID, "fixed_ips": FIXED}
 ATTACH_INTERFACE = versions(
-    ("2.1", wrapped("interfaceAttachment", object_of(net_id=UUID, port_id=UUID, fixed_ips=FIXED))),
-    ("2.49", wrapped("interfaceAttachment", object_of(net_id=UUID, port_id=UUID, fixed_ips=FIXED, tag=STRING))),
+    ("2.1", wrapped("interfaceAttachment", keyed(_INTERFACE))),
+    ("2.49", wrapped("interfaceAttachment", keyed({**_INTERFACE, "tag": DEVICE_TAG}))),
 )
+ADD_FIXED_IP = wrapped(
+    "addFixedIp", object_of(("networkId",), networkId={"type": ["string", "number"], "minLength": 1})
+)
+REMOVE_FIXED_IP = wrapped("removeFixedIp", object_of(("address",), address=ADDRESS))
+ADD_FLOATING_IP = wrapped("addFloatingIp", object_of(("address",), address=ADDRESS, fixed_address=ADDRESS))
+REMOVE_FLOATING_IP = wrapped("removeFloatingIp", object_of(("address",), address=ADDRESS))

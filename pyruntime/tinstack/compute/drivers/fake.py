@@ -8,6 +8,7 @@ A guest is a small file in the host's folder below ``instances_dir``, so that it
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,23 @@ class FakeDriver:
 
     async def resume(self, id: str) -> None:
         self._set(id, RUNNING, "resumed")
+
+    async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
+        guest = self._guest(id)
+        if nic.port_id not in {one.port_id for one in guest.nics}:
+            guest.nics.append(nic)
+            self._set(id, guest.state, f"NIC {nic.mac} plugged in")
+
+    async def detach_nic(self, id: str, port_id: str) -> None:
+        guest = self._guests.get(id)
+        if guest and (gone := [one for one in guest.nics if one.port_id == port_id]):
+            guest.nics.remove(gone[0])
+            self._set(id, guest.state, f"NIC {gone[0].mac} unplugged")
+
+    async def keep_nics(self, id: str, port_ids: Collection[str]) -> None:
+        for nic in list(self._guest(id).nics):
+            if nic.port_id not in port_ids:
+                await self.detach_nic(id, nic.port_id)
 
     async def console_output(self, id: str, length: int | None) -> str:
         lines = self._guest(id).console

@@ -3,7 +3,7 @@
 Every method may be called again after it was done, and does nothing then. Memory in MiB, disks in GiB.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -122,6 +122,15 @@ class Driver(Protocol):
 
     async def resume(self, id: str) -> None:
         """Continue from there."""
+
+    async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
+        """The guest has that NIC, as the image wants NICs: at once where it runs, and at each start. Raises DriverError."""
+
+    async def detach_nic(self, id: str, port_id: str) -> None:
+        """The guest has it no more. Raises DriverError where the guest does not let go of it."""
+
+    async def keep_nics(self, id: str, port_ids: Collection[str]) -> None:
+        """A guest that is off starts with no other NICs than these."""
 
     async def console_output(self, id: str, length: int | None) -> str:
         """The last ``length`` lines of its console log (all that is kept: None)."""

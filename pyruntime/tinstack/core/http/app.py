@@ -199,7 +199,7 @@ async def _run(api: Api, routes: list[Route], request: Request) -> tuple[Route, 
         raise Forbidden("A launch token allows nothing here.")
     if not there[0].stream:
         request.body = await _body(api, there, request)
-    route = _choose(there, request.body)
+    route = _choose(there, request.body, routes)
     if route.query is not None:
         _check(api, route.query.at(request.version), request.query.flat())
     if route.policy is not None and not route.checked:
@@ -244,7 +244,8 @@ async def _body(api: Api, routes: list[Route], request: Request) -> Any:
         raise BadRequest("The request body is not valid JSON.") from error
 
 
-def _choose(routes: list[Route], body: Any) -> Route:
+def _choose(routes: list[Route], body: Any, at_any_version: list[Route]) -> Route:
+    """Raises BadRequest for an action that there is not, NotFound for one of other microversions."""
     if routes[0].action is None:
         return routes[0]
     if not isinstance(body, dict) or len(body) != 1:
@@ -253,6 +254,8 @@ def _choose(routes: list[Route], body: Any) -> Route:
     for route in routes:
         if route.action == name:
             return route
+    if any(route.action == name for route in at_any_version):
+        raise NotFound
     raise BadRequest(f"There is no such action: {_short(name)}.")
 
 

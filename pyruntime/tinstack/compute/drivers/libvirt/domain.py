@@ -9,7 +9,7 @@ from string import ascii_lowercase
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tinstack.compute.drivers.interface import AttachedDisk, Guest
+from tinstack.compute.drivers.interface import AttachedDisk, Guest, Nic
 from tinstack.compute.drivers.libvirt import hardware, volumes
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.hardware import Hardware
@@ -70,6 +70,11 @@ def render(domain: Domain) -> str:
     """The domain's XML."""
     fields = {name: getattr(domain, name) for name in Domain.__struct_fields__}
     return _environment().get_template("domain.xml.j2").render(fields)
+
+
+def render_nic(nic: Nic, model: str) -> str:
+    """One interface of the domain's XML. ``model``: as ``Hardware.vif_model``."""
+    return _environment().get_template("interface.xml.j2").render(nic=nic, hardware=Hardware(vif_model=model))
 
 
 def _disks(guest: Guest, folder: Folder, bus: str) -> list[Disk]:

@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from tinstack.compute.drivers.interface import (
@@ -18,18 +18,22 @@ from tinstack.compute.drivers.interface import (
     DriverError,
     Guest,
     HostFacts,
+    Nic,
     PowerChanged,
 )
-from tinstack.compute.drivers.libvirt import console, disks, figures, probe
+from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe
 from tinstack.compute.drivers.libvirt.disks import Folder
-from tinstack.compute.drivers.libvirt.domain import describe, render
+from tinstack.compute.drivers.libvirt.domain import describe, render, render_nic
 from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor
 from tinstack.conductor.rpc import ObservedServer
+from tinstack.core.guestdata import tap_of
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+UNPLUG_SECONDS, UNPLUG_LOOK_SECONDS = 60.0, 0.25
+"""How long a guest may take to let go of a device, and how often it is looked at meanwhile."""
 PRESS_AGAIN_SECONDS = 10.0
 """A guest that boots does not hear the power button: it is pressed again after that time."""
 
@@ -38,6 +42,12 @@ class NoGuest(DriverError):
     """There is neither a domain nor its XML."""
 
     code, message = "compute.libvirt.no_guest", "There is no guest {id} on this host."
+
+
+class StillPlugged(DriverError):
+    """The guest did not let go of a device."""
+
+    code, message = "compute.libvirt.plugged", "The guest did not release the interface {device} within {seconds:g} s."
 
 
 class LibvirtDriver:
@@ -133,6 +143,35 @@ class LibvirtDriver:
             elif state in (SUSPENDED, SHUTDOWN):
                 await self._start(id)
 
+    async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
+        """Into the kept XML first: what is plugged in then is there after the next start too."""
+        interface = render_nic(nic, hardware.wanted(image_properties, {}).vif_model)
+        with self._command(id):
+            await self._rewrite(id, lambda domain: nics.with_nic(domain, interface, nic.device))
+            await self._define_again(id)
+            await self._hypervisor.plug(id, interface, nic.device)
+
+    async def detach_nic(self, id: str, port_id: str) -> None:
+        """The guest must let go of it; one that boots does not hear the first time."""
+        device = tap_of(port_id)
+        if await self._hypervisor.state(id) is None and not self._folder(id).xml.exists():
+            return
+        with self._command(id):
+            await self._define_again(id)
+            deadline = time.monotonic() + UNPLUG_SECONDS
+            again = 0.0
+            while await self._hypervisor.unplug(id, device, ask=time.monotonic() >= again):
+                if time.monotonic() >= again:
+                    again = time.monotonic() + PRESS_AGAIN_SECONDS
+                if time.monotonic() > deadline:
+                    raise StillPlugged(device=device, seconds=UNPLUG_SECONDS)
+                await asyncio.sleep(UNPLUG_LOOK_SECONDS)
+            await self._rewrite(id, lambda domain: nics.without(domain, lambda one: one == device))
+
+    async def keep_nics(self, id: str, port_ids: Collection[str]) -> None:
+        wanted = {tap_of(port_id) for port_id in port_ids}
+        await self._rewrite(id, lambda domain: nics.without(domain, lambda one: one not in wanted))
+
     async def console_output(self, id: str, length: int | None) -> str:
         return await asyncio.to_thread(console.tail, self._folder(id).console, length)
 
@@ -152,6 +191,20 @@ class LibvirtDriver:
         if state is None:
             raise NoGuest(id=id)
         return state
+
+    async def _rewrite(self, id: str, change: Callable[[str], str]) -> None:
+        """Change the kept XML. Raises NoGuest."""
+
+        def work() -> None:
+            folder = self._folder(id)
+            before = folder.kept_xml()
+            if before is None:
+                raise NoGuest(id=id)
+            after = change(before)
+            if after != before:
+                folder.keep_xml(after)
+
+        await _to_the_end(work)
 
     async def _define_again(self, id: str) -> None:
         """By the kept XML, unless it runs or has memory saved."""

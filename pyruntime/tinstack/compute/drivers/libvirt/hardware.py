@@ -1,6 +1,7 @@
 """The hardware that an image asks for by its ``hw_*`` properties. Source: Image API, "Useful image properties"."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -30,8 +31,13 @@ class Hardware(msgspec.Struct, frozen=True, kw_only=True):
     video: str = "vga"
     rng: str | None = "virtio"
 
+    @property
+    def hotplug_ports(self) -> int:
+        """How many PCI Express ports the guest has: on q35 a device that is plugged in needs an empty one."""
+        return 24 if "q35" in self.machine else 0
 
-def wanted(properties: dict[str, Any], extra_specs: dict[str, str]) -> Hardware:
+
+def wanted(properties: Mapping[str, Any], extra_specs: dict[str, str]) -> Hardware:
     """What image properties and the flavor's extra specs ask for. Raises UnknownProperty."""
     rng: str | None = _choice(properties, "hw_rng_model", RNG_MODELS)
     if extra_specs.get("hw_rng:allowed", "true").lower() in ("false", "0", "no"):
@@ -50,7 +56,7 @@ def wanted(properties: dict[str, Any], extra_specs: dict[str, str]) -> Hardware:
     )
 
 
-def _choice(properties: dict[str, Any], name: str, choices: tuple[str, ...], default: str = "virtio") -> str:
+def _choice(properties: Mapping[str, Any], name: str, choices: tuple[str, ...], default: str = "virtio") -> str:
     value = str(properties.get(name) or default).lower()
     if value not in choices:
         raise UnknownProperty(name=name, value=value, choices=", ".join(choices))

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from tinstack.compute.drivers.interface import CRASHED, NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
+from tinstack.compute.drivers.libvirt import nics
 from tinstack.compute.drivers.libvirt.domain import NAMESPACE
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,10 @@ POWER = {0: NOSTATE, 1: RUNNING, 2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN,
 _HEARD = {2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 7: SUSPENDED, 8: CRASHED}
 """virDomainEventType (started, suspended, resumed, stopped, suspended by the guest, crashed) → power state."""
 _STOPPED, _SAVED = 5, 4
+
+
+UNDER_WAY = "in the process of unplug"
+"""QEMU's words for a device that the guest was asked for before."""
 
 
 class LibvirtUnreachable(DriverError):
@@ -69,6 +74,8 @@ class Hypervisor(Protocol):
     async def pause(self, id: str) -> None: ...
     async def unpause(self, id: str) -> None: ...
     async def save(self, id: str) -> None: ...
+    async def plug(self, id: str, interface: str, device: str) -> None: ...
+    async def unplug(self, id: str, device: str, *, ask: bool) -> bool: ...
     async def forget_memory(self, id: str) -> None: ...
     async def forget(self, id: str) -> None: ...
     async def statistics(self, id: str) -> dict[str, Any]: ...
@@ -133,6 +140,14 @@ class LibvirtHypervisor:
     async def save(self, id: str) -> None:
         """Memory to disk, and off."""
         await self._domain(id, "suspend the guest", lambda domain: domain.isActive() and domain.managedSave(0))
+
+    async def plug(self, id: str, interface: str, device: str) -> None:
+        """The running guest and its definition have that interface, known by its tap."""
+        await self._domain(id, "plug in the NIC", partial(_plug, interface=interface, device=device))
+
+    async def unplug(self, id: str, device: str, *, ask: bool) -> bool:
+        """Whether the running guest still has it. ``ask``: it is asked to let go; its definition has it no more."""
+        return bool(await self._domain(id, "unplug the NIC", partial(_unplug, device=device, ask=ask)))
 
     async def forget_memory(self, id: str) -> None:
         """The saved memory: the guest is then shut down."""
@@ -284,6 +299,34 @@ def _find(connection: Any, id: str) -> Any:
 def _power(domain: Any) -> int:
     state = POWER.get(domain.state()[0], NOSTATE)
     return SUSPENDED if state == SHUTDOWN and domain.hasManagedSaveImage() else state
+
+
+def _plug(domain: Any, interface: str, device: str) -> None:
+    import libvirt
+
+    if domain.isActive() and nics.find(domain.XMLDesc(0), device) is None:
+        domain.attachDeviceFlags(interface, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    if nics.find(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), device) is None:
+        domain.attachDeviceFlags(interface, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+
+
+def _unplug(domain: Any, device: str, ask: bool) -> bool:
+    import libvirt
+
+    if not ask:
+        return bool(domain.isActive()) and nics.find(domain.XMLDesc(0), device) is not None
+    kept = nics.find(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), device)
+    if kept is not None:
+        domain.detachDeviceFlags(kept, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    live = nics.find(domain.XMLDesc(0), device) if domain.isActive() else None
+    if live is None:
+        return False
+    try:
+        domain.detachDeviceFlags(live, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_DEVICE_MISSING and UNDER_WAY not in _reason(error):
+            raise
+    return bool(domain.isActive()) and nics.find(domain.XMLDesc(0), device) is not None
 
 
 def _switch_off(domain: Any) -> None:
