@@ -93,5 +93,5 @@ async def test_what_hosts_can_not_do_yet_says_so(lab: Lab) -> None:
 async def test_floating_ip_actions_end_with_2_43(lab: Lab) -> None:
     id = await lab.up()
     body = {"addFloatingIp": {"address": "203.0.113.9"}}
-    assert (await lab("POST", f"/servers/{id}/action", body, version="2.43")).status_code == 501
-    assert (await lab("POST", f"/servers/{id}/action", body, version="2.44")).status_code == 400
+    assert (await lab("POST", f"/servers/{id}/action", body, version="2.43")).status_code == 400
+    assert (await lab("POST", f"/servers/{id}/action", body, version="2.44")).status_code == 404
