@@ -12,7 +12,7 @@ from tinstack.core import crash
 from tinstack.core.bus import Bus
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.clock import now_us, parse_iso
-from tinstack.core.context import LAUNCH, Context, LaunchClaims
+from tinstack.core.context import LAUNCH, TRUST, Context, LaunchClaims
 from tinstack.core.errors import Unauthorized
 from tinstack.core.revocation import RevocationBeat, RevocationListener
 from tinstack.core.trace import Tracer
@@ -104,7 +104,10 @@ class TokenCache:
         gone = [
             key
             for key, context in self._contexts.items()
-            if context.audit_id in audits or context.user_id in users or context.project_id in projects
+            if context.audit_id in audits
+            or context.user_id in users
+            or context.project_id in projects
+            or not users.isdisjoint(context.delegation)
         ]
         for key in gone:
             del self._contexts[key]
@@ -113,7 +116,7 @@ class TokenCache:
 def context_of(body: dict[str, Any], token: str) -> Context:
     """A context from the ``token`` object of identity's answer."""
     user, project, domain = body["user"], body.get("project"), body.get("domain")
-    launch = body.get(LAUNCH)
+    launch, trust = body.get(LAUNCH), body.get(TRUST)
     return Context(
         user_id=user["id"],
         user_name=user["name"],
@@ -131,4 +134,5 @@ def context_of(body: dict[str, Any], token: str) -> Context:
         audit_id=body["audit_ids"][0],
         expires_at=parse_iso(body["expires_at"]),
         launch=msgspec.convert(launch, LaunchClaims) if launch else None,
+        delegation=(trust["trustor_user"]["id"], trust["trustee_user"]["id"]) if trust else (),
     )

@@ -8,6 +8,9 @@ import msgspec
 LAUNCH = "OS-TINSTACK:launch"
 """The key of the launch claims in a token's body."""
 
+TRUST = "OS-TRUST:trust"
+"""The key of the trust in a token's body, and in the scope that asks for it."""
+
 request_id_of_task: ContextVar[str] = ContextVar("request_id", default="-")
 """The *global* request id of what this task works for; log lines, bus messages and REST calls carry it."""
 
@@ -50,6 +53,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     audit_id: str = ""
     expires_at: int = 0
     launch: LaunchClaims | None = None
+    delegation: tuple[str, ...] = ()
+    """The users on whom a delegated token depends beside its own: trustor and trustee of a trust."""
 
     def __repr__(self) -> str:
         """Without the token: contexts end up in logs and tracebacks."""
@@ -64,6 +69,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     def is_service(self) -> bool:
         """One of our own services (not a host with a launch token)."""
         return "service" in self.roles and self.launch is None
+
+    @property
+    def scope(self) -> str:
+        """``system``, ``domain``, or ``project`` (an unscoped token counts as one of a project)."""
+        return "system" if self.system else "domain" if self.domain_id else "project"
 
     def own(self) -> dict[str, str | None]:
         """The policy target that stands for 'my own things'."""

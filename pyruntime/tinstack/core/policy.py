@@ -7,7 +7,7 @@ language. Role names compare without case; implied roles are already in the cont
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,18 @@ _TOKEN = re.compile(r"""\(|\)|(?:'[^']*'|"[^"]*"|%\([^)]*\)s|[^\s()'"%]|%)+""")
 
 
 class Policy:
-    """The rules of one service: its defaults, overridden by the operator's file."""
+    """The rules of one service: its defaults, overridden by the operator's file.
 
-    def __init__(self, defaults: Mapping[str, str], overrides: Mapping[str, str] | None = None) -> None:
+    ``scopes``: for rules that not every token may use, the kinds of scope that may (``system``, ``domain``, ``project``).
+    """
+
+    def __init__(
+        self,
+        defaults: Mapping[str, str],
+        overrides: Mapping[str, str] | None = None,
+        scopes: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        self._scopes = scopes or {}
         self._texts = {**BASE, **defaults, **(overrides or {})}
         self._checks: dict[str, Check] = {}
         for name in self._texts:
@@ -48,7 +57,14 @@ class Policy:
 
     def allows(self, rule: str, context: Context, target: Target) -> bool:
         """Whether ``context`` may do ``rule`` to ``target``. Raises KeyError for a rule that is not there."""
+        if not self.in_scope(rule, context):
+            return False
         return self._check(rule)(context, target, self)
+
+    def in_scope(self, rule: str, context: Context) -> bool:
+        """Whether the rule is for tokens of that scope at all."""
+        scopes = self._scopes.get(rule)
+        return scopes is None or context.scope in scopes
 
     def enforce(self, rule: str, context: Context, target: Target | None = None) -> None:
         """Raise PolicyForbidden (403) unless allowed. Without a target: one's own things."""
@@ -62,10 +78,10 @@ class Policy:
         return found
 
 
-def load(defaults: Mapping[str, str], file: str | None) -> Policy:
+def load(defaults: Mapping[str, str], file: str | None, scopes: Mapping[str, Collection[str]] | None = None) -> Policy:
     """Defaults with the operator's ``policy.yaml`` over them: lines of ``"rule": "text"``. Raises ConfigError."""
     if not file or not Path(file).exists():
-        return Policy(defaults)
+        return Policy(defaults, scopes=scopes)
     overrides: dict[str, str] = {}
     for number, line in enumerate(Path(file).read_text().splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -79,7 +95,7 @@ def load(defaults: Mapping[str, str], file: str | None) -> Policy:
             parse(text)
         except ValueError as error:
             raise ConfigError(f"{file}: the rule '{name}' can't be read: {error}.") from error
-    return Policy(defaults, overrides)
+    return Policy(defaults, overrides, scopes)
 
 
 def parse(text: str) -> Check:

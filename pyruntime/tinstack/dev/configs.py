@@ -85,6 +85,7 @@ def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets) ->
         "identity": {
             "http": {**bind, "port": at["identity"]},
             "fernet_keys": "\n".join(secrets.fernet),
+            "credential_keys": "\n".join(secrets.credentials),
             "lockout_attempts": 2,
             "lockout_seconds": 5,
             "unique_last_passwords": 2,

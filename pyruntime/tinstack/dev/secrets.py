@@ -11,11 +11,13 @@ SERVICE_USERS = ("placement", "image", "volume", "network", "conductor", "schedu
 
 
 class Secrets(msgspec.Struct, kw_only=True):
-    """Passwords are hex of 128 random bits and more; ``fernet``: token keys, newest first."""
+    """Passwords are hex of 128 random bits and more; ``fernet``: token keys, ``credentials``: keys of secrets that
+    identity keeps readable; both newest first."""
 
     admin: str
     demo: str
     fernet: list[str]
+    credentials: list[str] = []
     metadata: str
     services: dict[str, str]
     databases: str
@@ -26,11 +28,16 @@ def of_state(state: Path) -> Secrets:
     """Read them, or make them."""
     path = state / "secrets.json"
     if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+        kept = msgspec.json.decode(path.read_bytes(), type=Secrets)
+        if not kept.credentials:  # made before there were any
+            kept.credentials = [Fernet.generate_key().decode()]
+            write_private(path, msgspec.json.encode(kept))
+        return kept
     made = Secrets(
         admin=secrets.token_urlsafe(15),
         demo=secrets.token_urlsafe(15),
         fernet=[Fernet.generate_key().decode()],
+        credentials=[Fernet.generate_key().decode()],
         metadata=secrets.token_hex(32),
         services={name: secrets.token_hex(32) for name in SERVICE_USERS},
         databases=secrets.token_hex(16),

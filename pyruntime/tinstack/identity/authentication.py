@@ -11,14 +11,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tinstack.core.clock import SECOND, now_us
-from tinstack.core.errors import Forbidden, NotImplementedHere, Unauthorized
+from tinstack.core.context import TRUST
+from tinstack.core.errors import Forbidden, Unauthorized
 from tinstack.core.trace import Tracer
 from tinstack.identity.config import Config
 from tinstack.identity.errors import Invalid, SignInRefused, TokenMissing
 from tinstack.identity.fernet import Token
 from tinstack.identity.passwords import Hashing
 from tinstack.identity.rows import ROOT, ApplicationCredential, User
-from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot
+from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot, trust_usable
 from tinstack.identity.store import Store
 from tinstack.identity.tokens import Tokens, Valid
 
@@ -128,7 +129,7 @@ class Authentication:
             valid = await self._tokens.validate(text)
         except Unauthorized as error:
             raise TokenMissing from error
-        if valid.token.launch or valid.token.application_credential_id:
+        if valid.token.launch or valid.token.delegated:
             raise Forbidden("This token can't be used to get another one.")
         proof.parent = valid.token
         proof.add("token", valid.user)
@@ -159,8 +160,32 @@ class Authentication:
                 application_credential_id=credential.id,
                 expires_at=credential.expires_at,
             )
+        if isinstance(wanted, dict) and (asked := wanted.get(TRUST)):
+            return await self._issue_by_trust(snapshot, proof, user, asked["id"])
         scope = _default_scope(snapshot, user) if wanted is None else find_scope(snapshot, wanted)
         return await self._tokens.issue(user, methods, scope, parent=proof.parent)
+
+    async def _issue_by_trust(self, snapshot: Snapshot, proof: Proof, user: User, trust_id: str) -> Valid:
+        """For the trustee, by leave of the trustor. Raises SignInRefused for no trust, Forbidden for somebody else's."""
+        trust = snapshot.trusts.get(trust_id)
+        if trust is None or not trust_usable(trust):
+            raise SignInRefused
+        if trust.trustee_user_id != user.id:
+            raise Forbidden("You are not the trustee of that trust.")
+        trustor = snapshot.users.get(trust.trustor_user_id)
+        if trustor is None or not snapshot.user_usable(trustor) or snapshot.lost_roles(trust):
+            raise Forbidden("The trustor can't delegate these roles any more.")
+        valid = await self._tokens.issue(
+            trustor if trust.impersonation else user,
+            tuple(proof.methods),
+            Scope("project", trust.project_id or ""),
+            parent=proof.parent,
+            trust_id=trust.id,
+            expires_at=trust.expires_at,
+        )
+        if trust.remaining_uses is not None and not await self._store.use_trust(trust.id):
+            raise SignInRefused
+        return valid
 
     def _trace(self, valid: Valid, start: int, checking: int, issuing: int) -> None:
         audit_id = valid.token.audit_ids[0]
@@ -198,8 +223,6 @@ def find_scope(snapshot: Snapshot, wanted: Any) -> Scope:
         if found is None:
             raise SignInRefused
         return Scope("domain", found)
-    if "project" not in wanted:
-        raise NotImplementedHere("Tokens of trusts are not offered here.")
     project = wanted["project"]
     project_id = project.get("id")
     if project_id is None:

@@ -16,7 +16,8 @@ from tinstack.core.context import LaunchClaims
 from tinstack.core.errors import Unauthorized
 from tinstack.identity.snapshot import Scope
 
-METHODS = ("password", "token", "application_credential", "launch")
+METHODS = ("password", "token", "application_credential", "launch", "oauth1", "ec2credential")
+"""Bits of a token in this order: new ones go to the end."""
 KINDS = ("", "project", "domain", "system")
 LONGEST = 4096
 
@@ -32,6 +33,13 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     audit_ids: tuple[str, ...]
     application_credential_id: str | None = None
     launch: LaunchClaims | None = None
+    trust_id: str | None = None
+    access_token_id: str | None = None
+
+    @property
+    def delegated(self) -> bool:
+        """Whether it stands for some of its user's roles only, by that user's leave."""
+        return bool(self.trust_id or self.application_credential_id or self.access_token_id)
 
 
 class _Payload(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -44,6 +52,8 @@ class _Payload(msgspec.Struct, array_like=True, omit_defaults=True):
     audits: list[bytes]
     credential: Any = None
     launch: list[Any] | None = None
+    trust: Any = None
+    access: Any = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -133,6 +143,8 @@ class Codec:
             audits=[_bytes(audit) for audit in token.audit_ids],
             credential=_pack(token.application_credential_id),
             launch=_pack_claims(token.launch) if token.launch else None,
+            trust=_pack(token.trust_id),
+            access=_pack(token.access_token_id),
         )
         return self._fernet.encrypt(_encode(payload)).decode().rstrip("=")
 
@@ -153,4 +165,6 @@ class Codec:
             audit_ids=tuple(_text(audit) for audit in payload.audits),
             application_credential_id=_unpack(payload.credential),
             launch=_unpack_claims(payload.launch) if payload.launch else None,
+            trust_id=_unpack(payload.trust),
+            access_token_id=_unpack(payload.access),
         )

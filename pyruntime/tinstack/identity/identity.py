@@ -6,6 +6,7 @@ from tinstack.identity.authentication import Authentication
 from tinstack.identity.config import Config
 from tinstack.identity.passwords import Hashing
 from tinstack.identity.revocation import Revoker
+from tinstack.identity.sealing import Sealer
 from tinstack.identity.snapshot import Directory, Snapshot
 from tinstack.identity.store import Store
 from tinstack.identity.tokens import Tokens
@@ -22,6 +23,7 @@ class Identity:
     authentication: Authentication
     revoker: Revoker
     hashing: Hashing
+    sealer: Sealer
 
     async def now(self) -> Snapshot:
         """The current state."""

@@ -33,6 +33,9 @@ _GRANTS_MANAGER = (
     f"(role:admin and {_OWN_DOMAIN} and {_ROLE_OF_DOMAIN}) or "
     f"(role:manager and {_OWN_DOMAIN} and rule:domain_managed_target_role)"
 )
+_CREDENTIAL_OWNER = "user_id:%(target.credential.user_id)s"
+_TRUSTOR = "user_id:%(target.trust.trustor_user_id)s"
+_TRUSTEE = "user_id:%(target.trust.trustee_user_id)s"
 
 
 def _crud(noun: str, plural: str, read: str, write: str) -> dict[str, str]:
@@ -127,9 +130,52 @@ DEFAULTS = {
     **_crud("region", "regions", "", "rule:admin_required"),
     # policy documents
     **_crud("policy", "policies", READER, "rule:admin_required"),
+    # credentials
+    "identity:get_credential": f"{READER} or {_CREDENTIAL_OWNER}",
+    "identity:list_credentials": f"{READER} or {_CREDENTIAL_OWNER}",
+    "identity:create_credential": f"rule:admin_required or {_CREDENTIAL_OWNER}",
+    "identity:update_credential": f"rule:admin_required or {_CREDENTIAL_OWNER}",
+    "identity:delete_credential": f"rule:admin_required or {_CREDENTIAL_OWNER}",
+    "identity:ec2_get_credential": f"{READER} or {_CREDENTIAL_OWNER}",
+    "identity:ec2_list_credentials": f"{READER} or rule:owner",
+    "identity:ec2_create_credential": f"rule:admin_required or (role:member and {_CREDENTIAL_OWNER})",
+    "identity:ec2_delete_credential": f"rule:admin_required or (role:member and {_CREDENTIAL_OWNER})",
+    # trusts
+    "identity:create_trust": _TRUSTOR,
+    "identity:list_trusts": READER,
+    "identity:list_trusts_for_trustor": f"{READER} or {_TRUSTOR}",
+    "identity:list_trusts_for_trustee": f"{READER} or {_TRUSTEE}",
+    "identity:list_roles_for_trust": f"{READER} or {_TRUSTOR} or {_TRUSTEE}",
+    "identity:get_role_for_trust": f"{READER} or {_TRUSTOR} or {_TRUSTEE}",
+    "identity:delete_trust": f"rule:admin_required or {_TRUSTOR}",
+    "identity:get_trust": f"{READER} or {_TRUSTOR} or {_TRUSTEE}",
     # application credentials
     "identity:get_application_credential": f"{READER} or rule:owner",
     "identity:list_application_credentials": f"{READER} or rule:owner",
     "identity:create_application_credential": "rule:owner",
     "identity:delete_application_credential": "rule:admin_or_owner",
 }
+
+_NO_DOMAIN = frozenset({"system", "project"})
+_PROJECT_ONLY = frozenset({"project"})
+_FOR_DOMAINS_TOO = """
+check_token validate_token revoke_token get_auth_catalog get_auth_projects get_auth_domains get_auth_system
+get_user list_users create_user update_user delete_user list_user_projects list_groups_for_user
+get_project list_projects create_project update_project delete_project
+list_project_tags get_project_tag update_project_tags create_project_tag delete_project_tags delete_project_tag
+get_domain list_domains get_role list_roles get_region list_regions
+get_group list_groups create_group update_group delete_group list_users_in_group
+check_user_in_group add_user_to_group remove_user_from_group
+check_grant list_grants create_grant revoke_grant list_role_assignments list_role_assignments_for_tree
+get_credential list_credentials create_credential update_credential delete_credential
+get_limit_model get_limit list_limits get_registered_limit list_registered_limits
+get_security_compliance_domain_config
+"""
+_ON_PROJECTS = {f"identity:{name}" for name in ("create_application_credential", "create_trust")}
+
+SCOPES = {
+    rule: _PROJECT_ONLY if rule in _ON_PROJECTS else _NO_DOMAIN
+    for rule in DEFAULTS
+    if rule.startswith("identity:") and rule.removeprefix("identity:") not in _FOR_DOMAINS_TOO.split()
+}
+"""The scopes of tokens that upstream's rules are for; what is not in here is for any."""

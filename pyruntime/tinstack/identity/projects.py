@@ -169,9 +169,11 @@ async def _delete_domain(identity: Identity, domain: rows.Project) -> None:
 
 
 async def remove(writer: Writer, project_ids: list[str]) -> None:
-    """Within a transaction: projects with the grants on them and the application credentials for them."""
+    """Within a transaction: projects with the grants on them and what is for them alone."""
     await writer.delete(rows.Grant, target_id=project_ids)
     await writer.delete(rows.ApplicationCredential, project_id=project_ids)
+    await writer.delete(rows.Credential, project_id=project_ids)
+    await writer.delete(rows.Trust, project_id=project_ids)
     await writer.delete(rows.Project, id=project_ids)
 
 

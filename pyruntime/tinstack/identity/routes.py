@@ -1,6 +1,7 @@
 """Every operation of the Identity API v3 that is served, in the reference's order."""
 
 from tinstack.core.http import Route
+from tinstack.identity.extension_routes import EXTENSIONS
 from tinstack.identity.handlers import (
     application_credentials,
     assignments,
@@ -203,4 +204,16 @@ USERS = [
     ),
 ]
 
-ROUTES = [*TOKENS, *APPLICATION_CREDENTIALS, *DOMAINS, *GROUPS, *PROJECTS, *CATALOG, *ROLES, *POLICIES, *GRANTS, *USERS]
+ROUTES = [
+    *TOKENS,
+    *APPLICATION_CREDENTIALS,
+    *DOMAINS,
+    *GROUPS,
+    *PROJECTS,
+    *CATALOG,
+    *ROLES,
+    *POLICIES,
+    *GRANTS,
+    *USERS,
+    *EXTENSIONS,
+]

@@ -142,6 +142,37 @@ class ApplicationCredential(Row, frozen=True, kw_only=True):
     roles: list[str] = []
 
 
+class Credential(Row, frozen=True, kw_only=True):
+    """A secret that is kept for a user (EC2 keys, TOTP seeds …): ``sealed`` is what it says, encrypted."""
+
+    id: str
+    user_id: str
+    project_id: str | None
+    type: str
+    sealed: str
+    extra: dict[str, Any] = {}
+
+
+class Trust(Row, frozen=True, kw_only=True):
+    """Leave of the trustor for the trustee to use some of the trustor's roles on one project.
+
+    ``impersonation``: tokens speak in the trustor's name. ``expires_at`` 0: never. ``remaining_uses``: tokens that may still be
+    had, None: any number. ``redelegation_count``: how many more trusts may come one after the other from this one, itself
+    made from ``redelegated_trust_id``.
+    """
+
+    id: str
+    trustor_user_id: str
+    trustee_user_id: str
+    project_id: str | None
+    impersonation: bool
+    roles: list[str]
+    expires_at: int = 0
+    remaining_uses: int | None = None
+    redelegation_count: int = 0
+    redelegated_trust_id: str | None = None
+
+
 class Revocation(Row, frozen=True, kw_only=True):
     """Tokens of ``subject`` issued until ``issued_before`` are void. ``kind``: audit, chain, user, project, domain, credential."""
 

@@ -14,9 +14,10 @@ from tinstack.identity.config import Config
 from tinstack.identity.fernet import Codec
 from tinstack.identity.identity import Identity
 from tinstack.identity.passwords import Hashing
-from tinstack.identity.policies import DEFAULTS
+from tinstack.identity.policies import DEFAULTS, SCOPES
 from tinstack.identity.revocation import Revoker
 from tinstack.identity.routes import ROUTES, VERSIONS
+from tinstack.identity.sealing import Sealer
 from tinstack.identity.snapshot import Directory
 from tinstack.identity.store import Store
 from tinstack.identity.tokens import Tokens
@@ -36,8 +37,10 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     )
     hashing, tracer = Hashing(), Tracer(bus, "identity", config.host)
     authentication = Authentication(config, directory, store, tokens, hashing, tracer)
-    identity = Identity(config, store, directory, tokens, authentication, revoker, hashing)
-    rules = policy.load(DEFAULTS, config.policy_file)
+    identity = Identity(
+        config, store, directory, tokens, authentication, revoker, hashing, Sealer(config.credential_keys)
+    )
+    rules = policy.load(DEFAULTS, config.policy_file, SCOPES)
     service.apps.append(
         (
             config.http,

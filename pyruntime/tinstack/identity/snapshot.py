@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from tinstack.core.clock import now_us
 from tinstack.core.errors import Unavailable
 from tinstack.identity.rows import (
     ROOT,
@@ -23,6 +24,7 @@ from tinstack.identity.rows import (
     Region,
     Revocation,
     Role,
+    Trust,
     User,
 )
 from tinstack.identity.store import Counters, Store
@@ -62,6 +64,7 @@ class Snapshot:
         self.services: dict[str, CatalogService] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.application_credentials: dict[str, ApplicationCredential] = {}
+        self.trusts: dict[str, Trust] = {}
         self.revoked: dict[tuple[str, str], int] = {}
         self._roles_of: dict[tuple[str, Scope], tuple[Role, ...]] = {}
 
@@ -183,10 +186,30 @@ class Snapshot:
         key = user_id, scope
         found = self._roles_of.get(key)
         if found is None:
-            direct = [grant.role_id for grant in self.grants_for(user_id) if self.applies(grant, scope)]
-            expanded = (self.roles[role_id] for role_id in self.expand(direct))
-            found = self._roles_of[key] = tuple(role for role in expanded if role.domain_id == ROOT)
+            held = (self.roles[role_id] for role_id in self.held(user_id, scope))
+            found = self._roles_of[key] = tuple(role for role in held if role.domain_id == ROOT)
         return found
+
+    def held(self, user_id: str, scope: Scope) -> list[str]:
+        """Ids of all roles that a user has there, those of domains among them."""
+        return self.expand(grant.role_id for grant in self.grants_for(user_id) if self.applies(grant, scope))
+
+    def chain(self, trust: Trust) -> list[Trust] | None:
+        """A trust and those that it was made from, back to the first; None where one of them is gone."""
+        found = [trust]
+        while (above := found[-1].redelegated_trust_id) and len(found) <= len(self.trusts):
+            if above not in self.trusts:
+                return None
+            found.append(self.trusts[above])
+        return found
+
+    def lost_roles(self, trust: Trust) -> list[str]:
+        """Roles of the trust that the first trustor of its chain does not have; all of them where the chain is broken."""
+        chain = self.chain(trust)
+        if chain is None or not trust.project_id:
+            return list(trust.roles)
+        held = self.held(chain[-1].trustor_user_id, Scope("project", trust.project_id))
+        return [role for role in trust.roles if role not in held]
 
     def projects_of(self, user_id: str) -> list[Project]:
         """Enabled projects on which the user has a role."""
@@ -222,6 +245,11 @@ class Snapshot:
     def users_of(self, actor: str, actor_id: str) -> list[str]:
         """The users whom a grant of that actor concerns."""
         return [actor_id] if actor == "user" else list(self.members.get(actor_id, ()))
+
+
+def trust_usable(trust: Trust) -> bool:
+    """Whether it has neither ended nor been used up: what is not usable can't be found."""
+    return (not trust.expires_at or trust.expires_at > now_us()) and trust.remaining_uses != 0
 
 
 class Directory:
@@ -283,5 +311,7 @@ class Directory:
                 into.endpoints = {endpoint.id: endpoint for endpoint in await load(Endpoint)}
             case "application_credentials":
                 into.application_credentials = {one.id: one for one in await load(ApplicationCredential)}
+            case "delegations":
+                into.trusts = {trust.id: trust for trust in await load(Trust)}
             case "revocations":
                 into.set_revocations(await load(Revocation))

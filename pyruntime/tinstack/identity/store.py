@@ -25,6 +25,9 @@ TABLE_OF: dict[type[rows.Row], sa.Table] = {
     rows.Endpoint: tables.endpoints,
     rows.ApplicationCredential: tables.application_credentials,
     rows.Revocation: tables.revocations,
+    rows.Trust: tables.trusts,
+    rows.Credential: tables.credentials,
+    rows.Policy: tables.policies,
 }
 
 SECTION_OF: dict[type[rows.Row], str] = {
@@ -40,7 +43,9 @@ SECTION_OF: dict[type[rows.Row], str] = {
     rows.Endpoint: "catalog",
     rows.ApplicationCredential: "application_credentials",
     rows.Revocation: "revocations",
+    rows.Trust: "delegations",
 }
+"""What is held in memory, by section; the rest is read from the database when it is asked for."""
 
 
 class Login(msgspec.Struct):
@@ -104,6 +109,7 @@ class Counters(msgspec.Struct):
     catalog: int = 0
     application_credentials: int = 0
     revocations: int = 0
+    delegations: int = 0
 
 
 COUNTERS = prepared(
@@ -118,12 +124,32 @@ _selects = {
 }
 
 
+def _conditions(table: sa.Table, where: dict[str, Any]) -> list[sa.ColumnElement[bool]]:
+    """Equal columns; a list: any of them."""
+    return [
+        table.c[name].in_(value) if isinstance(value, list) else table.c[name] == value for name, value in where.items()
+    ]
+
+
+def _select(kind: type[R], where: dict[str, Any]) -> sa.Select[Any]:
+    table = TABLE_OF[kind]
+    return (
+        sa.select(*(table.c[field] for field in kind.__struct_fields__))
+        .where(*_conditions(table, where))
+        .order_by(*table.primary_key.columns)
+    )
+
+
 class Writer:
     """An open transaction in the words of this service; notes which sections it touched."""
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
         self.touched: set[str] = set()
+
+    def _touch(self, kind: type[rows.Row]) -> None:
+        if section := SECTION_OF.get(kind):
+            self.touched.add(section)
 
     async def insert(self, row: rows.Row) -> None:
         """Raises Duplicate."""
@@ -132,25 +158,30 @@ class Writer:
         if kind is rows.User:
             given |= {"failures": 0, "failed_at": 0}
         await self.tx.run(sa.insert(TABLE_OF[kind]).values(given))
-        self.touched.add(SECTION_OF[kind])
+        self._touch(kind)
 
     async def replace(self, row: rows.Row) -> bool:
         """Write a changed row over the one with its id; whether it was still there. Raises Duplicate."""
         kind = type(row)
         table = TABLE_OF[kind]
         given = values(row)
-        self.touched.add(SECTION_OF[kind])
+        self._touch(kind)
         return bool(await self.tx.run(sa.update(table).where(table.c.id == given.pop("id")).values(given)))
 
     async def delete(self, kind: type[rows.Row], **where: Any) -> int:
         """Delete rows by equal columns (a list: any of them); how many there were."""
         table = TABLE_OF[kind]
-        conditions = [
-            table.c[name].in_(value) if isinstance(value, list) else table.c[name] == value
-            for name, value in where.items()
-        ]
-        self.touched.add(SECTION_OF[kind])
-        return await self.tx.run(sa.delete(table).where(*conditions))
+        self._touch(kind)
+        return await self.tx.run(sa.delete(table).where(*_conditions(table, where)))
+
+    async def change(self, kind: type[rows.Row], statement: sa.Update) -> int:
+        """Any other change of rows of that kind; how many it matched."""
+        self._touch(kind)
+        return await self.tx.run(statement)
+
+    async def one(self, kind: type[R], **where: Any) -> R | None:
+        """The row with these columns as this transaction sees it."""
+        return await self.tx.one(_select(kind, where), kind)
 
     async def there(self, kind: type[rows.Row], **where: Any) -> bool:
         """Whether such a row is there now, as this transaction sees it."""
@@ -207,6 +238,14 @@ class Store:
         """A whole table."""
         return await self.database.all(_selects[kind], kind)
 
+    async def find(self, kind: type[R], **where: Any) -> list[R]:
+        """The rows with these columns (a list: any of them), by key; for what is not held in memory."""
+        return await self.database.all(_select(kind, where), kind)
+
+    async def one(self, kind: type[R], **where: Any) -> R | None:
+        """The first of them."""
+        return await self.database.one(_select(kind, where), kind)
+
     async def login(self, user_id: str) -> Login | None:
         """What a sign-in needs; None: no such user."""
         return await self.database.one(LOGIN, Login, user_id=user_id)
@@ -231,6 +270,17 @@ class Store:
             await tx.run(SUCCEEDED, user_id=user_id)
 
         await self.database.transact(work)
+
+    async def use_trust(self, trust_id: str) -> bool:
+        """Take one of its uses that are left; whether there was one."""
+        trusts = tables.trusts
+        left = trusts.c.remaining_uses
+        taken = sa.update(trusts).where(trusts.c.id == trust_id, left > 0).values(remaining_uses=left - 1)
+
+        async def work(writer: Writer) -> bool:
+            return bool(await writer.change(rows.Trust, taken))
+
+        return await self.write(work)
 
     async def prune(self, now: int) -> None:
         """Forget revocations of tokens that have ended."""

@@ -22,6 +22,7 @@ SECTIONS = (
     "catalog",
     "application_credentials",
     "revocations",
+    "delegations",
 )
 """What is loaded together and counted together in ``snapshot``."""
 
@@ -30,7 +31,7 @@ snapshot = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("total", sa.BigInteger, nullable=False),
-    *(sa.Column(section, sa.BigInteger, nullable=False) for section in SECTIONS),
+    *(sa.Column(section, sa.BigInteger, nullable=False, server_default="0") for section in SECTIONS),
 )
 
 projects = sa.Table(
@@ -166,6 +167,33 @@ application_credentials = sa.Table(
     sa.Column("unrestricted", sa.Integer, nullable=False),
     sa.Column("roles", sa.Text, nullable=False),
     sa.UniqueConstraint("user_id", "name", name="uq_application_credentials_name"),
+)
+
+credentials = sa.Table(
+    "credentials",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("user_id", ID, nullable=False),
+    sa.Column("project_id", ID),
+    sa.Column("type", NAME, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("extra", sa.Text, nullable=False),
+    sa.Index("ix_credentials_user", "user_id"),
+)
+
+trusts = sa.Table(
+    "trusts",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("trustor_user_id", ID, nullable=False),
+    sa.Column("trustee_user_id", ID, nullable=False),
+    sa.Column("project_id", ID),
+    sa.Column("impersonation", sa.Integer, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("remaining_uses", sa.Integer),
+    sa.Column("redelegation_count", sa.Integer, nullable=False),
+    sa.Column("redelegated_trust_id", ID),
 )
 
 policies = sa.Table(

@@ -3,12 +3,12 @@
 import msgspec
 
 from tinstack.core.clock import SECOND, iso_us_z, now_us
-from tinstack.core.context import LAUNCH, Context, LaunchClaims
+from tinstack.core.context import LAUNCH, TRUST, Context, LaunchClaims
 from tinstack.core.errors import Forbidden, Unauthorized
 from tinstack.identity.catalog import catalog_for
 from tinstack.identity.fernet import Codec, Token, new_audit_id
 from tinstack.identity.revocation import Revoker
-from tinstack.identity.rows import Project, Role, User
+from tinstack.identity.rows import Project, Role, Trust, User
 from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot
 from tinstack.identity.store import Store, Writer
 
@@ -30,6 +30,7 @@ class Valid(msgspec.Struct, frozen=True, kw_only=True):
     domain: Project | None
     roles: tuple[Role, ...]
     context: Context
+    trust: Trust | None = None
 
 
 class _Known(msgspec.Struct):
@@ -58,17 +59,18 @@ class Tokens:
         *,
         parent: Token | None = None,
         application_credential_id: str | None = None,
+        trust_id: str | None = None,
         expires_at: int = 0,
     ) -> Valid:
         """A token for a user who was authenticated. ``parent``: the token it was authenticated by, whose end it keeps.
 
-        Raises Unauthorized where the user has no role there.
+        ``expires_at``: where it ends sooner than others (0: it does not). Raises Unauthorized where the user has no role there.
         """
         now = now_us()
         end = min(now + self._seconds * SECOND, expires_at or now + self._seconds * SECOND)
         audits: tuple[str, ...] = (new_audit_id(),)
         if parent:
-            end = parent.expires_at
+            end = min(end, parent.expires_at)
             audits = (audits[0], parent.audit_ids[-1])
         token = Token(
             user_id=user.id,
@@ -78,6 +80,7 @@ class Tokens:
             expires_at=end,
             audit_ids=audits,
             application_credential_id=application_credential_id,
+            trust_id=trust_id,
         )
         return self._resolve(await self.directory.current(), token, self._codec.seal(token))
 
@@ -141,7 +144,8 @@ class Tokens:
         scope = token.scope
         if token.expires_at <= now_us() or user is None or not snapshot.user_usable(user) or not snapshot.usable(scope):
             raise Unauthorized
-        if _revoked(snapshot, token, user):
+        trust = _trust(snapshot, token)
+        if _revoked(snapshot, token, user, trust):
             raise Unauthorized
         roles = _roles(snapshot, token)
         if scope != UNSCOPED and not roles:
@@ -158,12 +162,27 @@ class Tokens:
             project_domain=above,
             domain=place if scope.kind == "domain" else None,
             roles=roles,
+            trust=trust,
             context=Context(user_id=""),
         )
         return msgspec.structs.replace(valid, context=context_of(valid))
 
 
-def _revoked(snapshot: Snapshot, token: Token, user: User) -> bool:
+def _trust(snapshot: Snapshot, token: Token) -> Trust | None:
+    """The trust of a token. Raises Unauthorized where it is gone, has ended, or one of its users can't sign in."""
+    if token.trust_id is None:
+        return None
+    trust = snapshot.trusts.get(token.trust_id)
+    chain = snapshot.chain(trust) if trust else None
+    if trust is None or chain is None or 0 < trust.expires_at <= now_us():
+        raise Unauthorized
+    for one in chain:
+        if not all(snapshot.user_usable(snapshot.users.get(id)) for id in (one.trustor_user_id, one.trustee_user_id)):
+            raise Unauthorized
+    return trust
+
+
+def _revoked(snapshot: Snapshot, token: Token, user: User, trust: Trust | None) -> bool:
     revoked = snapshot.revoked
     if not revoked:
         return False
@@ -173,6 +192,8 @@ def _revoked(snapshot: Snapshot, token: Token, user: User) -> bool:
         subjects += [("project", place.id), ("domain", place.domain_id or place.id)]
     if token.application_credential_id:
         subjects.append(("credential", token.application_credential_id))
+    if trust:
+        subjects += [("user", trust.trustor_user_id), ("user", trust.trustee_user_id)]
     return any(revoked.get(subject, 0) >= token.issued_at for subject in subjects)
 
 
@@ -181,6 +202,8 @@ def _roles(snapshot: Snapshot, token: Token) -> tuple[Role, ...]:
         return ()
     if token.launch:
         return tuple(role for role in snapshot.roles.values() if role.name == SERVICE and not role.domain_id)
+    if token.trust_id:
+        return _roles_of_trust(snapshot, snapshot.trusts[token.trust_id])
     roles = snapshot.roles_on(token.user_id, token.scope)
     if token.application_credential_id is None:
         return roles
@@ -189,6 +212,14 @@ def _roles(snapshot: Snapshot, token: Token) -> tuple[Role, ...]:
         raise Unauthorized
     allowed = set(snapshot.expand(credential.roles))
     return tuple(role for role in roles if role.id in allowed)
+
+
+def _roles_of_trust(snapshot: Snapshot, trust: Trust) -> tuple[Role, ...]:
+    """Its roles and what they imply, as long as the trustor has them all. Raises Unauthorized."""
+    if snapshot.lost_roles(trust):
+        raise Unauthorized
+    expanded = (snapshot.roles[id] for id in snapshot.expand(trust.roles))
+    return tuple(role for role in expanded if not role.domain_id)
 
 
 def context_of(valid: Valid) -> Context:
@@ -211,6 +242,7 @@ def context_of(valid: Valid) -> Context:
         audit_id=token.audit_ids[0],
         expires_at=token.expires_at,
         launch=token.launch,
+        delegation=(valid.trust.trustor_user_id, valid.trust.trustee_user_id) if valid.trust else (),
     )
 
 
@@ -251,6 +283,13 @@ def body_of(valid: Valid, snapshot: Snapshot | None) -> dict[str, object]:
             "id": credential.id,
             "name": credential.name,
             "restricted": not credential.unrestricted,
+        }
+    if trust := valid.trust:
+        body[TRUST] = {
+            "id": trust.id,
+            "impersonation": trust.impersonation,
+            "trustor_user": {"id": trust.trustor_user_id},
+            "trustee_user": {"id": trust.trustee_user_id},
         }
     if token.launch:
         body[LAUNCH] = msgspec.to_builtins(token.launch)

@@ -98,13 +98,16 @@ async def delete(identity: Identity, user_id: str) -> None:
 
 
 async def remove(writer: Writer, user_ids: list[str]) -> None:
-    """Within a transaction: users, their passwords, memberships, grants and application credentials."""
+    """Within a transaction: users with all that is theirs."""
     if not user_ids:
         return
     await writer.forget_passwords(user_ids)
     await writer.delete(rows.Member, user_id=user_ids)
     await writer.delete(rows.Grant, actor="user", actor_id=user_ids)
     await writer.delete(rows.ApplicationCredential, user_id=user_ids)
+    await writer.delete(rows.Credential, user_id=user_ids)
+    await writer.delete(rows.Trust, trustor_user_id=user_ids)
+    await writer.delete(rows.Trust, trustee_user_id=user_ids)
     await writer.delete(rows.User, id=user_ids)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlencode
 
-from tinstack.core.clock import iso_us
+from tinstack.core.clock import iso_us, iso_us_z
 from tinstack.core.http import Request, page_of
 from tinstack.core.http.request import FALSE
 from tinstack.identity import rows
@@ -165,6 +165,52 @@ def application_credential(
         "links": _self(request, f"users/{row.user_id}/application_credentials", row.id),
     }
     return shown if secret is None else shown | {"secret": secret}
+
+
+def credential(request: Request, row: rows.Credential, blob: str) -> Body:
+    """A credential with what it says."""
+    return {
+        **row.extra,
+        "id": row.id,
+        "user_id": row.user_id,
+        "project_id": row.project_id,
+        "type": row.type,
+        "blob": blob,
+        "links": _self(request, "credentials", row.id),
+    }
+
+
+def ec2_credential(request: Request, row: rows.Credential, keys: Body) -> Body:
+    """A pair of EC2 keys."""
+    return {
+        "user_id": row.user_id,
+        "tenant_id": row.project_id,
+        "access": keys["access"],
+        "secret": keys.get("secret"),
+        "trust_id": keys.get("trust_id"),
+        "links": _self(request, f"users/{row.user_id}/credentials/OS-EC2", keys["access"]),
+    }
+
+
+def trust(request: Request, row: rows.Trust, roles: list[rows.Role] | None = None) -> Body:
+    """A trust; with its roles where it is shown alone."""
+    shown: Body = {
+        "id": row.id,
+        "trustor_user_id": row.trustor_user_id,
+        "trustee_user_id": row.trustee_user_id,
+        "project_id": row.project_id,
+        "impersonation": row.impersonation,
+        "expires_at": iso_us_z(row.expires_at) if row.expires_at else None,
+        "deleted_at": None,
+        "remaining_uses": row.remaining_uses,
+        "redelegation_count": row.redelegation_count,
+        "redelegated_trust_id": row.redelegated_trust_id,
+        "links": _self(request, "OS-TRUST/trusts", row.id),
+    }
+    if roles is not None:
+        shown["roles"] = [role(request, one) for one in roles]
+        shown["roles_links"] = {**_self(request, f"OS-TRUST/trusts/{row.id}", "roles"), "next": None, "previous": None}
+    return shown
 
 
 def list_links(request: Request, path: str, following: str | None = None) -> Body:

@@ -93,3 +93,32 @@ def test_what_is_made_is_shown_listed_changed_and_deleted(cloud: Any, noun: str)
     assert (changed.status, changed.json[noun]["description"]) == (200, "new")
     assert admin.delete("identity", path).status == 204
     assert admin.get("identity", path).status == 404
+
+
+def _by_trust(cloud: Any, trustor: Any, roles: list[dict[str, str]], project_id: str) -> str:
+    """A token of a new trustee, in its own name, by leave of the trustor."""
+    trustee = cloud.admin.post("identity", USERS, {"user": {"name": _name("user"), "password": "pw"}}).json["user"]
+    trust = {
+        "trustor_user_id": trustor.user_id,
+        "trustee_user_id": trustee["id"],
+        "project_id": project_id,
+        "roles": roles,
+        "impersonation": False,
+    }
+    made = trustor.post("identity", "/OS-TRUST/trusts", {"trust": trust}).json["trust"]
+    auth = {
+        "identity": {"methods": ["password"], "password": {"user": {"id": trustee["id"], "password": "pw"}}},
+        "scope": {"OS-TRUST:trust": {"id": made["id"]}},
+    }
+    answer = cloud.admin.post("identity", TOKENS, {"auth": auth})
+    assert answer.status == 201, answer.data
+    return str(answer.headers["x-subject-token"])
+
+
+def test_the_trustees_token_ends_in_every_service_with_the_trustors_role(cloud: Any, member: Any) -> None:
+    client, _, project, grant = member
+    headers = {"X-Auth-Token": _by_trust(cloud, client, [{"name": "member"}], project["id"])}
+    for _ in range(2):
+        assert client.get("image", "/v2/images", headers=headers).status == 200
+    assert cloud.admin.delete("identity", grant).status == 204
+    assert client.get("image", "/v2/images", headers=headers).status == 401

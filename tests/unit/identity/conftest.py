@@ -109,7 +109,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = sa.create_engine(f"sqlite:///{path}")
     tables.metadata.create_all(engine)
     engine.dispose()
-    config = Config(auth=AuthConfig(auth_url=URL), database=DatabaseConfig(url=f"sqlite:///{path}"), fernet_keys="")
+    config = Config(
+        auth=AuthConfig(auth_url=URL),
+        database=DatabaseConfig(url=f"sqlite:///{path}"),
+        fernet_keys="",
+        credential_keys="",
+    )
     assert bootstrap.run(config, msgspec.json.encode(DOCUMENT).decode())
     return path
 
@@ -123,6 +128,7 @@ async def rig(template: Path, tmp_path: Path) -> AsyncIterator[Rig]:
         auth=AuthConfig(auth_url=URL),
         database=DatabaseConfig(url=f"sqlite:///{path}"),
         fernet_keys=Fernet.generate_key().decode(),
+        credential_keys=Fernet.generate_key().decode(),
         lockout_attempts=2,
         lockout_seconds=1,
         unique_last_passwords=2,

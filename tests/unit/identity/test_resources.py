@@ -243,7 +243,7 @@ async def _persona(rig: Rig, scope: str, role: str) -> str:
     [
         ("system", "admin", 200, 404, 200, 201, 201, 200),
         ("system", "reader", 200, 404, 200, 403, 403, 200),
-        ("domain", "admin", 200, 404, 200, 201, 201, 200),
+        ("domain", "admin", 200, 404, 200, 201, 201, 403),
         ("domain", "manager", 200, 403, 403, 201, 403, 403),
         ("domain", "member", 200, 403, 403, 403, 403, 403),
         ("domain", "reader", 200, 403, 403, 403, 403, 403),

@@ -4,6 +4,7 @@ from tinstack.core.errors import NotImplementedHere
 from tinstack.core.http import Request
 from tinstack.identity import application_credentials, views
 from tinstack.identity.errors import ActionForbidden, Missing
+from tinstack.identity.handlers.common import refuse_restricted, token_of
 from tinstack.identity.identity import Identity
 from tinstack.identity.rows import ApplicationCredential
 from tinstack.identity.snapshot import Snapshot
@@ -13,14 +14,6 @@ def _authorize(request: Request, verb: str) -> str:
     user_id = request.path["user_id"]
     request.authorize(f"identity:{verb}", {"user_id": user_id, "user": {"id": user_id}})
     return user_id
-
-
-async def _refuse_restricted(request: Request, identity: Identity) -> None:
-    """A credential that is not ``unrestricted`` can't be used to make or delete others."""
-    token = (await identity.tokens.validate(request.context.token)).token
-    credential = (await identity.now()).application_credentials.get(token.application_credential_id or "")
-    if credential and not credential.unrestricted:
-        raise ActionForbidden(why="the application credential is restricted")
 
 
 def _found(request: Request, snapshot: Snapshot, user_id: str) -> ApplicationCredential:
@@ -54,7 +47,10 @@ async def create(request: Request, identity: Identity) -> object:
     given = request.body["application_credential"]
     if given.get("access_rules"):
         raise NotImplementedHere("Access rules are not offered here.")
-    await _refuse_restricted(request, identity)
+    await refuse_restricted(request, identity)
+    token = await token_of(request, identity)
+    if token.trust_id or token.access_token_id:
+        raise ActionForbidden(why="a delegated token can't make application credentials")
     credential, secret = await application_credentials.create(identity, request.context, given)
     return {"application_credential": _view(request, await identity.now(), credential, secret)}
 
@@ -70,5 +66,5 @@ async def delete(request: Request, identity: Identity) -> None:
     """Delete one; its tokens end."""
     user_id = _authorize(request, "delete_application_credential")
     credential = _found(request, await identity.now(), user_id)
-    await _refuse_restricted(request, identity)
+    await refuse_restricted(request, identity)
     await application_credentials.delete(identity, credential)

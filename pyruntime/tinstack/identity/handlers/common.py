@@ -3,7 +3,9 @@
 from typing import Any
 
 from tinstack.core.http import Request
-from tinstack.identity.errors import Missing
+from tinstack.identity.errors import ActionForbidden, Missing
+from tinstack.identity.fernet import Token
+from tinstack.identity.identity import Identity
 from tinstack.identity.rows import DEFAULT_DOMAIN, Row
 
 
@@ -29,6 +31,19 @@ def own_domain(request: Request) -> str:
 def list_domain(request: Request) -> str | None:
     """The domain to which a list is confined: a domain token's own, else the one asked for."""
     return request.context.domain_id or request.query.get("domain_id")
+
+
+async def token_of(request: Request, identity: Identity) -> Token:
+    """What the caller's token says."""
+    return (await identity.tokens.validate(request.context.token)).token
+
+
+async def refuse_restricted(request: Request, identity: Identity) -> None:
+    """An application credential that is not ``unrestricted`` can't make or delete others. Raises ActionForbidden."""
+    token = await token_of(request, identity)
+    credential = (await identity.now()).application_credentials.get(token.application_credential_id or "")
+    if credential and not credential.unrestricted:
+        raise ActionForbidden(why="the application credential is restricted")
 
 
 def required(row: Any, kind: str, identifier: str) -> Any:

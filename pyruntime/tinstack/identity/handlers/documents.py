@@ -7,21 +7,15 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-import sqlalchemy as sa
 
-from tinstack.core.db import Transaction, prepared, values
 from tinstack.core.http import Request
-from tinstack.identity import tables, views
+from tinstack.identity import views
 from tinstack.identity.errors import Missing
 from tinstack.identity.handlers.common import required
 from tinstack.identity.identity import Identity
 from tinstack.identity.rows import Policy
 
 FIELDS = {"id", "type", "blob", "links"}
-
-_table = tables.policies
-ALL = prepared(sa.select(_table).order_by(_table.c.id))
-ONE = prepared(sa.select(_table).where(_table.c.id == sa.bindparam("key")))
 
 
 def _extra(given: dict[str, Any]) -> dict[str, Any]:
@@ -30,13 +24,13 @@ def _extra(given: dict[str, Any]) -> dict[str, Any]:
 
 async def _found(request: Request, identity: Identity) -> Policy:
     id = request.path["policy_id"]
-    found: Policy = required(await identity.store.database.one(ONE, Policy, key=id), "policy", id)
+    found: Policy = required(await identity.store.one(Policy, id=id), "policy", id)
     return found
 
 
 async def index(request: Request, identity: Identity) -> object:
     """All of them, or those of one ``type``."""
-    found = await identity.store.database.all(ALL, Policy)
+    found = await identity.store.find(Policy)
     return views.collection(
         request, "policies", (views.policy(request, one) for one in found), "/v3/policies", ("type",)
     )
@@ -46,11 +40,7 @@ async def create(request: Request, identity: Identity) -> object:
     """Keep a new one."""
     given = request.body["policy"]
     made = Policy(id=uuid4().hex, type=given["type"], blob=given["blob"], extra=_extra(given))
-
-    async def work(tx: Transaction) -> None:
-        await tx.run(_table.insert().values(values(made)))
-
-    await identity.store.database.transact(work)
+    await identity.store.write(lambda writer: writer.insert(made))
     return {"policy": views.policy(request, made)}
 
 
@@ -68,11 +58,7 @@ async def update(request: Request, identity: Identity) -> object:
         blob=given.get("blob", before.blob),
         extra={**before.extra, **_extra(given)},
     )
-
-    async def work(tx: Transaction) -> int:
-        return await tx.run(_table.update().where(_table.c.id == changed.id).values(values(changed)))
-
-    if not await identity.store.database.transact(work):
+    if not await identity.store.write(lambda writer: writer.replace(changed)):
         raise Missing(kind="policy", id=changed.id)
     return {"policy": views.policy(request, changed)}
 
@@ -80,8 +66,4 @@ async def update(request: Request, identity: Identity) -> object:
 async def delete(request: Request, identity: Identity) -> None:
     """Forget it."""
     id = (await _found(request, identity)).id
-
-    async def work(tx: Transaction) -> None:
-        await tx.run(_table.delete().where(_table.c.id == id))
-
-    await identity.store.database.transact(work)
+    await identity.store.write(lambda writer: writer.delete(Policy, id=id))

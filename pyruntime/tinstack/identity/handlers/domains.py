@@ -3,7 +3,7 @@
 from tinstack.core.http import Request
 from tinstack.identity import projects, views
 from tinstack.identity.errors import Missing
-from tinstack.identity.handlers.common import target_of
+from tinstack.identity.handlers.common import required, target_of
 from tinstack.identity.identity import Identity
 from tinstack.identity.rows import Project
 
@@ -38,6 +38,8 @@ async def show(request: Request, identity: Identity) -> object:
 
 async def update(request: Request, identity: Identity) -> object:
     """Change a domain."""
+    domain_id = request.path["domain_id"]
+    required((await identity.now()).domain(domain_id), "domain", domain_id)  # here 404 comes before 403
     domain = await _found(request, identity, "identity:update_domain")
     return {"domain": views.domain(request, await projects.update(identity, domain, request.body["domain"]))}
 

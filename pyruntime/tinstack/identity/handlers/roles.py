@@ -3,7 +3,7 @@
 from tinstack.core.http import Request, Response
 from tinstack.identity import roles, views
 from tinstack.identity.errors import Missing
-from tinstack.identity.handlers.common import role_target
+from tinstack.identity.handlers.common import required, role_target
 from tinstack.identity.identity import Identity
 from tinstack.identity.rows import Role
 from tinstack.identity.snapshot import Snapshot
@@ -11,11 +11,9 @@ from tinstack.identity.snapshot import Snapshot
 
 async def _found(request: Request, identity: Identity, verb: str) -> Role:
     role_id = request.path["role_id"]
-    role = (await identity.now()).roles.get(role_id)
-    noun = "domain_role" if role and role.domain_id else "role"
+    role: Role = required((await identity.now()).roles.get(role_id), "role", role_id)  # here 404 comes before 403
+    noun = "domain_role" if role.domain_id else "role"
     request.authorize(f"identity:{verb}_{noun}", {"role": role_target(role)})
-    if role is None:
-        raise Missing(kind="role", id=role_id)
     return role
 
 
