@@ -30,6 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
     for verb in (database, identity):
         verb.add_argument("--config-dir", type=Path, default=CONFIG_DIR)
         verb.add_argument("--credentials", type=Path)
+    things = verbs.add_parser("things", help="list what of the cloud is on this host (JSON)")
+    things.add_argument("--config-dir", type=Path, default=CONFIG_DIR)
+    things.add_argument("--remove", action="store_true", help="first remove the things that standard input lists")
     given = parser.parse_args(arguments)
     try:
         return int(_run(given))
@@ -41,6 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     from tinstack import running
 
+    if given.verb == "things":
+        from tinstack import things
+
+        things.run(given.config_dir, remove=given.remove)
+        return 0
     for name in getattr(given, "services", None) or [getattr(given, "service", "identity")]:
         if name not in running.PACKAGES:
             print(f"There is no service '{name}'; there are: {', '.join(running.PACKAGES)}.", file=sys.stderr)

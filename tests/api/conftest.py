@@ -192,10 +192,9 @@ class _Thread:
         self.thread.join(20)
 
 
-@pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
-    """One cloud for the whole run; tests make what they need under names of their own."""
-    state: Path = tmp_path_factory.mktemp("cloud")
+@contextlib.contextmanager
+def running(state: Path) -> Iterator[TestCloud]:
+    """A whole cloud with two simulated hosts and the usual content."""
     with contextlib.ExitStack() as stack:
         made = Cloud(state, configs.ports(free_base()), hosts=2)
         if os.environ.get("TINSTACK_TEST_BACKENDS") == "real":
@@ -203,3 +202,17 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
             made.places = configs.Places(database=real.database_url, bus=real.bus_url)
         stack.enter_context(_Thread(made))
         yield TestCloud(made)
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
+    """One cloud for the whole run; tests make what they need under names of their own."""
+    with running(tmp_path_factory.mktemp("cloud")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def own_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestCloud]:
+    """One of a module's own, where what others leave behind would disturb."""
+    with running(tmp_path_factory.mktemp("own-cloud")) as made:
+        yield made

@@ -59,5 +59,6 @@ _RULES = {
 DEFAULTS = {f"os_compute_api:{name}": check for check, names in _RULES.items() for name in names.split()} | {
     "compute:servers:create:requested_destination": ADMIN,
     "network:attach_external_network": ADMIN,
+    "tinstack:operations:list": ADMIN,
     "tinstack:servers:trace": READER,
 }

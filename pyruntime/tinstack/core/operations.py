@@ -85,6 +85,7 @@ class Operations:
             .where(table.c.subject == bindparam("subject"), table.c.state == RUNNING)
             .order_by(table.c.created_at)
         )
+        self._under_way = prepared(select(table).where(table.c.state == RUNNING).order_by(table.c.created_at))
         self._overdue = prepared(
             select(table)
             .where(
@@ -167,6 +168,10 @@ class Operations:
     async def running(self, tx: Transaction, subject: str) -> list[Operation]:
         """What is under way for a subject, oldest first."""
         return await tx.all(self._of_subject, Operation, subject=subject)
+
+    async def under_way(self, tx: Transaction) -> list[Operation]:
+        """Everything that runs, oldest first."""
+        return await tx.all(self._under_way, Operation)
 
     async def overdue(self, tx: Transaction, most: int = 100) -> list[Operation]:
         """What nobody drives any more, or what is past its deadline."""

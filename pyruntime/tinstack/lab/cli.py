@@ -47,7 +47,7 @@ class InReadingOrder(click.Group):
     """Shows the verbs in the order in which one meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        order = ("up", "dev", "status", "trace", "env", "ssh", "test", "destroy")
+        order = ("up", "dev", "status", "verify", "trace", "env", "ssh", "test", "destroy")
         return sorted(self.commands, key=lambda verb: order.index(verb))
 
 
@@ -204,6 +204,21 @@ def trace(server: str, inventory: str | None, state: Path | None, as_json: bool)
     # A lab that was made empty has no member yet.
     found = trace.fetch([Client(known[name]) for name in (clouds.MEMBER, clouds.ADMIN) if name in known], server)
     words.show_json(found.raw) if as_json else trace.show(found)
+
+
+@lab.command()
+@which_lab
+@JSON
+@click.option("--repair", is_flag=True, help="Remove what has no owner, and say what was done.")
+def verify(inventory: str | None, state: Path | None, as_json: bool, repair: bool) -> None:
+    """Probe the cloud end to end, and find what has no owner.
+
+    Each service is asked for something real, a server is booted and deleted, agents must report. Then hosts and databases are
+    compared both ways: things without the row that owns them, rows without their thing. Exit code 1 when anything is not well.
+    """
+    from tinstack.lab.verify import verify
+
+    verify(labs.to_look_at(inventory, state), as_json=as_json, mend=repair)
 
 
 @lab.command()

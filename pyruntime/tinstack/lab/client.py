@@ -49,9 +49,27 @@ class Client:
         """The JSON at a path of the service of that type. `version` is a microversion of it."""
         headers = {"Accept": "application/json", "X-Auth-Token": self._authenticate()}
         if version is not None:
-            headers["OpenStack-API-Version"] = f"{service} {version}"
+            headers["OpenStack-API-Version"] = f"{'volume' if service == 'block-storage' else service} {version}"
         url = self._endpoint(service) + path + (f"?{urlencode(query)}" if query else "")
         return self._exchange(service, "GET", url, headers)[1]
+
+    def send(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        body: object = None,
+        *,
+        version: str | None = None,
+        data: bytes = b"",
+    ) -> Any:
+        """Ask a service to change something: a JSON body, or `data` as it is. The JSON of the answer."""
+        headers = {"Accept": "application/json", "X-Auth-Token": self._authenticate()}
+        if version is not None:
+            headers["OpenStack-API-Version"] = f"{'volume' if service == 'block-storage' else service} {version}"
+        if body is not None or data:
+            headers["Content-Type"] = "application/octet-stream" if data else "application/json"
+        return self._exchange(service, method, self._endpoint(service) + path, headers, body, data)[1]
 
     def pages(self, service: str, path: str, key: str, query: Query, *, version: str | None = None) -> Iterator[Any]:
         """All rows of a list that is paged by `marker`, `query["limit"]` at a time."""
@@ -79,11 +97,11 @@ class Client:
         raise ApiError(0, f"The catalog has no {service} service in region {self.cloud.region_name}.")
 
     def _exchange(
-        self, service: str, method: str, url: str, headers: dict[str, str], body: object = None
+        self, service: str, method: str, url: str, headers: dict[str, str], body: object = None, data: bytes = b""
     ) -> tuple[dict[str, str], Any]:
         parts = urlsplit(url)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        sent = None if body is None else msgspec.json.encode(body)
+        sent = (data or None) if body is None else msgspec.json.encode(body)
         connection = self._connection(parts.scheme, parts.netloc)
         try:
             connection.request(method, target, sent, headers)

@@ -86,7 +86,20 @@ def to_look_at(inventory: str | None, state: Path | None) -> Lab:
         state = Path(pointer.read_text().strip())
     if not state.is_dir():
         raise LabError(f"There is no lab in {state}: make one with `./lab up` or `./lab dev`.")
-    return Lab(state.resolve())
+    named = Path(inventory) if inventory is not None else None
+    return Lab(
+        state.resolve(), named.resolve() if named is not None and len(named.parts) > 1 and named.exists() else None
+    )
+
+
+def with_inventory(lab: Lab) -> Lab:
+    """The lab with the inventory of its name. An error where there is none."""
+    if lab.inventory is not None:
+        return lab
+    path = ROOT / "inventories" / lab.name
+    if not path.exists():
+        raise LabError(f"There is no inventory of the lab '{lab.name}' in {path.parent}: name it by -i.")
+    return Lab(lab.state, path)
 
 
 def choose(lab: Lab) -> None:

@@ -41,7 +41,7 @@ def test_wrong_usage_is_exit_code_2(root, arguments):
     assert run(*arguments).exit_code == 2
 
 
-@pytest.mark.parametrize("verb", [["status"], ["trace", "hello"], ["env"], ["ssh", "controller"]])
+@pytest.mark.parametrize("verb", [["status"], ["verify"], ["trace", "hello"], ["env"], ["ssh", "controller"]])
 def test_without_a_lab_verbs_fail_with_one_sentence(root, verb):
     result = run(*verb)
     assert result.exit_code == 1

@@ -2,7 +2,8 @@
 
 Server metadata make it misbehave: ``tinstack:fault=STEP[:TIMES]`` lets that step of the flow (or operation: ``stop``, ``delete`` …)
 fail, always or so many times; ``tinstack:delay=STEP:MILLISECONDS`` makes it slow. Nothing else looks at these keys.
-A guest is a small file in the host's folder below ``instances_dir``, so that it is there again after a restart.
+A guest is a small file in the host's folder below ``instances_dir``, so that it is there again after a restart. Files may come and
+go behind the agent's back, as domains do in a hypervisor.
 """
 
 import asyncio
@@ -83,18 +84,29 @@ class FakeDriver:
         self._config = config
         self._folder = Path(config.instances_dir) / config.host
         self._guests: dict[str, SimulatedGuest] = {}
+        self._unreadable: set[str] = set()
         self._changed: PowerChanged | None = None
 
     async def open(self, changed: PowerChanged) -> None:
         self._changed = changed
         self._folder.mkdir(parents=True, exist_ok=True)
-        for file in self._folder.glob("*.json"):
+        self._read()
+
+    def _read(self) -> None:
+        """Guests are what files there are."""
+        there = {file.stem: file for file in self._folder.glob("*.json")}
+        for gone in self._guests.keys() - there.keys():
+            del self._guests[gone]
+        for id in there.keys() - self._guests.keys():
+            file = there[id]
             try:
                 guest = msgspec.json.decode(file.read_bytes(), type=SimulatedGuest)
-            except msgspec.DecodeError:
-                log.warning("%s is no guest of this version and is left out", file)
+            except (FileNotFoundError, msgspec.DecodeError):
+                if id not in self._unreadable:
+                    log.warning("%s is no guest of this version and is left out", file)
+                self._unreadable.add(id)
             else:
-                self._guests[guest.id] = guest
+                self._guests[id] = guest
 
     async def close(self) -> None:
         self._changed = None
@@ -112,6 +124,7 @@ class FakeDriver:
         )
 
     async def servers(self) -> list[ObservedServer]:
+        self._read()
         return [ObservedServer(id=guest.id, power_state=guest.state) for guest in self._guests.values()]
 
     async def spawn(self, guest: Guest) -> None:
