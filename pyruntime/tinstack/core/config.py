@@ -23,11 +23,13 @@ class ConfigError(ApiError):
 
 
 class HttpConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where a service listens. ``max_body`` in bytes holds for JSON bodies, not for streamed images."""
+    """Where a service listens. ``max_body`` in bytes holds for JSON bodies, not for streamed images; ``share_port``: several
+    processes of the service listen there, and the kernel spreads connections over them (SO_REUSEPORT)."""
 
     host: str = "127.0.0.1"
     port: int = 0
     max_body: int = 1024 * 1024
+    share_port: bool = False
 
 
 class DatabaseConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):

@@ -8,7 +8,8 @@ from pathlib import Path
 class DevOptions:
     """``state``: its folder; ``port_base``: None for the standard ports; ``hosts``: simulated compute hosts; ``empty``: only
     the admin and the roles. ``split``: a process per service, on a MariaDB (``database``) and RabbitMQ (``bus``) that are there or on
-    private ones; ``crash``: each ``SERVICE:POINT``, where a process of a split cloud dies once."""
+    private ones; ``crash``: each ``SERVICE:POINT``, where a process of a split cloud dies once; ``processes``: service → how many there
+    are of it in a split cloud (1)."""
 
     state: Path
     port_base: int | None = None
@@ -18,3 +19,4 @@ class DevOptions:
     database: str | None = None
     bus: str | None = None
     crash: list[str] = field(default_factory=list)
+    processes: dict[str, int] = field(default_factory=dict)

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LISTENING = {"http", "metadata_http"}
+"""The keys of configurations that say where a service listens."""
+
+SEVERAL = ("placement", "network", "conductor", "scheduler", "api")
+"""What there may be several processes of: they share nothing but their database, the bus and their port."""
+
 HOSTS_PER_PROCESS = 250
 MOST_PROCESSES = 4
 HOSTS_SECONDS = 60.0
@@ -47,6 +54,12 @@ class UnknownPoint(ConfigError):
     """There is no such crash point; the message lists what there is."""
 
     code = "dev.crash"
+
+
+class NotSeveral(ConfigError):
+    """Of that service there is one process or none; the message lists of which there can be several."""
+
+    code = "dev.processes"
 
 
 def crashes(wanted: list[str]) -> dict[str, list[str]]:
@@ -61,6 +74,17 @@ def crashes(wanted: list[str]) -> dict[str, list[str]]:
     return found
 
 
+def check_processes(wanted: Mapping[str, int]) -> None:
+    """Raises NotSeveral."""
+    if bad := [name for name in wanted if name not in SEVERAL]:
+        raise NotSeveral(f"There can't be several processes of '{bad[0]}', only of: {', '.join(SEVERAL)}.")
+
+
+def names(service: str, count: int) -> list[str]:
+    """Of its processes: ``api``, ``api-2``, ``api-3``."""
+    return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
+
+
 def shares(hosts: int) -> list[tuple[int, int]]:
     """(first, count) of each process of simulated compute hosts: as few processes as are quick enough."""
     processes = min(MOST_PROCESSES, math.ceil(hosts / HOSTS_PER_PROCESS))
@@ -72,7 +96,8 @@ def run(options: "DevOptions", began: float) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     try:
         armed = crashes(options.crash)
-    except UnknownPoint as error:
+        check_processes(options.processes)
+    except (UnknownPoint, NotSeveral) as error:
         print(f"lab: {error.text}", file=sys.stderr, flush=True)
         return 2
     guard = Guard()
@@ -189,12 +214,19 @@ class Split:
         main = [sys.executable, "-m", "tinstack.main", "serve"]
         fleet = [sys.executable, "-m", "tinstack.dev.fleet", str(self._rig_file)]
         count = len(self.cloud.hosts)
-        found = [self._program(name, name, [*main, name, "--config-dir", str(self._etc)]) for name in CONTROLLERS]
+        found = [
+            self._program(name, service, [*main, service, "--config-dir", str(self._etc)])
+            for service in CONTROLLERS
+            for name in names(service, self._processes_of(service))
+        ]
         found += [
             self._program(f"compute-{number}", "compute", [*fleet, "compute", str(first), str(size)])
             for number, (first, size) in enumerate(shares(count), 1)
         ]
         return [*found, self._program("network-agent", "network-agent", [*fleet, "network-agent", "0", str(count)])]
+
+    def _processes_of(self, service: str) -> int:
+        return self.options.processes.get(service, 1)
 
     def _program(self, name: str, service: str, command: list[str]) -> Program:
         environment = {}
@@ -219,6 +251,9 @@ class Split:
             config = self._config(name)
             Path(config.state_dir).mkdir(parents=True, exist_ok=True)
             document: dict[str, Any] = {**msgspec.to_builtins(config), **self.rig.tuning.get(name, {})}
+            if self._processes_of(name) > 1:
+                for place in LISTENING & document.keys():
+                    document[place]["share_port"] = True
             write_private(self._etc / f"{name}.toml", toml.dumps(document).encode())
 
     def _config(self, name: str) -> Any:

@@ -98,6 +98,17 @@ def destroy(inventory: str, state: Path | None, cache: bool) -> None:
     destroy(labs.to_make(inventory, state), cache=cache)
 
 
+def _numbers(text: str) -> dict[str, int]:
+    """``NAME=N,NAME=N`` as a dict. Raises UsageError."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, number = part.partition("=")
+        if not number.isdecimal() or not 1 <= int(number) <= 16:
+            raise click.UsageError(f"'{part}' is not SERVICE=N with N from 1 to 16.")
+        found[name] = int(number)
+    return found
+
+
 @lab.command()
 @STATE
 @click.option(
@@ -124,6 +135,12 @@ def destroy(inventory: str, state: Path | None, cache: bool) -> None:
     metavar="SERVICE:POINT",
     help="With --split: that process kills itself there once, as in conductor:after-11. Can be given several times.",
 )
+@click.option(
+    "--processes",
+    metavar="SERVICE=N,…",
+    default="",
+    help="With --split: so many processes of a service, as in api=3,scheduler=2.",
+)
 def dev(
     state: Path | None,
     port_base: int | None,
@@ -133,6 +150,7 @@ def dev(
     database: str | None,
     bus: str | None,
     crash: tuple[str, ...],
+    processes: str,
 ) -> None:
     """Run the whole cloud in one process on 127.0.0.1.
 
@@ -142,8 +160,9 @@ def dev(
     from tinstack.lab.prechecks import against_dev
     from tinstack.lab.words import LabError
 
-    if not split and (database or bus or crash):
-        raise click.UsageError("--database, --bus and --crash go with --split.")
+    if not split and (database or bus or crash or processes):
+        raise click.UsageError("--database, --bus, --crash and --processes go with --split.")
+    numbers = _numbers(processes)
     if found := against_dev(port_base):
         raise LabError(" ".join(found))
     made = labs.Lab((state or labs.states() / "dev").resolve())
@@ -166,6 +185,7 @@ def dev(
             database=database,
             bus=bus,
             crash=list(crash),
+            processes=numbers,
         )
         sys.exit(run(options))
 

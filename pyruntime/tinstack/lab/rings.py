@@ -63,7 +63,10 @@ RINGS: dict[str, tuple[Check, ...]] = {
         Check("ansible-lint", ("ansible-lint", "--offline", "--profile", "production", "--strict")),
     ),
     "conformance": (Check("conformance, smoke", ("python", CONFORMANCE, LISTS[0])),),
-    "faults": (Check("faults", ("pytest", "-q", "tests/faults")),),
+    "faults": (
+        Check("faults", ("pytest", "-q", "tests/faults")),
+        Check("concurrency", ("pytest", "-q", "tests/concurrency")),
+    ),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
 }
 

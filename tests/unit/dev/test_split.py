@@ -117,3 +117,15 @@ def test_the_guard_ends_whole_groups():
     child.stdout.readline()
     guard.end({child.pid}, grace=0.1)
     assert child.wait(10) == -signal.SIGKILL
+
+
+def test_processes_of_a_service_have_names_of_their_own():
+    assert split.names("api", 1) == ["api"]
+    assert split.names("api", 3) == ["api", "api-2", "api-3"]
+
+
+@pytest.mark.parametrize("name", ["volume", "nobody"])
+def test_there_are_not_several_of_everything(name):
+    split.check_processes({"api": 3, "scheduler": 2})
+    with pytest.raises(split.NotSeveral, match=f"'{name}', only of: placement, network"):
+        split.check_processes({"api": 3, name: 2})

@@ -46,6 +46,7 @@ class HttpServer:
                 backlog=1024,
             )
         )
+        self.sockets: list[socket.socket] = []
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -53,13 +54,16 @@ class HttpServer:
         family = socket.AF_INET6 if ":" in self.config.host else socket.AF_INET
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self.config.share_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             listening.bind((self.config.host, self.config.port))
         except OSError as error:
             listening.close()
             raise ConfigError(f"Can't listen on {self.config.host}:{self.config.port}: {error.strerror}.") from error
         listening.setblocking(False)
-        self._task = asyncio.create_task(self._server.serve(sockets=[listening]))
+        self.sockets = [listening]
+        self._task = asyncio.create_task(self._server.serve(sockets=self.sockets))
         while not self._server.started:
             await asyncio.sleep(0.005)
             if self._task.done():
