@@ -117,6 +117,19 @@ class WantedFloating(msgspec.Struct, frozen=True, kw_only=True):
     fixed_ip: str
 
 
+class WantedForward(msgspec.Struct, frozen=True, kw_only=True):
+    """Ports of a floating address that lead inside; both ends of a range are included, None where the protocol has no ports.
+
+    One inside port takes all the outside ones; else they are as many.
+    """
+
+    floating_ip: str
+    protocol: str
+    fixed_ip: str
+    outside: tuple[int, int] | None = None
+    inside: tuple[int, int] | None = None
+
+
 class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
     """A router on this host. ``interfaces``: ids of its ports among ``ports``; ``gateway_port`` likewise.
 
@@ -130,6 +143,7 @@ class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
     enable_snat: bool
     floating: list[WantedFloating]
     routes: list[tuple[str, str]] = []
+    forwards: list[WantedForward] = []
 
 
 class HostNetworkState(Message):

@@ -1,9 +1,12 @@
 """The nftables rules as text."""
 
+from typing import Any
+
+import pytest
 from tests.unit.network_agent.conftest import guest, network, state
 
-from tinstack.network.agent import rules
-from tinstack.network.rpc import WantedPort
+from tinstack.network.agent import fields, forwarding, rules
+from tinstack.network.rpc import WantedForward, WantedPort
 
 
 def guarded(**more: object) -> str:
@@ -71,3 +74,47 @@ def test_the_outside_reaches_of_a_router_only_its_echo() -> None:
         < own.index("{ 1, 58 } accept")
         < own.index('iifname "qg-x" drop')
     )
+
+
+def test_a_router_shares_a_floating_address_out_by_ports() -> None:
+    def forward(
+        outside: tuple[int, int] | None, inside: tuple[int, int] | None, protocol: str = "tcp"
+    ) -> WantedForward:
+        return WantedForward(
+            floating_ip="10.78.0.61", protocol=protocol, fixed_ip="192.168.50.11", outside=outside, inside=inside
+        )
+
+    forwards = [
+        forward((2222, 2222), (22, 22)),
+        forward((1000, 1010), (1000, 1010), "udp"),
+        forward((2000, 2010), (53, 53), "udp"),
+        forward((3000, 3001), (80, 81)),
+        forward(None, None, "icmp"),
+    ]
+    text = rules.router("qg-x", "10.78.0.50", True, {}, [forwarding.checked(one) for one in forwards])
+    to = "ip daddr 10.78.0.61"
+    assert f"{to} tcp dport 2222 dnat ip to 192.168.50.11:22\n" in text
+    assert f"{to} udp dport 1000-1010 dnat ip to 192.168.50.11\n" in text
+    assert f"{to} udp dport 2000-2010 dnat ip to 192.168.50.11:53\n" in text
+    assert "tcp dport map { 3000 : 192.168.50.11 . 80, 3001 : 192.168.50.11 . 81 }" in text
+    assert f"{to} meta l4proto 1 dnat ip to 192.168.50.11\n" in text
+    mark = forwarding.marks(forwards)["10.78.0.61"]
+    assert f"map forwarded {{ type ipv4_addr : mark; elements = {{ 10.78.0.61 : {mark} }} }}" in text
+    assert forwarding.marks(forwards[:-1])["10.78.0.61"] != mark
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"protocol": "tcp"},
+        {"protocol": "icmp", "outside": (1, 1), "inside": (1, 1)},
+        {"protocol": "tcp", "outside": (5, 1), "inside": (1, 1)},
+        {"protocol": "tcp", "outside": (1, 4), "inside": (1, 2)},
+        {"protocol": "gre"},
+        {"protocol": "tcp", "outside": (1, 1), "inside": (1, 1), "fixed_ip": "1.2.3.4; flush ruleset"},
+    ],
+)
+def test_a_forwarding_that_makes_no_sense_becomes_no_rule(wrong: dict[str, Any]) -> None:
+    one = WantedForward(**{"floating_ip": "10.78.0.61", "fixed_ip": "192.168.50.11", **wrong})
+    with pytest.raises(fields.Malformed):
+        forwarding.checked(one)

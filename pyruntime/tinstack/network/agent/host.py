@@ -150,7 +150,9 @@ class _Making:
         with netns.inside(space.name):
             self._batch("ip", plans.space_plan(seen, space))
             announce.announce(plans.announced(seen, space))
-            self._forget_connections(rules.maps.get("fixed_of", {}) if rules else {}, space.floating)
+            maps = rules.maps if rules else {}
+            self._forget_connections(maps.get("fixed_of", {}), space.floating)
+            self._forget_connections(maps.get("forwarded", {}), space.forwarded)
 
     def _replace_broken(self, missing: Mapping[str, str]) -> None:
         """An outer end whose inner end went elsewhere is removed here and made by the next look."""

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tinstack.core.errors import ApiError
-from tinstack.network.agent import dhcp, fields, names, rules
+from tinstack.network.agent import dhcp, fields, forwarding, names, rules
 from tinstack.network.agent.model import Link, Route, SeenLink, Space
 from tinstack.network.rpc import HostNetworkState, WantedNetwork, WantedPort, WantedRouter
 
@@ -227,11 +227,13 @@ def _lay_router(
     space.floating = {fields.address(one.floating_ip): fields.address(one.fixed_ip) for one in router.floating}
     gateway = _port(router.gateway_port, ports)
     own = [address.ip for address in gateway.addresses if ":" not in address.ip]
-    floating = [f"{address}/32" for address in space.floating if address not in own]
+    forwards = [forwarding.checked(one) for one in router.forwards]
+    space.forwarded = forwarding.marks(forwards)
+    floating = [f"{address}/32" for address in {**space.floating, **space.forwarded} if address not in own]
     _lay_veth(layout, space, gateway, _network_of(gateway, networks), floating)
     if router.gateway_next_hop:
         space.routes.add(fields.route("default", router.gateway_next_hop))
-    space.rules = rules.router(gateway.device, own[0] if own else None, router.enable_snat, space.floating)
+    space.rules = rules.router(gateway.device, own[0] if own else None, router.enable_snat, space.floating, forwards)
 
 
 def _port(port_id: str, ports: Mapping[str, WantedPort]) -> WantedPort:

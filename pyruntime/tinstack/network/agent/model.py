@@ -39,7 +39,8 @@ class Space(msgspec.Struct, kw_only=True):
     """A network namespace as it should be (the host's own: ``name`` is empty).
 
     ``settings``: files below /proc/sys/net; ``rules``: the text of the table named after us in ``family``, None where there
-    is none; ``floating``: addresses translated here, floating → fixed.
+    is none; ``floating``: addresses translated here, floating → fixed; ``forwarded``: those that are shared out by ports,
+    floating → a number that changes with what becomes of its ports.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Space(msgspec.Struct, kw_only=True):
     family: str = "inet"
     rules: str | None = None
     floating: dict[str, str] = {}
+    forwarded: dict[str, str] = {}
 
 
 class SeenLink(msgspec.Struct, frozen=True, kw_only=True):

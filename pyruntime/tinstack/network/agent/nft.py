@@ -31,7 +31,7 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A table as the kernel prints it. ``maps``: plain maps by name (address → address)."""
+    """A table as the kernel prints it. ``maps``: plain maps by name (address → address or number)."""
 
     digest: str
     maps: dict[str, dict[str, str]] = {}
@@ -101,7 +101,9 @@ def read(said: str) -> Listing:
     """From libnftables' JSON; the order of elements in sets and maps, and handles, mean nothing."""
     objects = [_plain(item) for item in msgspec.json.decode(said)["nftables"] if "metainfo" not in item]
     maps = {
-        item["map"]["name"]: {key: value for key, value in item["map"].get("elem", []) if isinstance(value, str)}
+        item["map"]["name"]: {
+            key: str(value) for key, value in item["map"].get("elem", []) if isinstance(value, str | int)
+        }
         for item in objects
         if "map" in item
     }

@@ -7,7 +7,8 @@ connections there). Filtering by security groups builds on the same table: one c
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 
-from tinstack.network.rpc import WantedPort
+from tinstack.network.agent import forwarding
+from tinstack.network.rpc import WantedForward, WantedPort
 
 ICMP = "{ 1, 58 }"
 """ICMP and ICMPv6 by number: names need a file that minimal hosts do not have."""
@@ -60,9 +61,15 @@ def _from_port(name: str, port: WantedPort) -> str:
     return f"  chain {name} {{\n" + "".join(f"    {line}\n" for line in lines) + "  }\n"
 
 
-def router(gateway: str | None, address: str | None, snat: bool, floating: Mapping[str, str]) -> str:
+def router(
+    gateway: str | None,
+    address: str | None,
+    snat: bool,
+    floating: Mapping[str, str],
+    forwards: Sequence[WantedForward] = (),
+) -> str:
     """For the inet family in a router's namespace. ``gateway``: the interface to the outside; ``address``: its first IPv4
-    address; ``floating``: floating → fixed address.
+    address; ``floating``: floating → fixed address; ``forwards``: floating addresses that are shared out by ports.
 
     A floating address is reached from inside as well; such a connection also leaves by a translated source, or the answer
     would take the short way past the router.
@@ -72,14 +79,17 @@ def router(gateway: str | None, address: str | None, snat: bool, floating: Mappi
     outside = f'iifname "{gateway}"'
     outward = f'oifname "{gateway}"'
     pairs = sorted(floating.items())
+    marks = [f"{public} : {mark}" for public, mark in sorted(forwarding.marks(forwards).items())]
     lines = [
         f"map fixed_of {{ type ipv4_addr : ipv4_addr; {_elements(f'{public} : {fixed}' for public, fixed in pairs)}}}",
         f"map floating_of {{ type ipv4_addr : ipv4_addr; {_elements(sorted(f'{fixed} : {public}' for public, fixed in pairs))}}}",
+        f"map forwarded {{ type ipv4_addr : mark; {_elements(marks)}}}",
         *_chain(
             "destination",
             "type nat hook prerouting priority dstnat",
             f'iifname != "{gateway}" meta mark set 0x1',
             "dnat ip to ip daddr map @fixed_of",
+            *map(forwarding.rule, forwards),
         ),
         *_chain(
             "source",

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import BadRequest, Conflict, NotFound
-from tinstack.network.server import addresses, events, ipam, own_ports, store
+from tinstack.network.server import addresses, events, ipam, own_ports, store, store_l3
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import FloatingIPNotFound, PortNotFound
@@ -26,6 +26,7 @@ from tinstack.network.server.rows import (
     Port,
     Router,
 )
+from tinstack.network.server.rows_l3 import PortForwarding
 
 
 class BadFloatingRequest(BadRequest):
@@ -48,6 +49,19 @@ class ExternalGatewayForFloatingIPNotFound(NotFound):
         "External network {external_network_id} is not reachable from subnet {subnet_id}. Therefore, cannot associate "
         "Port {port_id} with a Floating IP."
     )
+
+
+class PortHasPortForwarding(Conflict):
+    """409: forwardings of another floating IP lead to the address."""
+
+    code = "network.floatingip.port_forwards"
+    message = "Cannot associate a floating IP with port {port_id} using fixed IP {fixed_ip}, as that port has port forwardings."
+
+
+class FipInUseByPortForwarding(Conflict):
+    """409: port forwardings share the address out."""
+
+    code, message = "network.floatingip.forwards", "Floating IP {id} in use by Port Forwarding resources."
 
 
 class Asked(msgspec.Struct, kw_only=True):
@@ -139,31 +153,16 @@ class FloatingIps:
                     fixed_ip=held.ip,
                     net_id=floatingip.floating_network_id,
                 )
-        router = await self._router_for(change, port, held, floatingip.floating_network_id)
+        for row in await change.tx.all(store_l3.FORWARDINGS_OF_PORT, PortForwarding, port=port.id):
+            if row.internal_ip_address == held.ip:
+                raise PortHasPortForwarding(port_id=port.id, fixed_ip=held.ip)
+        router = await router_for(change, port, held, floatingip.floating_network_id)
         floatingip.port_id, floatingip.fixed_ip_address, floatingip.router_id = port.id, held.ip, router.id
         floatingip.status = DOWN
         if router.host:
             change.translated(floatingip.id, router.host)
         for event in events.of_port(events.CHANGED, port):
             change.event(event)
-
-    @staticmethod
-    async def _router_for(change: Change, port: Port, held: Allocation, external: str) -> Router:
-        """The router between the port's subnet and the external network; the subnet's own gateway before others."""
-        interfaces = await change.tx.all(store.PORTS_OF_OWNER, Port, network=port.network_id, owner=ROUTER_INTERFACE)
-        own = await store.allocations(change.tx, [one.id for one in interfaces])
-        subnet = await store.subnets.get(change.tx, held.subnet_id)
-        gateway = subnet.gateway_ip if subnet else None
-        on = [one for one in interfaces if any(had.subnet_id == held.subnet_id for had in own[one.id])]
-        on.sort(key=lambda one: all(had.ip != gateway for had in own[one.id]))
-        routers = await store.by_ids(change.tx, store.routers, (one.device_id for one in on))
-        for one in on:
-            router = routers.get(one.device_id)
-            if router and router.gateway_network_id == external:
-                return router
-        raise ExternalGatewayForFloatingIPNotFound(
-            external_network_id=external, subnet_id=held.subnet_id, port_id=port.id
-        )
 
     async def update(
         self, id: str, revision: int | None, *, description: str | None, target: Target | None, retarget: bool
@@ -180,6 +179,7 @@ class FloatingIps:
             if description is not None:
                 row.description = description
             if retarget and _differs(row, target):
+                await _check_whole(change, row)
                 await self._dissociate(change, row)
                 if target:
                     await self._associate(change, row, target)
@@ -213,6 +213,7 @@ class FloatingIps:
             if row is None:
                 raise FloatingIPNotFound(id=id)
             expect(row, revision)
+            await _check_whole(change, row)
             await self._dissociate(change, row)
             await store.floatingips.remove(change.tx, id)
             port = await store.ports.get(change.tx, row.floating_port_id)
@@ -220,6 +221,31 @@ class FloatingIps:
                 await own_ports.remove(change, port)
 
         await self._changes.run(work)
+
+
+async def router_for(change: Change, port: Port, held: Allocation, external: str) -> Router:
+    """The router between the port's subnet and the external network; the subnet's own gateway before others.
+
+    Raises ExternalGatewayForFloatingIPNotFound.
+    """
+    interfaces = await change.tx.all(store.PORTS_OF_OWNER, Port, network=port.network_id, owner=ROUTER_INTERFACE)
+    own = await store.allocations(change.tx, [one.id for one in interfaces])
+    subnet = await store.subnets.get(change.tx, held.subnet_id)
+    gateway = subnet.gateway_ip if subnet else None
+    on = [one for one in interfaces if any(had.subnet_id == held.subnet_id for had in own[one.id])]
+    on.sort(key=lambda one: all(had.ip != gateway for had in own[one.id]))
+    routers = await store.by_ids(change.tx, store.routers, (one.device_id for one in on))
+    for one in on:
+        router = routers.get(one.device_id)
+        if router and router.gateway_network_id == external:
+            return router
+    raise ExternalGatewayForFloatingIPNotFound(external_network_id=external, subnet_id=held.subnet_id, port_id=port.id)
+
+
+async def _check_whole(change: Change, row: FloatingIp) -> None:
+    """Raises FipInUseByPortForwarding."""
+    if (await store_l3.forwardings_of(change.tx, [row.id]))[row.id]:
+        raise FipInUseByPortForwarding(id=row.id)
 
 
 def _differs(row: FloatingIp, target: Target | None) -> bool:

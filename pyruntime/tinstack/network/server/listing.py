@@ -95,9 +95,14 @@ class Page(msgspec.Struct, kw_only=True):
     reverse: bool
 
 
-async def page(request: Request, db: store.Reader, listing: Listing[R]) -> Page:
-    """The rows that the caller asks for and sees. Raises HTTPBadRequest, NotFound for an unknown marker."""
-    filters, parameters = _filters(request, listing)
+async def page(
+    request: Request, db: store.Reader, listing: Listing[R], within: Mapping[str, str] | None = None
+) -> Page:
+    """The rows that the caller asks for and sees; ``within``: attributes that the path fixes.
+
+    Raises HTTPBadRequest, NotFound for an unknown marker.
+    """
+    filters, parameters = _filters(request, listing, within or {})
     order = _order(request, listing)
     limit, reverse = request.query.integer("limit"), bool(request.query.boolean("page_reverse", False))
     marker = request.query.get("marker")
@@ -136,7 +141,7 @@ def _link(
 ) -> dict[str, str]:
     kept = [(key, value) for key, value in request.query.pairs if key not in ("marker", "page_reverse")]
     query = urlencode([*kept, *extra, ("marker", marker)])
-    return {"rel": rel, "href": f"{request.root_url}{listing.path}?{query}"}
+    return {"rel": rel, "href": f"{request.root_url}{listing.path.format(**request.path)}?{query}"}
 
 
 def _value_of(row: r.Owned, attribute: Attribute) -> Any:
@@ -164,11 +169,13 @@ def _order(request: Request, listing: Listing[Any]) -> tuple[tuple[str, bool], .
     return tuple(found)
 
 
-def _filters(request: Request, listing: Listing[Any]) -> tuple[tuple[tuple[str, int], ...], dict[str, Any]]:
+def _filters(
+    request: Request, listing: Listing[Any], within: Mapping[str, str]
+) -> tuple[tuple[tuple[str, int], ...], dict[str, Any]]:
     """The names with how many values each has, and the values as parameters."""
     asked: dict[str, list[Any]] = {}
     unknown = []
-    for name, text in request.query.pairs:
+    for name, text in [*(pair for pair in request.query.pairs if pair[0] not in within), *within.items()]:
         if name in CONTROL:
             continue
         if name in TAG_FILTERS and listing.standard:

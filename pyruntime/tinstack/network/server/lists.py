@@ -16,12 +16,14 @@ _N, _S, _B, _P, _A, _G, _R, _F, _SG, _U = (
 )  # fmt: skip
 
 
-def _mine(column: ColumnElement[Any]) -> ColumnElement[bool]:
+def mine(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The column names the caller's project."""
     return column == bindparam("project")
 
 
-def _own(column: ColumnElement[Any]) -> Visible:
-    return lambda: _mine(column)
+def own(column: ColumnElement[Any]) -> Visible:
+    """A project sees its own."""
+    return lambda: mine(column)
 
 
 def _with_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -38,7 +40,7 @@ def _shared(kind: str, column: ColumnElement[Any]) -> Special:
 NETWORKS = Listing(
     store.networks,
     "/v2.0/networks",
-    lambda: or_(_mine(_N.project_id), visible("network", _N.id)),
+    lambda: or_(mine(_N.project_id), visible("network", _N.id)),
     {
         "admin_state_up": Attribute(_N.admin_state_up, "bool"),
         "router:external": Attribute(_N.external, "bool"),
@@ -61,8 +63,8 @@ SUBNETS = Listing(
     store.subnets,
     "/v2.0/subnets",
     lambda: or_(
-        _mine(_S.project_id),
-        _S.network_id.in_(select(_N.id).where(_mine(_N.project_id))),
+        mine(_S.project_id),
+        _S.network_id.in_(select(_N.id).where(mine(_N.project_id))),
         is_shared("network", _S.network_id, "project") == 1,
     ),
     {
@@ -83,7 +85,7 @@ SUBNETS = Listing(
 SUBNETPOOLS = Listing(
     store.subnetpools,
     "/v2.0/subnetpools",
-    lambda: or_(_mine(_B.project_id), visible("subnetpool", _B.id)),
+    lambda: or_(mine(_B.project_id), visible("subnetpool", _B.id)),
     {
         "ip_version": Attribute(_B.ip_version, "int"),
         "default_prefixlen": Attribute(_B.default_prefixlen, "int"),
@@ -98,7 +100,7 @@ SUBNETPOOLS = Listing(
 PORTS = Listing(
     store.ports,
     "/v2.0/ports",
-    lambda: or_(_mine(_P.project_id), _P.network_id.in_(select(_N.id).where(_mine(_N.project_id)))),
+    lambda: or_(mine(_P.project_id), _P.network_id.in_(select(_N.id).where(mine(_N.project_id)))),
     {
         "network_id": Attribute(_P.network_id),
         "mac_address": Attribute(_P.mac_address),
@@ -125,7 +127,7 @@ PORTS = Listing(
 ROUTERS = Listing(
     store.routers,
     "/v2.0/routers",
-    _own(_R.project_id),
+    own(_R.project_id),
     {
         "admin_state_up": Attribute(_R.admin_state_up, "bool"),
         "enable_snat": Attribute(_R.enable_snat, "bool"),
@@ -138,7 +140,7 @@ ROUTERS = Listing(
 FLOATINGIPS = Listing(
     store.floatingips,
     "/v2.0/floatingips",
-    _own(_F.project_id),
+    own(_F.project_id),
     {
         "floating_network_id": Attribute(_F.floating_network_id),
         "floating_ip_address": Attribute(_F.floating_ip_address, "ip"),
@@ -152,7 +154,7 @@ FLOATINGIPS = Listing(
 GROUPS = Listing(
     store.groups,
     "/v2.0/security-groups",
-    lambda: or_(_mine(_SG.project_id), visible("security_group", _SG.id)),
+    lambda: or_(mine(_SG.project_id), visible("security_group", _SG.id)),
     {"stateful": Attribute(_SG.stateful, "bool")},
     {"shared": _shared("security_group", _SG.id)},
 )
@@ -161,8 +163,8 @@ RULES = Listing(
     store.rules,
     "/v2.0/security-group-rules",
     lambda: or_(
-        _mine(_U.project_id),
-        _U.security_group_id.in_(select(_SG.id).where(_mine(_SG.project_id))),
+        mine(_U.project_id),
+        _U.security_group_id.in_(select(_SG.id).where(mine(_SG.project_id))),
         visible("security_group", _U.security_group_id),
     ),
     {
@@ -181,7 +183,7 @@ _RP = t.rbac_policies.c
 RBAC_POLICIES = Listing(
     store.rbac_policies,
     "/v2.0/rbac-policies",
-    _own(_RP.project_id),
+    own(_RP.project_id),
     {
         "object_type": Attribute(_RP.object_type),
         "object_id": Attribute(_RP.object_id),

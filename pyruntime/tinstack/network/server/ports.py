@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, events, ipam, own_ports, sharing, store
+from tinstack.network.server import addresses, events, forwarding, ipam, own_ports, sharing, store
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import NetworkNotFound, PortNotFound, SecurityGroupNotFound
@@ -237,3 +237,4 @@ async def _forget_floating(change: Change, port: Port, kept: set[str]) -> None:
         one.status = DOWN
         await store.floatingips.save(change.tx, one, change.now)
         change.host(router.host if router else "")
+    await forwarding.forget(change, port.id, kept)

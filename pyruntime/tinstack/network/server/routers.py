@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, func, select
 
 from tinstack.core.db import prepared
-from tinstack.network.server import addresses, ipam, own_ports, scheduling, store
+from tinstack.network.server import addresses, ipam, own_ports, scheduling, store, store_l3
 from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
@@ -338,6 +338,8 @@ class Routers:
     async def _check_unused(change: Change, router: Router, subnet: Subnet) -> None:
         if await change.tx.scalar(FLOATING_BEHIND, router=router.id, subnet=subnet.id):
             raise RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
+        if await change.tx.scalar(store_l3.FORWARDINGS_BEHIND, router=router.id, subnet=subnet.id):
+            raise RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
         cidr = ip_network(subnet.cidr)
         if any(ip_address(route.nexthop) in cidr for route in router.routes):
             raise RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
@@ -358,6 +360,7 @@ class Routers:
             if await change.tx.one(store.FLOATING_OF_ROUTER, FloatingIp, router=id):
                 raise RouterInUse(router_id=id)
             await store.routers.save(change.tx, router, change.now)
+            await change.tx.run(store_l3.DROP_HELPERS_OF_ROUTER, router=id)
             await store.routers.remove(change.tx, id)
 
         await self._changes.run(work)

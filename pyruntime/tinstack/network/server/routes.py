@@ -4,6 +4,7 @@
 """
 
 from tinstack.core.http import Route
+from tinstack.network.server import routes_l3
 from tinstack.network.server.handlers import (
     agents,
     availability,
@@ -131,6 +132,8 @@ ROUTES = [
 
     Route("GET",    f"{V}/network-ip-availabilities",  availability.index, "get_network_ip_availability"),
     Route("GET",    f"{V}/network-ip-availabilities/{{id}}", availability.show, "get_network_ip_availability"),
+
+    *routes_l3.ROUTES,
 
     *_tag_routes(),
 ]

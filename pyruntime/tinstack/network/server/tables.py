@@ -1,11 +1,12 @@
-"""Tables of the network database."""
+"""Tables of the network database. Those of metering and of what routers do for ports are in ``tables_l3``."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
+from tinstack.network.server import tables_l3 as l3
 from tinstack.network.server.tables_base import ID, KEY, PROJECT, metadata, standard
 from tinstack.network.server.tables_sharing import rbac_policies
 
-__all__ = ["metadata", "rbac_policies"]
+__all__ = ["l3", "metadata", "rbac_policies"]
 
 networks = standard(
     "networks",

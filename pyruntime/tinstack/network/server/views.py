@@ -32,7 +32,8 @@ BINARY = "tinstack-network-agent"
 AGENT_TOPICS = {"dhcp": "dhcp_agent", "l3": "l3_agent"}
 
 
-def _standard(row: Standard) -> Body:
+def standard(row: Standard) -> Body:
+    """What every resource shows."""
     return {
         "id": row.id,
         "project_id": row.project_id,
@@ -48,7 +49,7 @@ def _standard(row: Standard) -> Body:
 def network(row: Network, subnet_ids: Sequence[str], *, provider: bool, shared: bool) -> Body:
     """``provider``: whether the caller sees how the network is made; ``shared``: whether it is with the caller's project."""
     shown = {
-        **_standard(row),
+        **standard(row),
         "name": row.name,
         "admin_state_up": row.admin_state_up,
         "status": ACTIVE,
@@ -79,7 +80,7 @@ def routes(given: Iterable[Route]) -> list[Body]:
 def subnet(row: Subnet) -> Body:
     """A subnet."""
     return {
-        **_standard(row),
+        **standard(row),
         "name": row.name,
         "network_id": row.network_id,
         "ip_version": row.ip_version,
@@ -99,7 +100,7 @@ def subnet(row: Subnet) -> Body:
 def subnetpool(row: SubnetPool, *, shared: bool) -> Body:
     """A subnet pool; lengths and quota are numbers."""
     return {
-        **_standard(row),
+        **standard(row),
         "name": row.name,
         "ip_version": row.ip_version,
         "prefixes": row.prefixes,
@@ -116,7 +117,7 @@ def subnetpool(row: SubnetPool, *, shared: bool) -> Body:
 def port(row: Port, held: Sequence[Allocation], groups: Sequence[str], *, binding: bool, domain: str) -> Body:
     """``binding``: whether the caller sees where the port is; ``domain``: of ``dns_assignment``."""
     shown = {
-        **_standard(row),
+        **standard(row),
         "name": row.name,
         "network_id": row.network_id,
         "mac_address": row.mac_address,
@@ -148,7 +149,7 @@ def _assignment(row: Port, ip: str, domain: str) -> Body:
     return {"hostname": name, "ip_address": ip, "fqdn": f"{name}.{suffix}." if suffix else name}
 
 
-def router(row: Router, gateway: Sequence[Allocation]) -> Body:
+def router(row: Router, gateway: Sequence[Allocation], helpers: Iterable[Body]) -> Body:
     """``gateway``: the addresses of its gateway port."""
     outside = None
     if row.gateway_network_id:
@@ -158,7 +159,7 @@ def router(row: Router, gateway: Sequence[Allocation]) -> Body:
             "external_fixed_ips": [{"subnet_id": one.subnet_id, "ip_address": one.ip} for one in gateway],
         }
     return {
-        **_standard(row),
+        **standard(row),
         "name": row.name,
         "admin_state_up": row.admin_state_up,
         "status": ACTIVE,
@@ -168,6 +169,7 @@ def router(row: Router, gateway: Sequence[Allocation]) -> Body:
         "availability_zones": [ZONE] if row.host else [],
         "distributed": row.distributed,
         "ha": row.ha,
+        "conntrack_helpers": list(helpers),
     }
 
 
@@ -185,14 +187,14 @@ def interface(router_id: str, project_id: str, row: Port, subnet_ids: Sequence[s
     }
 
 
-def floatingip(row: FloatingIp, inside: Port | None) -> Body:
+def floatingip(row: FloatingIp, inside: Port | None, forwardings: Iterable[Body]) -> Body:
     """``inside``: the port that it leads to."""
     details = None
     if inside is not None:
         names = ("name", "network_id", "mac_address", "admin_state_up", "status", "device_id", "device_owner")
         details = {name: getattr(inside, name) for name in names}
     return {
-        **_standard(row),
+        **standard(row),
         "floating_network_id": row.floating_network_id,
         "floating_ip_address": row.floating_ip_address,
         "fixed_ip_address": row.fixed_ip_address,
@@ -200,6 +202,7 @@ def floatingip(row: FloatingIp, inside: Port | None) -> Body:
         "router_id": row.router_id,
         "status": row.status,
         "port_details": details,
+        "port_forwardings": list(forwardings),
     }
 
 
@@ -207,7 +210,7 @@ def rule(row: SecurityGroupRule) -> Body:
     """A security group rule. ``normalized_cidr``: the prefix without host bits."""
     prefix = row.remote_ip_prefix
     return {
-        **_standard(row),
+        **standard(row),
         "security_group_id": row.security_group_id,
         "direction": row.direction,
         "ethertype": row.ethertype,
@@ -223,7 +226,7 @@ def rule(row: SecurityGroupRule) -> Body:
 def group(row: SecurityGroup, rules: Iterable[SecurityGroupRule], *, shared: bool) -> Body:
     """A security group with its rules."""
     return {
-        **_standard(row),
+        **standard(row),
         "name": row.name,
         "stateful": row.stateful,
         "shared": shared,

@@ -30,7 +30,9 @@ from tinstack.network.server.rows import (
 
 DEVICE_PREFIX = {ROUTER_INTERFACE: "qr-", ROUTER_GATEWAY: "qg-"}
 
-_P, _H, _R, _A, _F = t.ports.c, t.hosts.c, t.routers.c, t.allocations.c, t.floatingips.c
+_P, _H, _R, _A, _F, _W = (
+    t.ports.c, t.hosts.c, t.routers.c, t.allocations.c, t.floatingips.c, t.l3.port_forwardings.c,
+)  # fmt: skip
 
 GENERATION = prepared(select(_H.generation).where(_H.host == bindparam("name")))
 PORTS = prepared(select(t.ports).where(_P.binding_host == bindparam("name")).order_by(_P.id))
@@ -40,6 +42,14 @@ FLOATING = prepared(
     .join(t.routers, _R.id == _F.router_id)
     .where(_R.host == bindparam("name"))
     .order_by(_F.floating_ip_address)
+)
+FORWARDS = prepared(
+    select(_W.router_id, _F.floating_ip_address, _W.protocol, _W.internal_ip_address)
+    .add_columns(_W.external_start, _W.external_end, _W.internal_start, _W.internal_end)
+    .join(t.floatingips, _F.id == _W.floatingip_id)
+    .join(t.routers, _R.id == _W.router_id)
+    .where(_R.host == bindparam("name"))
+    .order_by(_F.floating_ip_address, _W.protocol, _W.external_start)
 )
 PEERS = (
     select(_P.network_id, _H.host, _H.tunnel_ip)
@@ -59,6 +69,17 @@ class _Peer(msgspec.Struct, frozen=True):
     network_id: str
     host: str
     tunnel_ip: str
+
+
+class _Forward(msgspec.Struct, frozen=True):
+    router_id: str
+    floating_ip_address: str
+    protocol: str
+    internal_ip_address: str
+    external_start: int | None
+    external_end: int | None
+    internal_start: int | None
+    internal_end: int | None
 
 
 class _Lease(msgspec.Struct, frozen=True):
@@ -134,6 +155,7 @@ class Wanted:
         subnets: Iterable[Subnet],
     ) -> list[rpc.WantedRouter]:
         floating = await self._db.all(FLOATING, FloatingIp, name=host)
+        forwards = await self._db.all(FORWARDS, _Forward, name=host)
         gateways = {subnet.id: subnet.gateway_ip for subnet in subnets if subnet.ip_version == 4}
         there = {port.id for port in ports}
         found = []
@@ -154,6 +176,7 @@ class Wanted:
                         if one.router_id == router.id and one.fixed_ip_address
                     ],
                     routes=[(route.destination, route.nexthop) for route in router.routes],
+                    forwards=[_forward(one) for one in forwards if one.router_id == router.id],
                 )
             )
         return found
@@ -174,6 +197,19 @@ class Wanted:
             )
             for row in rows
         ]
+
+
+def _forward(row: _Forward) -> rpc.WantedForward:
+    def span(start: int | None, end: int | None) -> tuple[int, int] | None:
+        return None if start is None or end is None else (start, end)
+
+    return rpc.WantedForward(
+        floating_ip=row.floating_ip_address,
+        protocol=row.protocol,
+        fixed_ip=row.internal_ip_address,
+        outside=span(row.external_start, row.external_end),
+        inside=span(row.internal_start, row.internal_end),
+    )
 
 
 def _subnet(subnet: Subnet) -> rpc.WantedSubnet:

@@ -1,6 +1,6 @@
 """What handlers of all nouns do alike: targets of policy rules, lists, and what a caller may not even see (404)."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tinstack.core.errors import NotFound
@@ -54,10 +54,21 @@ async def shared_with(request: Request, parts: Parts, kind: str, rows: Sequence[
 
 
 async def listed(
-    request: Request, parts: Parts, plural: str, kind: Listing[R], show: Show[R], singular: str | None = None
+    request: Request,
+    parts: Parts,
+    plural: str,
+    kind: Listing[R],
+    show: Show[R],
+    singular: str | None = None,
+    *,
+    within: Mapping[str, str] | None = None,
 ) -> Body:
-    """The answer of a list: what the caller's project sees, as far as the caller may read."""
-    page = await listing.page(request, parts.db, kind)
+    """The answer of a list: what the caller's project sees, as far as the caller may read.
+
+    ``singular``: the resource's name in policy rules (default: ``plural`` without its last letter); ``within``: attributes that
+    the path fixes.
+    """
+    page = await listing.page(request, parts.db, kind, within)
     fields = request.query.all("fields")
     rows = await _readable(request, parts, singular or plural[:-1], page.rows)
     shown = await show(request, parts, rows)

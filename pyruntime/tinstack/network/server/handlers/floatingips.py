@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tinstack.core.http import Request
-from tinstack.network.server import lists, store, views
+from tinstack.network.server import lists, store, store_l3, views, views_l3
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import FloatingIPNotFound
 from tinstack.network.server.floatingips import Asked, BadFloatingRequest, Target
@@ -27,7 +27,13 @@ async def found(request: Request, parts: Parts) -> FloatingIp:
 
 async def _show(request: Request, parts: Parts, rows: Sequence[FloatingIp]) -> list[Body]:
     inside = await store.by_ids(parts.db, store.ports, (row.port_id for row in rows))
-    return [views.floatingip(row, inside.get(row.port_id or "")) for row in rows]
+    forwardings = await store_l3.forwardings_of(parts.db, [row.id for row in rows])
+    return [
+        views.floatingip(
+            row, inside.get(row.port_id or ""), map(views_l3.forwarding_of_floatingip, forwardings[row.id])
+        )
+        for row in rows
+    ]
 
 
 async def index(request: Request, parts: Parts) -> Body:

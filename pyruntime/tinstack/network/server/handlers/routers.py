@@ -7,7 +7,7 @@ from uuid import uuid4
 import msgspec
 
 from tinstack.core.http import Request
-from tinstack.network.server import lists, store, views
+from tinstack.network.server import lists, store, store_l3, views, views_l3
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, PortNotFound, RouterNotFound
@@ -35,7 +35,11 @@ async def rendered(request: Request, parts: Parts, rows: Sequence[Router]) -> li
     """Routers as the caller sees them."""
     held = await store.allocations(parts.db, [row.gateway_port_id for row in rows if row.gateway_port_id])
     hidden = {name for name in ("distributed", "ha") if not request.may(f"get_router:{name}")}
-    found = [views.router(row, held.get(row.gateway_port_id or "", [])) for row in rows]
+    helpers = await store_l3.helpers_of(parts.db, [row.id for row in rows])
+    found = [
+        views.router(row, held.get(row.gateway_port_id or "", []), map(views_l3.helper_of_router, helpers[row.id]))
+        for row in rows
+    ]
     return [{name: value for name, value in one.items() if name not in hidden} for one in found] if hidden else found
 
 
