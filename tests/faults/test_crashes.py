@@ -7,10 +7,11 @@ import pytest
 from tinstack.core import crash
 
 POINTS = [
-    (service, point)
-    for service in crash.STEPS
-    for point in crash.points(service)
-    if (service, point.partition("-")[2]) != ("volume", "27")  # a server without volumes has no attachment to connect
+    (service, f"{when}-{step}")
+    for service, steps in crash.STEPS.items()
+    for step in steps
+    for when in ("before", "after")
+    if (service, step) != ("volume", 27)  # a server without volumes has no attachment to connect
 ]
 
 

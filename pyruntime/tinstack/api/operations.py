@@ -14,6 +14,7 @@ from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS, Asked, Begun, WrongState
 from tinstack.conductor import rpc as conductor
+from tinstack.core import crash
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.errors import Unavailable
@@ -74,9 +75,10 @@ async def operate(
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:
-            begun = await store.start_operation(
-                compute.db, row.id, kind, asked, data=data, vm_states=vm_states, also=also
-            )
+            with crash.around(kind):
+                begun = await store.start_operation(
+                    compute.db, row.id, kind, asked, data=data, vm_states=vm_states, also=also
+                )
             break
         except WrongState as error:
             if error.values["state"] not in UNSEEN or time.monotonic() > end:

@@ -135,11 +135,13 @@ class Agent:
                 async with steps.step(29):
                     await lease.finished(state)
                 return
-            if server.kind == "attach_interface":
-                await self._interfaces.attach(server, lease.token)
-            else:
+            if server.kind != "attach_interface":
                 await self._rehearse(server.kind, server)
-                await self._change(server)
+            with crash.around(server.kind):
+                if server.kind == "attach_interface":
+                    await self._interfaces.attach(server, lease.token)
+                else:
+                    await self._change(server)
             power = await self._driver.power_state(server.id)
         except LeaseLost:
             raise
@@ -152,7 +154,8 @@ class Agent:
         problem = failed(0, error, elsewhere=False)
         log.warning("%s of server %s failed at step %d: %s", server.kind, server.id, problem.step, problem.text)
         if server.kind == "boot":
-            await self._driver.remove(server.id)
+            with crash.around("undo"):
+                await self._driver.remove(server.id)
         elif server.kind == "attach_interface":
             await self._interfaces.detach(server)
         steps.judge(retried=await lease.failed(problem))

@@ -30,7 +30,7 @@ class Boot:
         await lease.progress(25, "block_device_mapping")
         disks = await self._disks(server, lease, steps)
         await lease.progress(28, "spawning")
-        state = await self._spawn(guest_of(server, image, bodies, nics, disks), steps)
+        state = await self._spawn(server, image, bodies, nics, disks, steps)
         await self._volumes.complete(server, disks, lease.token)
         return state
 
@@ -64,10 +64,20 @@ class Boot:
                 connecting.outcome = trace.NONE
             return await self._volumes.connect(server, found, lease.token)
 
-    async def _spawn(self, guest: Guest, steps: Steps) -> int:
+    async def _spawn(
+        self,
+        server: ServerDetails,
+        image: CachedImage | None,
+        bodies: list[dict[str, Any]],
+        nics: list[Nic],
+        disks: list[AttachedDisk],
+        steps: Steps,
+    ) -> int:
         async with self._slots, steps.step(28, elsewhere=True):
-            await self._driver.spawn(guest)
-            state = await self._driver.power_state(guest.id)
+            if server.config_drive:
+                await steps.rehearse("config-drive")
+            await self._driver.spawn(guest_of(server, image, bodies, nics, disks))
+            state = await self._driver.power_state(server.id)
             if state != RUNNING:
                 words = f"The guest was started but does not run (power state {state})."
                 raise StepFailed(28, words, elsewhere=True)

@@ -44,6 +44,10 @@ class Steps:
             server_id=self._server.id,
         )
 
+    async def rehearse(self, part: str) -> None:
+        """The chance of a rehearsed fault in a part of a step."""
+        await self._rehearse(part, self._server)
+
     def record(self, number: int, start: int, began: float, until: float) -> None:
         """A step that was over before anything was known of the server. ``began``, ``until``: performance counter."""
         duration = int((until - began) * 1e6)

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 FAILURES, TRIED = "failures", "tried"
 """Keys of a boot's ``data``: what failed where; the hosts that were tried."""
 
+AGAIN, SHOWN = "again", "shown"
+"""Keys of ``UNDO``: another host is to be tried; the server shows its fault already, as the deadline is over."""
+
 NO_VALID_HOST = "No valid host was found."
 """A fault that begins so names every host with its reason; clients know these words."""
 
@@ -46,7 +49,7 @@ class Endings:
         """Step 29 for a boot: the host is done. Raises OperationTaken."""
         held_by_host(message.owner, envelope)
         network_info: dict[str, Any] = {}
-        server = await self._booted(message)
+        kind, server = await self._booted(message)
         if server:
             found = await self._network_info.of_boot(server)
             network_info = {} if found is None else {"network_info": found}
@@ -61,11 +64,8 @@ class Endings:
                 await store.succeed(tx, operation, **network_info, **_after(operation, server, message))
             return operation
 
-        if server:
-            with crash.around(29):
-                await self._parts.db.transact(work)
-            return Done()
-        operation = await self._parts.db.transact(work)
+        with crash.around(29 if kind == "boot" else kind):
+            operation = await self._parts.db.transact(work)
         if CLEARED in operation.data:
             self._parts.background.start(self.drive(operation), f"{operation.kind} of {operation.subject}")
         return Done()
@@ -89,7 +89,8 @@ class Endings:
             await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
             return operation, again
 
-        operation, again = await self._parts.db.transact(work)
+        with crash.around("failed"):
+            operation, again = await self._parts.db.transact(work)
         if UNDO in operation.data:
             self._parts.background.start(self.drive(operation), f"undoing the {operation.kind} of {operation.subject}")
         return Outcome(retried=again)
@@ -118,15 +119,15 @@ class Endings:
         if operation:
             await self.drive(operation)
 
-    async def _booted(self, message: Finished) -> Instance | None:
-        """The server that has new ports, looked at before anything is locked; None for other operations."""
+    async def _booted(self, message: Finished) -> tuple[str, Instance | None]:
+        """What is done, looked at before anything is locked: the operation's kind, and the server where it has new ports."""
 
-        async def work(tx: Transaction) -> Instance | None:
+        async def work(tx: Transaction) -> tuple[str, Instance | None]:
             operation = await OPERATIONS.get(tx, message.operation_id)
             if operation is None or operation.owner != message.owner:
                 raise OperationTaken(id=message.operation_id)
             server = await instances.get(tx, operation.subject)
-            return server if operation.kind in ("boot", ATTACH) else None
+            return operation.kind, server if operation.kind in ("boot", ATTACH) else None
 
         return await self._parts.db.transact(work)
 
@@ -153,7 +154,8 @@ class Endings:
             held, row = await _held(tx, operation.id, self._parts.owner)
             await store.bury(tx, held, row)
 
-        await self._parts.db.transact(work)
+        with crash.around("bury"):
+            await self._parts.db.transact(work)
 
     async def _let_go(self, operation: Operation, server: Instance) -> None:
         """The host has a port plugged in no more (or never had): clear it, then forget it."""
@@ -169,7 +171,7 @@ class Endings:
     async def _undo(self, operation: Operation, server: Instance) -> None:
         """Everything of a failed boot is brought to absent; then another host, or ERROR."""
         await self._remote.clear(server, gone=False)
-        if operation.data[UNDO]["again"]:
+        if operation.data[UNDO].get(AGAIN):
             await self._try_again(operation)
             return
 
@@ -211,7 +213,7 @@ class Endings:
         failures.append({"step": step, "host": host, "reason": reason})
         if host:
             operation.data.setdefault(TRIED, []).append(host)
-        operation.data[UNDO] = {"again": again}
+        operation.data[UNDO] = {AGAIN: again}
 
     async def give_up(
         self, operation: Operation, step: int, host: str | None, reason: str, *, attempts: int = 0
@@ -245,6 +247,20 @@ class Endings:
         )
         changes = {"vm_state": "error"} if operation.kind in ("delete", "rebuild", "reboot_hard") else {}
         await store.fail(tx, operation, fault, **changes)
+
+    async def show(self, operation: Operation) -> None:
+        """The undo of a failed boot outlasts the deadline (a service is away): ERROR now, while the undo goes on."""
+
+        async def work(tx: Transaction) -> None:
+            row = await instances.locked(tx, operation.subject)
+            held = await OPERATIONS.get(tx, operation.id)
+            if held is None or held.owner != operation.owner or row.generation != held.generation:
+                return
+            held.data[UNDO] = {SHOWN: True}
+            await store.hand_over(tx, held, held.owner, self._parts.config.own_lease_seconds)
+            await instances.write(tx, row.id, vm_state="error", task_state=None, fault=fault_of(held))
+
+        await self._parts.db.transact(work)
 
     async def expire(self, operation: Operation, server: Instance) -> None:
         """Past its deadline: ERROR. The claim, ports and attachments stay with the server, as its host may still use them.

@@ -1,5 +1,6 @@
 """Hosts' reports: heartbeats, hypervisors, their inventories in placement, and what became of guests by themselves."""
 
+import asyncio
 import logging
 from functools import partial
 
@@ -21,6 +22,9 @@ from tinstack.core.errors import ApiError
 log = logging.getLogger(__name__)
 
 SETTLED = 30 * SECOND
+SELL_AGAIN_SECONDS = 0.5
+"""How long placement is left alone when it did not take a host's inventory: until it has, nothing is sold there."""
+
 CONTROLLERS = {"nova-scheduler": "scheduler", "nova-conductor": "conductor"}
 """The compute API's names of services → who says that they live."""
 
@@ -28,9 +32,10 @@ OFF = {SHUTDOWN_POWER, CRASHED_POWER}
 
 
 class _Known(msgspec.Struct):
-    """What was last taken from a host's reports."""
+    """What was last taken from a host's reports. ``selling``: its inventory is on its way to placement."""
 
     started_at: int = 0
+    selling: bool = False
     facts: tuple[object, ...] = ()
     inventory: tuple[object, ...] = ()
     servers: tuple[ObservedServer, ...] = ()
@@ -82,7 +87,22 @@ class HostReports:
             known.facts = facts
 
     async def _sell(self, message: HostReport, known: _Known) -> None:
-        """The host's inventory in placement; while that is out of reach the next report tries again."""
+        """The host's inventory in placement; while that is out of reach it is tried again and again in the background."""
+        if await self._is_sold(message, known) or known.selling:
+            return
+        known.selling = True
+        self._parts.background.start(self._sell_later(message, known), f"selling what host {message.host} has")
+
+    async def _sell_later(self, message: HostReport, known: _Known) -> None:
+        try:
+            while True:
+                await asyncio.sleep(SELL_AGAIN_SECONDS)
+                if await self._is_sold(message, known):
+                    return
+        finally:
+            known.selling = False
+
+    async def _is_sold(self, message: HostReport, known: _Known) -> bool:
         wanted = {
             "VCPU": _stock(message.vcpus, message.cpu_ratio, 0),
             "MEMORY_MB": _stock(message.ram_mib, message.ram_ratio, message.reserved_mib),
@@ -91,12 +111,14 @@ class HostReports:
         wanted = {kind: stock for kind, stock in wanted.items() if stock["total"]}
         inventory = (message.provider, msgspec.json.encode(wanted))
         if known.inventory == inventory:
-            return
+            return True
         try:
             await self._remote.inventory(message.provider, message.host, wanted)
-            known.inventory = inventory
         except ApiError as error:
             log.warning("placement does not know yet what host %s has: %s", message.host, error.text)
+            return False
+        known.inventory = inventory
+        return True
 
     async def _continue(self, host: str) -> None:
         """The agent has started anew: what it was at is told to it again."""

@@ -5,7 +5,7 @@ import logging
 from tinstack.computedb import fleet, heartbeats, instances, store
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
-from tinstack.conductor.endings import Endings
+from tinstack.conductor.endings import SHOWN, Endings
 from tinstack.conductor.interfaces import CLEARED, DETACH, UNDO
 from tinstack.conductor.launches import TAKEN_BY_HOST
 from tinstack.conductor.network_info import NetworkInfo
@@ -59,13 +59,11 @@ class Reconciler:
         if server is None or server.generation != operation.generation:
             await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id, {"superseded": "another"}))
             return
-        goes_on = UNDO in operation.data or (operation.kind == DETACH and CLEARED in operation.data)
-        if not goes_on and await self._is_late(operation):
-            log.warning("%s of server %s is past its deadline", operation.kind, operation.subject)
-            if operation.kind == "boot" and server.host is None:
-                await self._endings.give_up(operation, operation.step, None, "The boot was not done by its deadline.")
-            else:
-                await self._endings.expire(operation, server)
+        now = await self._now()
+        if operation.deadline < now and not _goes_on(operation):
+            await self._end(operation, server)
+            return
+        if operation.lease_until >= now:
             return
         log.info("%s of server %s has no owner any more (last: %s)", operation.kind, server.id, operation.owner)
 
@@ -75,11 +73,18 @@ class Reconciler:
         await self._parts.db.transact(take)
         await self._next(operation, server)
 
-    async def _is_late(self, operation: Operation) -> bool:
-        async def now(tx: Transaction) -> int:
-            return await tx.now()
+    async def _end(self, operation: Operation, server: Instance) -> None:
+        """The deadline is over: whoever waits for the server sees its end now."""
+        log.warning("%s of server %s is past its deadline", operation.kind, operation.subject)
+        if UNDO in operation.data:
+            await self._endings.show(operation)
+        elif operation.kind == "boot" and server.host is None:
+            await self._endings.give_up(operation, operation.step, None, "The boot was not done by its deadline.")
+        else:
+            await self._endings.expire(operation, server)
 
-        return operation.deadline < await self._parts.db.transact(now)
+    async def _now(self) -> int:
+        return await self._parts.db.transact(lambda tx: tx.now())
 
     async def _next(self, operation: Operation, server: Instance) -> None:
         """Who goes on: the conductor with what hosts are done with, the scheduler where there is no host, else the host."""
@@ -95,12 +100,7 @@ class Reconciler:
 
     async def _is_up(self, host: str) -> bool:
         service = await heartbeats.compute_service(self._parts.db, host)
-
-        async def now(tx: Transaction) -> int:
-            return await tx.now()
-
-        moment = await self._parts.db.transact(now)
-        return bool(service and service.is_up(moment, self._parts.config.service_down_seconds))
+        return bool(service and service.is_up(await self._now(), self._parts.config.service_down_seconds))
 
     async def sweep(self) -> None:
         """Claims of servers that are gone, seen twice."""
@@ -114,3 +114,10 @@ class Reconciler:
                 log.warning("the claim of %s, which is gone, is given back", consumer)
                 await self._remote.forget_claim(consumer)
         self._suspects = suspects
+
+
+def _goes_on(operation: Operation) -> bool:
+    """Whether it goes on after its deadline, as nobody waits for it any more: the client sees its end already (or nothing of it)."""
+    if operation.kind == "boot":
+        return SHOWN in operation.data.get(UNDO, {})
+    return UNDO in operation.data or (operation.kind == DETACH and CLEARED in operation.data)

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tinstack.computedb.rows import Instance
+from tinstack.core import crash
 from tinstack.core.client import Session
 from tinstack.core.errors import ApiError, NotImplementedHere
 
@@ -73,11 +74,14 @@ class Remote:
 
         The claim goes last: what still uses the host's memory is never sold again.
         """
-        await self._clear_ports(server)
-        await self._clear_attachments(server)
+        with crash.around("clear-ports"):
+            await self._clear_ports(server)
+        with crash.around("clear-attachments"):
+            await self._clear_attachments(server)
         if gone:
             await self._clear_volumes(server)
-        await self._session.request("DELETE", "placement", f"/allocations/{server.id}", version=PLACEMENT, ok=(404,))
+        with crash.around("clear-claim"):
+            await self.forget_claim(server.id)
 
     async def clear_port(self, server: Instance, port_id: str) -> None:
         """One port: absent where it was made for the server, unbound where it was given; another server's is left alone."""
@@ -146,5 +150,5 @@ class Remote:
         return bool(answer.json().get("consumer_type") == "INSTANCE")
 
     async def forget_claim(self, consumer: str) -> None:
-        """A claim that nobody stands behind."""
+        """A claim is given back; it may have been before."""
         await self._session.request("DELETE", "placement", f"/allocations/{consumer}", version=PLACEMENT, ok=(404,))

@@ -1,4 +1,5 @@
-"""Crash points: named places before and after the effect of each step of the flow, where a rig can have a process die.
+"""Crash points: named places before and after the effect of each step of the flow (and of each other operation), where a rig can
+have a process die.
 
 ``TINSTACK_CRASH`` is read once, at import: ``FOLDER:POINT,POINT…``. At an armed point the process kills itself, once: a marker
 file in the folder remembers, so that the process started in its place runs on. Unarmed, a point does nothing.
@@ -26,9 +27,26 @@ STEPS: dict[str, tuple[int, ...]] = {
 """The steps of docs/architecture.md in which each service has an effect of its own."""
 
 
+KINDS = ("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume")
+"""Operations on a server that is there, each with an effect of its own in the api (the transaction that begins it), on the host
+(the guest's change) and in the conductor (the transaction that ends it)."""
+
+PLACES: dict[str, tuple[str, ...]] = {
+    "api": KINDS,
+    "conductor": (*KINDS, "failed", "clear-ports", "clear-attachments", "clear-claim", "bury"),
+    "compute": (*KINDS, "undo"),
+    "placement": ("give-back",),
+    "network": ("remove-port",),
+    "volume": ("remove-attachment",),
+}
+"""Effects outside the 29 steps. ``failed``: the transaction in which the conductor takes a failure; ``undo``: a host's removal of
+what it has of a failed boot; ``clear-…`` and ``bury``: the rest of a delete or an undo; then what other services do for those."""
+
+
 def points(service: str) -> list[str]:
-    """All that there are in a service: ``before-N`` and ``after-N``."""
-    return [f"{when}-{step}" for step in STEPS.get(service, ()) for when in ("before", "after")]
+    """All that there are in a service: ``before-N`` and ``after-N``, or a place's name for N."""
+    places = [*map(str, STEPS.get(service, ())), *PLACES.get(service, ())]
+    return [f"{when}-{place}" for place in places for when in ("before", "after")]
 
 
 def setting(folder: Path, names: list[str]) -> str:
@@ -52,11 +70,11 @@ def point(name: str) -> None:
 
 
 @contextmanager
-def around(step: int) -> Iterator[None]:
-    """The effect of a step: ``before-N`` on entering, ``after-N`` where it was done."""
-    point(f"before-{step}")
+def around(place: int | str) -> Iterator[None]:
+    """The effect of a step (or at another place): ``before-N`` on entering, ``after-N`` where it was done."""
+    point(f"before-{place}")
     yield
-    point(f"after-{step}")
+    point(f"after-{place}")
 
 
 def _first_time(name: str) -> bool:

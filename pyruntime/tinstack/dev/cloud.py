@@ -32,8 +32,16 @@ CONTROLLERS = ("identity", "placement", "image", "volume", "network", "conductor
 class Cloud:
     """``state``: where databases, images and secrets live. Ports as ``configs.ports``; ``hosts``: simulated ones."""
 
-    def __init__(self, state: Path, ports: dict[str, int], hosts: int = 2, places: Places | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        ports: dict[str, int],
+        hosts: int = 2,
+        places: Places | None = None,
+        tuning: configs.Tuning | None = None,
+    ) -> None:
         self.state, self.ports, self.places = state, ports, places or Places()
+        self.tuning = tuning or {}
         self.hosts = configs.hosts(hosts)
         state.mkdir(parents=True, exist_ok=True)
         self.secrets: Secrets = of_state(state)
@@ -69,7 +77,7 @@ class Cloud:
             await self._running.pop().stop()
 
     async def _run(self, name: str, host: str = configs.CONTROLLER) -> None:
-        config = configs.build(name, self.state, self.ports, self.secrets, self.places, host)
+        config = configs.build(name, self.state, self.ports, self.secrets, self.places, host, self.tuning)
         os.makedirs(config.state_dir, exist_ok=True)
         one = Running.of(name, config, self.hub)
         self._running.append(one)

@@ -1,5 +1,6 @@
 """The configuration of every service of a cloud on one machine, as a deployment would write it into files."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ PORTS = {
 
 REGION = "RegionOne"
 CONTROLLER = "controller"
+Tuning = Mapping[str, Mapping[str, Any]]
+"""Service → keys of its configuration."""
+
 WITH_DATABASE = {"identity", "placement", "image", "network", "volume", "conductor", "api"}
 
 
@@ -125,9 +129,9 @@ def build(
     secrets: Secrets,
     places: Places,
     host: str = CONTROLLER,
-    simulated: list[str] | None = None,
+    tuning: Tuning | None = None,
 ) -> ServiceConfig:
-    """The typed configuration of one service."""
+    """The typed configuration of one service. ``tuning``: keys of services that shall be others than usual."""
     kind = running.config_class(service)
     on_host = service in running.ON_HOSTS
     user = f"{running.ON_HOSTS[service]}.{host}" if on_host else service
@@ -147,4 +151,5 @@ def build(
     if service in WITH_DATABASE:
         database = places.of_database(database_name(service), service, state, secrets.databases)
         document["database"] = msgspec.to_builtins(database)
+    document |= (tuning or {}).get(service, {})
     return msgspec.convert(document, kind)

@@ -38,8 +38,7 @@ class Rig(msgspec.Struct, kw_only=True):
 
 def compute(rig: Rig, secrets: Secrets, host: str) -> Running:
     """A compute agent."""
-    config = configs.build("compute", Path(rig.state), rig.ports, secrets, rig.places, host)
-    config = msgspec.convert({**msgspec.to_builtins(config), **rig.tuning.get("compute", {})}, type(config))
+    config = configs.build("compute", Path(rig.state), rig.ports, secrets, rig.places, host, rig.tuning)
     Path(config.state_dir).mkdir(parents=True, exist_ok=True)
     return Running.of("compute", config)
 

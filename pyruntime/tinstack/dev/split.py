@@ -29,7 +29,7 @@ from tinstack.dev.fleet import Rig
 from tinstack.dev.guard import Guard
 from tinstack.dev.rig import backends_for
 from tinstack.dev.secrets import write_private
-from tinstack.dev.supervisor import Program, Supervisor
+from tinstack.dev.supervisor import RESTART_SECONDS, Program, Supervisor
 from tinstack.identity import bootstrap
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ MOST_PROCESSES = 4
 HOSTS_SECONDS = 60.0
 DIED_BEFORE = "crashed"
 """The folder of the state with a marker for each crash that has happened."""
+HELD = "held"
+"""The folder of the state where a file of a process's name keeps it from being started again."""
 
 
 class UnknownPoint(ConfigError):
@@ -85,9 +87,9 @@ def names(service: str, count: int) -> list[str]:
     return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
 
 
-def shares(hosts: int) -> list[tuple[int, int]]:
+def shares(hosts: int, per_process: int = HOSTS_PER_PROCESS) -> list[tuple[int, int]]:
     """(first, count) of each process of simulated compute hosts: as few processes as are quick enough."""
-    processes = min(MOST_PROCESSES, math.ceil(hosts / HOSTS_PER_PROCESS))
+    processes = min(MOST_PROCESSES, math.ceil(hosts / per_process))
     size = math.ceil(hosts / processes) if processes else 0
     return [(first, min(size, hosts - first)) for first in range(0, hosts, size or 1)]
 
@@ -149,8 +151,10 @@ class Split:
             hosts=cloud.hosts,
             tuning=tomllib.loads(tuning.read_text()) if tuning.exists() else {},
         )
+        self._own = self.rig.tuning.get("rig", {})
         self.ready = False
-        self.supervisor = Supervisor(self.programs(), self._write_ready, guard)
+        restart_seconds = float(self._own.get("restart_seconds", RESTART_SECONDS))
+        self.supervisor = Supervisor(self.programs(), self._write_ready, guard, restart_seconds)
 
     async def run(self, began: float) -> None:
         """Start all, say so, and keep them until a signal comes."""
@@ -201,7 +205,12 @@ class Split:
             while time.monotonic() < until:
                 found = await admin.request("GET", "compute", "/os-services?binary=nova-compute")
                 if sum(one["state"] == "up" for one in found["services"]) >= len(self.cloud.hosts):
-                    return
+                    query = "/resource_providers?resources=VCPU:1"
+                    sold = await admin.request(
+                        "GET", "placement", query, headers={"OpenStack-API-Version": "placement 1.4"}
+                    )
+                    if len(sold["resource_providers"]) >= len(self.cloud.hosts):
+                        return
                 await asyncio.sleep(0.1)
         finally:
             await http.close()
@@ -221,7 +230,9 @@ class Split:
         ]
         found += [
             self._program(f"compute-{number}", "compute", [*fleet, "compute", str(first), str(size)])
-            for number, (first, size) in enumerate(shares(count), 1)
+            for number, (first, size) in enumerate(
+                shares(count, self._own.get("hosts_per_process", HOSTS_PER_PROCESS)), 1
+            )
         ]
         return [*found, self._program("network-agent", "network-agent", [*fleet, "network-agent", "0", str(count)])]
 
@@ -233,7 +244,7 @@ class Split:
         if service in self.armed:
             folder = self.state / DIED_BEFORE / service
             environment[crash.VARIABLE] = crash.setting(folder, self.armed[service])
-        return Program(name, command, self.state / "logs" / f"{name}.log", environment)
+        return Program(name, command, self.state / "logs" / f"{name}.log", environment, self.state / HELD / name)
 
     @property
     def _etc(self) -> Path:
@@ -250,7 +261,7 @@ class Split:
         for name in CONTROLLERS:
             config = self._config(name)
             Path(config.state_dir).mkdir(parents=True, exist_ok=True)
-            document: dict[str, Any] = {**msgspec.to_builtins(config), **self.rig.tuning.get(name, {})}
+            document: dict[str, Any] = msgspec.to_builtins(config)
             if self._processes_of(name) > 1:
                 for place in LISTENING & document.keys():
                     document[place]["share_port"] = True
@@ -258,7 +269,7 @@ class Split:
 
     def _config(self, name: str) -> Any:
         cloud = self.cloud
-        return configs.build(name, cloud.state, cloud.ports, cloud.secrets, cloud.places)
+        return configs.build(name, cloud.state, cloud.ports, cloud.secrets, cloud.places, tuning=self.rig.tuning)
 
     def _write_ready(self) -> None:
         if not self.ready:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 RESTART_SECONDS = 1.0
 START_SECONDS = 90.0
 STOP_SECONDS = 4.0
+HELD_SECONDS = 0.1
 STARTS = 3
 """How often a process may die before it was ready for the first time."""
 
@@ -30,19 +31,23 @@ class ServiceDied(ConfigError):
 
 @dataclass(frozen=True)
 class Program:
-    """One process: its name, command, log file, and what its environment has beside ours."""
+    """One process: its name, command, log file, and what its environment has beside ours. While the file ``held`` is there it is
+    not started again."""
 
     name: str
     command: list[str]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    held: Path | None = None
 
 
 class Child:
     """One program, kept running."""
 
-    def __init__(self, program: Program, changed: Callable[[], None], guard: "Watch") -> None:
-        self.program, self._changed, self._guard = program, changed, guard
+    def __init__(
+        self, program: Program, changed: Callable[[], None], guard: "Watch", restart_seconds: float = RESTART_SECONDS
+    ) -> None:
+        self.program, self._changed, self._guard, self.restart_seconds = program, changed, guard, restart_seconds
         self.ready, self.pid, self.starts = asyncio.Event(), 0, 0
         self._address = f"tinstack-{os.getpid()}-{program.name}"
         self._process: asyncio.subprocess.Process | None = None
@@ -57,7 +62,14 @@ class Child:
             if self.starts >= STARTS and not self.ready.is_set():
                 tail = self.program.log.read_text(errors="replace")[-800:]
                 raise ServiceDied(f"{self.program.name} does not start: {tail}")
-            await asyncio.sleep(RESTART_SECONDS)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        await asyncio.sleep(self.restart_seconds)
+        while True:
+            if self.program.held is None or not self.program.held.exists():
+                return
+            await asyncio.sleep(HELD_SECONDS)
 
     async def _run(self) -> int:
         self.starts += 1
@@ -93,9 +105,14 @@ class Child:
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL where that does not do."""
-        if self._socket:
-            asyncio.get_running_loop().remove_reader(self._socket)
-            self._socket.close()
+        try:
+            await self._end()
+        finally:
+            if self._socket:
+                asyncio.get_running_loop().remove_reader(self._socket)
+                self._socket.close()
+
+    async def _end(self) -> None:
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -124,8 +141,14 @@ class Watch(Protocol):
 class Supervisor:
     """All programs. ``changed``: called when their pids are others."""
 
-    def __init__(self, programs: list[Program], changed: Callable[[], None], guard: Watch) -> None:
-        self.children = [Child(program, changed, guard) for program in programs]
+    def __init__(
+        self,
+        programs: list[Program],
+        changed: Callable[[], None],
+        guard: Watch,
+        restart_seconds: float = RESTART_SECONDS,
+    ) -> None:
+        self.children = [Child(program, changed, guard, restart_seconds) for program in programs]
         self._keeping: list[asyncio.Task[None]] = []
 
     @property

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from uuid import uuid4
 
 import msgspec
@@ -26,7 +27,7 @@ from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.trace import Tracer
 from tinstack.scheduler.claims import Claims
 from tinstack.scheduler.config import Config
-from tinstack.scheduler.filters import passing
+from tinstack.scheduler.filters import FILTERS, passing
 from tinstack.scheduler.rpc import Accepted, SelectHost
 from tinstack.scheduler.weighers import best_first
 
@@ -38,19 +39,32 @@ GROUP_REFUSES = "scheduling.group"
 
 
 class NoValidHost(ApiError):
-    """No host can take the server; the message has each host's reason."""
+    """No host can take the server; the message has each host's reason, and how many hosts each filter left."""
 
     code = "scheduler.no_valid_host"
 
-    def __init__(self, step: int, verdicts: list[Verdict]) -> None:
+    def __init__(self, step: int, hosts: int, verdicts: list[Verdict]) -> None:
         reasons: dict[str, str] = {}
         for verdict in verdicts:
             if not verdict.passed:
                 reasons[verdict.host] = verdict.reason
         said = "; ".join(f"{host}: {reason}" for host, reason in sorted(reasons.items())[:10])
         more = f"; and {len(reasons) - 10} more" if len(reasons) > 10 else ""
-        super().__init__(f"No valid host was found. {said or 'There is no compute host'}{more}.")
+        counted = f" Hosts left by each filter: {left_by_filter(hosts, verdicts)}." if hosts else ""
+        super().__init__(f"No valid host was found. {said or 'There is no compute host'}{more}.{counted}")
         self.step, self.verdicts = step, verdicts
+
+
+def left_by_filter(hosts: int, verdicts: list[Verdict]) -> str:
+    """``RetryFilter 2 of 2, ComputeFilter 0 of 2``: in the order in which they were asked, up to the one that left none."""
+    refused = Counter(verdict.filter for verdict in verdicts if not verdict.passed)
+    said, left = [], hosts
+    for name in [*FILTERS, *(name for name in refused if name not in FILTERS)]:
+        before, left = left, left - refused[name]
+        said.append(f"{name} {left} of {before}")
+        if left <= 0:
+            break
+    return ", ".join(said)
 
 
 class Overtaken(ApiError):
@@ -132,7 +146,7 @@ class Scheduler:
             if host.provider not in roomy
         ]
         if not room:
-            raise NoValidHost(10, verdicts)
+            raise NoValidHost(10, len(hosts), verdicts)
         return best_first(room, request, self._config), verdicts
 
     async def _claim(
@@ -158,7 +172,7 @@ class Scheduler:
                 self._remember(host, request)
                 return host.host
             verdicts.append(refused)
-        raise NoValidHost(11, verdicts)
+        raise NoValidHost(11, len(self._hosts), verdicts)
 
     async def _claim_until(self, request: SchedulingRequest, provider: str, until: float) -> bool:
         """Whether there was room. A lost answer is asked for again, as a claim made twice is one."""

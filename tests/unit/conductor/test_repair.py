@@ -100,6 +100,41 @@ async def test_past_its_deadline_a_server_is_in_error_and_keeps_its_claim(lab: L
     assert list(lab.cloud.allocations) == [server.id]
 
 
+async def test_an_undo_that_outlasts_the_deadline_shows_the_fault_and_goes_on(lab: Lab) -> None:
+    """The server does not stay in its task state while a service is away; what it has is given back once that is there again."""
+    lab.asked = type(lab.asked)(
+        request_id="", user_id="user", project_id="project", owner="api@controller/1", deadline_seconds=0.8
+    )
+    begun = await lab.create(metadata={"tinstack:delay": "28:300", "tinstack:fault": "28"})
+    await lab.at(begun.server.id, "spawning")
+    lab.cloud.broken.add("network")
+    server = await lab.until(begun.server.id, "error")
+    assert server.fault and server.fault.step == 28 and server.host and server.host in server.fault.message
+    assert list(lab.cloud.allocations) == [server.id]
+    lab.cloud.broken.clear()
+    await eventually(lambda: not lab.cloud.allocations and not lab.cloud.ports)
+    async with asyncio.timeout(5):
+        while True:
+            server = await lab.server(server.id)
+            if server.host is None:
+                break
+            await asyncio.sleep(0.01)
+    assert server.vm_state == "error" and server.fault
+
+
+async def test_a_host_is_sold_as_soon_as_placement_is_there(lab: Lab) -> None:
+    """Not only with its next report: until then the host is up, but has no room."""
+    await asyncio.gather(lab.stop_agent("compute1"), lab.stop_agent("compute2"))
+    lab.cloud.broken.add("placement")
+    configs = lab._configs
+    for host in ("compute1", "compute2"):
+        configs[host].report_seconds, configs[host].simulated_vcpus = 3600.0, 7
+        await lab.start_agent(host)
+    await asyncio.sleep(0.2)
+    lab.cloud.broken.clear()
+    await eventually(lambda: [one["VCPU"]["total"] for one in lab.cloud.inventories.values()] == [7, 7], 3.0)
+
+
 async def test_a_delete_waits_for_services_that_are_away(lab: Lab) -> None:
     server = await lab.booted()
     lab.cloud.broken.add("network")

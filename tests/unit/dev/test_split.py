@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 
 import pytest
 
+from tinstack.computedb.kinds import KINDS
 from tinstack.core import crash
 from tinstack.dev import guard, split, supervisor, toml
 from tinstack.dev.supervisor import Program, ServiceDied, Supervisor
@@ -74,15 +76,18 @@ def test_few_processes_have_every_simulated_host_once(hosts):
     assert [host for first, count in shares for host in range(first, first + count)] == list(range(hosts))
 
 
+def test_every_operation_with_a_crash_point_is_one_on_servers():
+    assert set(crash.KINDS) < set(KINDS)
+
+
 def test_configuration_files_are_read_as_they_were_written():
     document = {"a": 'x"\n\\ü', "b": [1, 2.5, True], "c": {"d": {"e.f": "g"}, "h": []}, "i": [{"j": "k"}]}
     assert tomllib.loads(toml.dumps({**document, "none": None})) == document
 
 
-async def test_a_process_that_dies_is_started_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervisor, "RESTART_SECONDS", 0.0)
+async def test_a_process_that_dies_is_started_again(tmp_path):
     noted, again = Noted(), asyncio.Event()
-    kept = Supervisor([python(tmp_path, "one", NOTIFY + SLEEP)], lambda: None, noted)
+    kept = Supervisor([python(tmp_path, "one", NOTIFY + SLEEP)], lambda: None, noted, restart_seconds=0.0)
     await kept.start()
     (first,) = kept.pids
     kept.children[0]._changed = again.set
@@ -96,11 +101,28 @@ async def test_a_process_that_dies_is_started_again(tmp_path, monkeypatch):
         os.kill(second, 0)
 
 
-async def test_a_process_that_does_not_come_up_ends_the_start_with_its_log(tmp_path, monkeypatch):
-    monkeypatch.setattr(supervisor, "RESTART_SECONDS", 0.0)
-    kept = Supervisor([python(tmp_path, "one", "raise SystemExit('no such database')")], lambda: None, Noted())
+async def test_a_process_that_does_not_come_up_ends_the_start_with_its_log(tmp_path):
+    broken = python(tmp_path, "one", "raise SystemExit('no such database')")
+    kept = Supervisor([broken], lambda: None, Noted(), restart_seconds=0.0)
     with pytest.raises(ServiceDied, match="one does not start: no such database"):
         await kept.start()
+    await kept.stop()
+
+
+async def test_a_process_that_is_held_stays_dead_until_it_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "HELD_SECONDS", 0.01)
+    held, again = tmp_path / "held", asyncio.Event()
+    program = replace(python(tmp_path, "one", NOTIFY + SLEEP), held=held)
+    kept = Supervisor([program], lambda: None, Noted(), restart_seconds=0.0)
+    await kept.start()
+    kept.children[0]._changed = again.set
+    held.touch()
+    os.kill(kept.pids[0], signal.SIGKILL)
+    await kept.children[0]._process.wait()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(again.wait(), 0.2)
+    held.unlink()
+    await asyncio.wait_for(again.wait(), 10)
     await kept.stop()
 
 

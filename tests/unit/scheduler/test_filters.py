@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from tinstack.conductor.rpc import HostState, SchedulingRequest
+from tinstack.conductor.rpc import HostState, SchedulingRequest, Verdict
 from tinstack.core.config import AuthConfig
 from tinstack.scheduler.config import Config
 from tinstack.scheduler.filters import passing
+from tinstack.scheduler.scheduling import NoValidHost, left_by_filter
 from tinstack.scheduler.weighers import best_first
 
 CONFIG = Config(auth=AuthConfig(auth_url="http://127.0.0.1/v3"))
@@ -71,3 +72,25 @@ def test_the_emptier_host_comes_first() -> None:
 def test_soft_affinity_prefers_company() -> None:
     wanted = request(group_policy="soft-affinity", group_hosts={"a": 2})
     assert best_first([host("b"), host("a")], wanted, CONFIG)[0].host == "a"
+
+
+def test_a_refusal_counts_the_hosts_that_each_filter_left() -> None:
+    hosts = [host("a", up=False), host("b", zone="other"), host("c"), host("d", up=False)]
+    _, verdicts = passing(hosts, request(availability_zone="nova"))
+    verdicts.append(Verdict(host="c", filter="Placement", passed=False, reason="it is full"))
+    counted = left_by_filter(len(hosts), verdicts)
+    assert counted.startswith(
+        "RetryFilter 4 of 4, ComputeFilter 2 of 4, ForcedHostFilter 2 of 2, AvailabilityZoneFilter 1 of 2, "
+    )
+    assert counted.endswith(", Placement 0 of 1")
+    said = NoValidHost(10, len(hosts), verdicts).text
+    assert said.startswith(
+        "No valid host was found. a: its compute service is down; b: it is in zone other, not in nova; "
+    )
+    assert said.endswith(f"Hosts left by each filter: {counted}.")
+
+
+def test_counting_ends_with_the_filter_that_left_none() -> None:
+    _, verdicts = passing([host("a", enabled=False)], request())
+    assert left_by_filter(1, verdicts) == "RetryFilter 1 of 1, ComputeFilter 0 of 1"
+    assert "There is no compute host" in NoValidHost(10, 0, []).text

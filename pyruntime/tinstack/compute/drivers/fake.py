@@ -1,7 +1,8 @@
 """A hypervisor that simulates its guests: for development, API tests and schedulers at scale.
 
-Server metadata make it misbehave: ``tinstack:fault=STEP[:TIMES]`` lets that step of the flow (or operation: ``stop``, ``delete`` …)
-fail, always or so many times; ``tinstack:delay=STEP:MILLISECONDS`` makes it slow. Nothing else looks at these keys.
+Server metadata make it misbehave: ``tinstack:fault=STEP[:TIMES]`` lets that step of the flow (or operation: ``stop``, ``delete`` …;
+or, within step 28, the ``config-drive``) fail, always or so many times; ``tinstack:delay=STEP:MILLISECONDS`` makes it slow.
+Nothing else looks at these keys.
 A guest is a small file in the host's folder below ``instances_dir``, so that it is there again after a restart. Files may come and
 go behind the agent's back, as domains do in a hypervisor.
 """
@@ -35,7 +36,7 @@ from tinstack.core.clock import iso, now_us
 log = logging.getLogger(__name__)
 
 FAULT, DELAY = "tinstack:fault", "tinstack:delay"
-BOOT_STEPS = {str(number) for number in range(13, 30)}
+BOOT_STEPS = {"config-drive", *(str(number) for number in range(13, 30))}
 STATES = {RUNNING: "running", PAUSED: "paused", SHUTDOWN: "shutdown", SUSPENDED: "suspended"}
 
 _failed: Counter[tuple[str, str]] = Counter()

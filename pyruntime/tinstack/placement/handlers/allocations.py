@@ -48,7 +48,8 @@ async def show(request: Request, placement: Placement) -> Response:
 
 async def delete(request: Request, placement: Placement) -> None:
     """Give everything back."""
-    await allocations.delete(placement.database, request.path["id"])
+    with crash.around("give-back"):
+        await allocations.delete(placement.database, request.path["id"])
 
 
 async def list_candidates(request: Request, placement: Placement) -> Response:

@@ -112,5 +112,6 @@ async def delete(request: Request, parts: Parts) -> views.Body:
     row = await parts.attachments.get(request.context, request.path["attachment_id"])
     request.authorize("volume:attachment_delete", {"project_id": row.project_id})
     await parts.attachments.refuse_used(request.context, row)
-    left = await parts.attachments.delete(row)
+    with crash.around("remove-attachment"):
+        left = await parts.attachments.delete(row)
     return {"attachments": [views.attachment_summary(one) for one in left]}

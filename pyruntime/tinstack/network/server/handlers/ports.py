@@ -220,4 +220,5 @@ async def delete(request: Request, parts: Parts) -> None:
     """Remove a port; the compute service is told unless it asked for this itself."""
     row, on = await found(request, parts, request.path["id"])
     allowed(request, "delete", "port", on, PortNotFound(id=row.id))
-    await parts.ports.delete(row.id, expected(request), tell=not request.context.is_service)
+    with crash.around("remove-port"):
+        await parts.ports.delete(row.id, expected(request), tell=not request.context.is_service)
