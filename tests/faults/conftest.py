@@ -14,7 +14,7 @@ from tinstack.dev.rig import make_backends
 
 
 def _free_base() -> int:
-    for base in range(21000, 21990, 8):
+    for base in range(31200, 32700, 8):
         with contextlib.ExitStack() as stack:
             try:
                 for port in range(base, base + 8):
