@@ -38,7 +38,7 @@ class Hosts:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
-        self._deployed = lab.ssh_config.exists()
+        self._deployed = (lab.state / "secrets.yml").exists()
 
     def look(self) -> Looked:
         """What is there. Hosts that can't be asked are failed checks."""

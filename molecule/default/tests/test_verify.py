@@ -1,0 +1,129 @@
+"""`./lab verify` on real hosts: what is planted without an owner is named, removed, and gone."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from testinfra.host import Host
+
+testinfra_hosts = ["local://"]
+
+ROOT = Path(__file__).parents[3]
+
+DOMAIN = """<domain type='qemu'>
+  <name>{name}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type>hvm</type></os>
+  {metadata}
+</domain>"""
+FOREIGN = "tapforeign"
+"""A domain and an interface that are not ours."""
+
+NAMESPACE = "urn:tinstack:instance:1"
+
+Verify = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture(scope="module")
+def verify(state: Path, inventory: str) -> Verify:
+    """Run the verb; its exit code and what it printed."""
+
+    def run(*options: str) -> tuple[int, dict[str, Any]]:
+        command = [str(ROOT / "lab"), "verify", "--json", "-i", inventory, "--state", str(state), *options]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return done.returncode, json.loads(done.stdout or "{}") | {"stderr": done.stderr}
+
+    return run
+
+
+def define(host: Host, xml: str) -> None:
+    """A domain of that XML."""
+    host.check_output(f"cat >/tmp/stray.xml <<'EOF'\n{xml}\nEOF")
+    host.check_output("virsh define /tmp/stray.xml && rm /tmp/stray.xml")
+
+
+@pytest.fixture(scope="module")
+def planted(
+    cloud: Callable[[str], Any], host_named: Callable[[str], Host], hello: Any
+) -> Iterator[set[tuple[str, str, str | None]]]:
+    """One of each kind. The network agent of that host would remove its part within seconds, so it is stopped meanwhile."""
+    name = hello.hypervisor_hostname
+    keeper = name.rpartition("compute")[0] + "controller"
+    host, controller = host_named(name), host_named(keeper)
+    ids = {kind: str(uuid4()) for kind in ("domain", "folder", "tap", "namespace", "volume", "device", "claim")}
+    tap, space = f"tap{ids['tap'][:11]}", f"router-{ids['namespace']}"
+    file = f"/var/lib/tinstack/volume/volumes/lab1/volume-{ids['volume']}.qcow2"
+    host.check_output("systemctl stop tinstack-network-agent")
+    ours = f"<metadata><t:instance xmlns:t='{NAMESPACE}'/></metadata>"
+    define(host, DOMAIN.format(name="stray", id=ids["domain"], metadata=ours))
+    define(host, DOMAIN.format(name=FOREIGN, id=uuid4(), metadata=""))
+    host.check_output(f"ip tuntap add dev {FOREIGN} mode tap")
+    folder = f"/var/lib/tinstack/instances/{ids['folder']}"
+    host.check_output(f"mkdir {folder} && qemu-img create -q -f qcow2 {folder}/disk 1M")
+    host.check_output(f"ip tuntap add dev {tap} mode tap")
+    host.check_output(f"ip netns add {space}")
+    controller.check_output(f"touch {file}")
+    admin = cloud("tinstack-admin")
+    network = next(iter(admin.network.networks(name="demo-net")))
+    port = admin.network.create_port(
+        network_id=network.id, device_id=ids["device"], device_owner="compute:nova", binding_host_id=name
+    )
+    provider = next(iter(admin.placement.resource_providers(name=name)))
+    claim = {
+        "allocations": {provider.id: {"resources": {"VCPU": 1}}},
+        "project_id": admin.current_project_id,
+        "user_id": admin.current_user_id,
+        "consumer_generation": None,
+        "consumer_type": "INSTANCE",
+    }
+    answer = admin.placement.put(f"/allocations/{ids['claim']}", json=claim, microversion="1.38")
+    assert answer.status_code == 204, answer.text
+    volume = admin.block_storage.create_volume(size=1, name="lonely")
+    admin.block_storage.wait_for_status(volume, "available", wait=60)
+    attachment = {"attachment": {"volume_uuid": volume.id, "instance_uuid": ids["device"]}}
+    made = admin.block_storage.post("/attachments", json=attachment, microversion="3.27").json()["attachment"]["id"]
+    yield {
+        ("domain", ids["domain"], name),
+        ("folder", ids["folder"], name),
+        ("interface", tap, name),
+        ("namespace", space, name),
+        ("volume", file, keeper),
+        ("port", port.id, name),
+        ("allocation", ids["claim"], name),
+        ("attachment", made, None),
+    }
+    admin.block_storage.delete_volume(volume.id)
+    host.check_output(f"virsh undefine {FOREIGN} && ip link delete {FOREIGN}")
+
+
+def keys(said: dict[str, Any]) -> set[tuple[str, str, str | None]]:
+    """What was named."""
+    return {(one["kind"], one["name"], one["host"]) for one in said["orphans"]}
+
+
+def test_the_lab_is_healthy(verify: Verify) -> None:
+    code, said = verify()
+    assert (code, said.get("orphans")) == (0, []), said
+
+
+def test_what_nobody_owns_is_named(verify: Verify, planted: set[tuple[str, str, str | None]]) -> None:
+    code, said = verify()
+    assert code == 1, said
+    assert keys(said) == planted
+    assert all(one["name"] in one["reason"] for one in said["orphans"])
+
+
+def test_repair_removes_it(verify: Verify, planted: set[tuple[str, str, str | None]], its_host: Host) -> None:
+    _, said = verify("--repair")
+    assert keys(said) == planted, said
+    assert all(one["repaired"] for one in said["orphans"]), said
+    left = its_host.check_output("virsh list --all --uuid; ls /var/lib/tinstack/instances; ip -br link; ip netns")
+    assert not [name for _, name, _ in planted if name in left]
+    assert its_host.run(f"virsh dominfo {FOREIGN} && ip link show {FOREIGN}").rc == 0, "not ours, so not touched"
+
+
+def test_the_lab_is_healthy_again(verify: Verify) -> None:
+    code, said = verify()
+    assert (code, said.get("orphans")) == (0, []), said
