@@ -4,6 +4,7 @@ Source: Identity API v3, "Password authentication with scoped authorization"; th
 """
 
 import ssl
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
@@ -16,6 +17,9 @@ from tinstack.lab.words import LabError
 
 TIMEOUT = 30.0
 """Seconds for one answer."""
+
+IDLE = 2.0
+"""Seconds after which a kept connection is made anew: services hang up on idle ones."""
 
 ALIASES = {"block-storage": ("block-storage", "volumev3", "block-store")}
 """Types under which a service may stand in the catalog. Source: the service types authority."""
@@ -39,6 +43,7 @@ class Client:
         self._token: str | None = None
         self._endpoints: dict[str, str] = {}
         self._connections: dict[tuple[str, str], HTTPConnection] = {}
+        self._used: dict[tuple[str, str], float] = {}
 
     def endpoints(self) -> dict[str, str]:
         """Type of each service in the catalog and its URL on the wanted interface."""
@@ -123,7 +128,11 @@ class Client:
         return {name.title(): value for name, value in answered.items()}, decoded
 
     def _connection(self, scheme: str, netloc: str) -> HTTPConnection:
-        kept = self._connections.get((scheme, netloc))
+        kept, now = self._connections.get((scheme, netloc)), time.monotonic()
+        if kept is not None and now - self._used[scheme, netloc] > IDLE:
+            kept.close()
+            kept = None
+        self._used[scheme, netloc] = now
         if kept is None:
             if scheme == "https":
                 context = ssl.create_default_context(cafile=self.cloud.cacert)

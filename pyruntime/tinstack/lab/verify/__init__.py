@@ -45,9 +45,9 @@ def verify(lab: Lab, *, as_json: bool, mend: bool) -> None:
         for name, probe in probes.PROBES.items():
             note([timed(name, lambda probe=probe: probe(admin))])  # type: ignore[misc]
         note(probes.heartbeats(admin))
-        note([boot.check(member, admin)])
+        note([boot.check(member, admin, hopeful=all(check.ok is not False for check in report.checks))])
         try:
-            report.orphans = confirmed(hosts, admin, looked)
+            report.orphans, report.compared = confirmed(hosts, admin, looked), True
             if mend and report.orphans:
                 repair.repair(report.orphans, hosts, admin)
                 settle(report.orphans, hosts, admin)

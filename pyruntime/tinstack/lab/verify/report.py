@@ -55,6 +55,8 @@ class Report(msgspec.Struct):
 
     checks: list[Check] = []
     orphans: list[Orphan] = []
+    compared: bool = False
+    """Whether hosts and rows could be compared."""
 
     @property
     def left(self) -> list[Orphan]:
@@ -74,7 +76,7 @@ class Report(msgspec.Struct):
     def show_orphans(self) -> None:
         for one in self.orphans:
             print(f"orphan   {one.reason}{f' {one.repaired}' if one.repaired else ''}")
-        if not self.orphans:
+        if self.compared and not self.orphans:
             print("Nothing was found without an owner.")
 
     def verdict(self) -> str:
