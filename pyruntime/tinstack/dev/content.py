@@ -24,6 +24,12 @@ PUBLIC = {"cidr": "10.78.0.0/24", "gateway_ip": "10.78.0.1", "start": "10.78.0.1
 DEMO_CIDR = "192.168.50.0/24"
 DOMAIN = {"id": "default"}
 
+SUBNET_POOLS = [
+    ("shared-default-subnetpool-v4", "10.64.0.0/16", 26),
+    ("shared-default-subnetpool-v6", "fd64:7469:6e00::/48", 64),
+]
+"""Name, prefix, length of the subnets cut from it."""
+
 
 class Client:
     """A user signed in, for a handful of requests."""
@@ -71,6 +77,7 @@ async def fill(auth_url: str, admin_password: str, demo_password: str) -> None:
         await _flavors(admin)
         await _images(admin, http)
         public = await _public_network(admin)
+        await _subnet_pools(admin)
         await _demo_project(admin, demo_password)
         demo = Client(http, auth_url, "demo", demo_password, "demo")
         await demo.sign_in()
@@ -112,6 +119,7 @@ async def _public_network(admin: Client) -> str:
         wanted = {
             "name": "public",
             "router:external": True,
+            "is_default": True,
             "provider:network_type": "flat",
             "provider:physical_network": "physnet1",
         }
@@ -129,6 +137,20 @@ async def _public_network(admin: Client) -> str:
         await admin.request("POST", "network", "/v2.0/subnets", {"subnet": subnet})
     found: str = network["id"]
     return found
+
+
+async def _subnet_pools(admin: Client) -> None:
+    """From which networks are made for projects that ask for one (auto-allocated topologies)."""
+    for name, prefix, length in SUBNET_POOLS:
+        if await admin.named("network", "subnetpools", f"/v2.0/subnetpools?name={name}", name) is None:
+            pool = {
+                "name": name,
+                "prefixes": [prefix],
+                "default_prefixlen": length,
+                "shared": True,
+                "is_default": True,
+            }
+            await admin.request("POST", "network", "/v2.0/subnetpools", {"subnetpool": pool})
 
 
 async def _demo_project(admin: Client, password: str) -> None:

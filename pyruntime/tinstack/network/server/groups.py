@@ -9,12 +9,13 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import sharing, store
+from tinstack.network.server import default_rules, sharing, store
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
 from tinstack.network.server.rows import PortGroup, SecurityGroup, SecurityGroupRule
+from tinstack.network.server.rows_admin import PARENT, DefaultRule
 
 DEFAULT = "default"
 
@@ -56,16 +57,18 @@ def signature(rule: SecurityGroupRule) -> str:
     return hashlib.sha256(repr(said).encode()).hexdigest()[:40]
 
 
-def _rule(
-    group: SecurityGroup, now: int, direction: str, ethertype: str, remote: str | None = None
-) -> SecurityGroupRule:
+def _rule(group: SecurityGroup, now: int, wanted: DefaultRule) -> SecurityGroupRule:
     rule = SecurityGroupRule(
         id=str(uuid4()),
         project_id=group.project_id,
         security_group_id=group.id,
-        direction=direction,
-        ethertype=ethertype,
-        remote_group_id=remote,
+        direction=wanted.direction,
+        ethertype=wanted.ethertype,
+        protocol=wanted.protocol,
+        port_range_min=wanted.port_range_min,
+        port_range_max=wanted.port_range_max,
+        remote_ip_prefix=wanted.remote_ip_prefix,
+        remote_group_id=group.id if wanted.remote_group_id == PARENT else wanted.remote_group_id,
         signature="",
         created_at=now,
         updated_at=now,
@@ -75,12 +78,11 @@ def _rule(
 
 
 async def _add(change: Change, group: SecurityGroup, *, default: bool) -> None:
-    """A group may send; members of the default group hear each other."""
+    """With the rules that operators give to new groups; those that say the same are one."""
     await store.groups.add(change.tx, group)
-    made = [_rule(group, change.now, "egress", kind) for kind in ("IPv4", "IPv6")]
-    if default:
-        made += [_rule(group, change.now, "ingress", kind, group.id) for kind in ("IPv4", "IPv6")]
-    for rule in made:
+    wanted = await default_rules.of_new_group(change, default=default)
+    made = {rule.signature: rule for rule in (_rule(group, change.now, one) for one in wanted)}
+    for rule in made.values():
         await store.rules.add(change.tx, rule)
 
 

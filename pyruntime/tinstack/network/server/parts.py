@@ -19,6 +19,7 @@ from tinstack.network.server.routers import Routers
 from tinstack.network.server.sharing import Sharing
 from tinstack.network.server.subnetpools import SubnetPools
 from tinstack.network.server.subnets import Subnets
+from tinstack.network.server.topology import Topologies
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Parts:
     sharing: Sharing
     agents: Agents
     hosting: Hosting
+    topologies: Topologies
     tracer: Tracer
 
     def trace_token(self, request: Request) -> None:

@@ -3,7 +3,7 @@
 Attributes of a body that have a rule of their own (``create_port:mac_address``) are checked beside the rule of the action.
 """
 
-from tinstack.network.server import policies_l3
+from tinstack.network.server import policies_admin, policies_l3
 
 ADMIN = "rule:admin_required"
 ADMIN_OR_SERVICE = "rule:admin_or_service"
@@ -33,6 +33,7 @@ def _attributes(noun: str, actions: str, names: str, rule: str) -> dict[str, str
 PROVIDER = "provider:network_type provider:physical_network provider:segmentation_id"
 
 DEFAULTS = {
+    **policies_admin.DEFAULTS,
     **policies_l3.DEFAULTS,
     "user_token": "not launch:True",
     "shared": "'True':%(shared)s",

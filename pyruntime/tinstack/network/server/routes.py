@@ -4,7 +4,7 @@
 """
 
 from tinstack.core.http import Route
-from tinstack.network.server import routes_l3
+from tinstack.network.server import routes_admin, routes_l3
 from tinstack.network.server.handlers import (
     agents,
     availability,
@@ -134,6 +134,8 @@ ROUTES = [
     Route("GET",    f"{V}/network-ip-availabilities/{{id}}", availability.show, "get_network_ip_availability"),
 
     *routes_l3.ROUTES,
+
+    *routes_admin.ROUTES,
 
     *_tag_routes(),
 ]

@@ -153,6 +153,7 @@ class Router(Standard, kw_only=True):
     parked: bool = False
     distributed: bool = False
     ha: bool = False
+    flavor_id: str | None = None
 
 
 class FloatingIp(Standard, kw_only=True):

@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 
 from tinstack.core.db import Duplicate, Transaction, prepared
 from tinstack.core.errors import Conflict, Unavailable
-from tinstack.network.server import gaps
+from tinstack.network.server import gaps, segment_ranges
 from tinstack.network.server import tables as t
 from tinstack.network.server.config import Config
 from tinstack.network.server.errors import InvalidInput
@@ -15,7 +15,6 @@ from tinstack.network.server.rows import Network
 
 KINDS = ("vxlan", "gre", "vlan", "flat", "local")
 OVERHEAD = {"vxlan": 50, "gre": 42}
-LARGEST = {"vxlan": 2**24 - 1, "gre": 2**31 - 1, "vlan": 4094}
 MIN_MTU = 68
 
 _S = t.segments.c
@@ -82,8 +81,8 @@ def check(config: Config, network: Network) -> None:
     if kind in ("flat", "local"):
         if segment is not None:
             raise InvalidInput(error_message=f"segmentation_id prohibited for {kind} provider network")
-    elif segment is not None and not 1 <= segment <= LARGEST[kind]:
-        raise InvalidInput(error_message=f"segmentation_id out of range (1 through {LARGEST[kind]})")
+    elif segment is not None and not 1 <= segment <= segment_ranges.LARGEST[kind]:
+        raise InvalidInput(error_message=f"segmentation_id out of range (1 through {segment_ranges.LARGEST[kind]})")
 
 
 async def take(tx: Transaction, config: Config, network: Network) -> None:
@@ -97,8 +96,7 @@ async def take(tx: Transaction, config: Config, network: Network) -> None:
     if kind == "vlan":
         await _free_vlan(tx, config, network)
     else:
-        ranges = config.vxlan_ranges if kind == "vxlan" else config.gre_ranges
-        await _free(tx, network, ranges)
+        await _free(tx, config, network)
     if network.segment is None:
         raise NoNetworkAvailable
 
@@ -119,23 +117,25 @@ async def _free_vlan(tx: Transaction, config: Config, network: Network) -> None:
     wanted = network.physical_network
     for physical in [wanted] if wanted else sorted(config.vlan_ranges):
         network.physical_network = physical
-        await _free(tx, network, config.vlan_ranges.get(physical, []))
+        await _free(tx, config, network)
         if network.segment is not None:
             return
 
 
-async def _free(tx: Transaction, network: Network, ranges: Sequence[gaps.Range]) -> None:
+async def _free(tx: Transaction, config: Config, network: Network) -> None:
     kind, physical = network.kind, network.physical_network or ""
 
     async def used(low: int, high: int, most: int) -> Sequence[int]:
         rows = await tx.all(TAKEN, _Segment, of_kind=kind, physical=physical, low=low, high=high, most=most)
         return [row.segment for row in rows]
 
-    cursor = f"{kind}:{physical}"
+    cursor = segment_ranges.cursor(kind, physical)
     await gaps.lock_or_add(tx, cursor)
-    network.segment = await gaps.take(tx, cursor, ranges, used)
-    if network.segment is not None:
-        await _named(tx, network)
+    for ranges in await segment_ranges.for_project(tx, config, kind, physical, network.project_id):
+        network.segment = await gaps.take(tx, cursor, ranges, used) if ranges else None
+        if network.segment is not None:
+            await _named(tx, network)
+            return
 
 
 async def release(tx: Transaction, network_id: str) -> None:

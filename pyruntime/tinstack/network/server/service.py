@@ -30,6 +30,7 @@ from tinstack.network.server.sharing import Sharing
 from tinstack.network.server.subnetpools import SubnetPools
 from tinstack.network.server.subnets import Subnets
 from tinstack.network.server.telling import Telling
+from tinstack.network.server.topology import Topologies
 from tinstack.network.server.wanted import Wanted
 
 
@@ -54,21 +55,24 @@ def assemble(
     changes, quotas = Changes(database, telling, events), Quotas(database, config.quotas)
     reconciler = Reconciler(config, changes)
     agents = Agents(config, changes, Wanted(config, database), reconciler)
+    networks, subnets = Networks(config, changes, quotas), Subnets(config, changes, quotas)
+    routers = Routers(config, changes, quotas)
     parts = Parts(
         config=config,
         db=database,
         changes=changes,
         quotas=quotas,
-        networks=Networks(config, changes, quotas),
-        subnets=Subnets(config, changes, quotas),
+        networks=networks,
+        subnets=subnets,
         subnetpools=SubnetPools(changes, quotas),
         ports=Ports(changes, quotas),
-        routers=Routers(config, changes, quotas),
+        routers=routers,
         floatingips=FloatingIps(changes, quotas),
         groups=Groups(changes, quotas),
         sharing=Sharing(changes, quotas),
         agents=agents,
         hosting=Hosting(config, changes, agents),
+        topologies=Topologies(config, changes, networks, subnets, routers),
         tracer=tracer,
     )
     return parts, reconciler

@@ -2,11 +2,12 @@
 
 from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 
+from tinstack.network.server import tables_admin as admin
 from tinstack.network.server import tables_l3 as l3
 from tinstack.network.server.tables_base import ID, KEY, PROJECT, metadata, standard
 from tinstack.network.server.tables_sharing import rbac_policies
 
-__all__ = ["l3", "metadata", "rbac_policies"]
+__all__ = ["admin", "l3", "metadata", "rbac_policies"]
 
 networks = standard(
     "networks",
@@ -129,8 +130,10 @@ routers = standard(
     Column("parked", Integer, nullable=False, server_default="0"),
     Column("distributed", Integer, nullable=False, server_default="0"),
     Column("ha", Integer, nullable=False, server_default="0"),
+    Column("flavor_id", String(ID)),
     Index("routers_gateway", "gateway_network_id"),
     Index("routers_host", "host"),
+    Index("routers_flavor", "flavor_id"),
 )
 
 floatingips = standard(

@@ -170,6 +170,7 @@ def router(row: Router, gateway: Sequence[Allocation], helpers: Iterable[Body]) 
         "distributed": row.distributed,
         "ha": row.ha,
         "conntrack_helpers": list(helpers),
+        "flavor_id": row.flavor_id,
     }
 
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import msgspec
 
 from tinstack.core.http import Request
-from tinstack.network.server import lists, store, store_l3, views, views_l3
+from tinstack.network.server import flavors, lists, store, store_l3, views, views_l3
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, PortNotFound, RouterNotFound
@@ -96,7 +96,8 @@ async def create(request: Request, parts: Parts) -> Body:
         check_zones(item)
         gateway = await _gateway(request, parts, item, None)
         item.pop("external_gateway_info", None)
-        made.append(await parts.routers.create(Router(id=str(uuid4()), **item), gateway))
+        row = await flavors.shape(parts.db, Router(id=str(uuid4()), **item))
+        made.append(await parts.routers.create(row, gateway))
     return ROUTER.answer(await rendered(request, parts, made), bulk=bulk)
 
 

@@ -37,9 +37,9 @@ _UPDATE: Words = {
 ROUTER = Kind(
     "router",
     "routers",
-    create={**_UPDATE, "availability_zone_hints": ZONES},
+    create={**_UPDATE, "availability_zone_hints": ZONES, "flavor_id": UUID_OR_NULL},
     update={**_UPDATE, "routes": {**ROUTES, "maxItems": 30}},
-    shown=("routes", "availability_zones", "availability_zone_hints", "tags"),
+    shown=("routes", "conntrack_helpers", "flavor_id", "availability_zones", "availability_zone_hints", "tags"),
 )
 
 INTERFACE: Words = {

@@ -1,0 +1,45 @@
+"""What the lists of things that operators set up may be filtered and sorted by."""
+
+from sqlalchemy import true
+
+from tinstack.network.server import store_admin as store
+from tinstack.network.server import tables_admin as t
+from tinstack.network.server.listing import Attribute, Listing
+
+_F, _P, _D = t.flavors.c, t.service_profiles.c, t.default_rules.c
+
+FLAVORS = Listing(
+    store.flavors,
+    "/v2.0/flavors",
+    true,
+    {"service_type": Attribute(_F.service_type), "enabled": Attribute(_F.enabled, "bool")},
+)
+
+SERVICE_PROFILES = Listing(
+    store.service_profiles,
+    "/v2.0/service_profiles",
+    true,
+    {
+        "driver": Attribute(_P.driver),
+        "metainfo": Attribute(_P.metainfo),
+        "enabled": Attribute(_P.enabled, "bool"),
+    },
+)
+
+DEFAULT_RULES = Listing(
+    store.default_rules,
+    "/v2.0/default-security-group-rules",
+    true,
+    {
+        "direction": Attribute(_D.direction),
+        "ethertype": Attribute(_D.ethertype),
+        "protocol": Attribute(_D.protocol, nullable=True),
+        "port_range_min": Attribute(_D.port_range_min, "int", nullable=True),
+        "port_range_max": Attribute(_D.port_range_max, "int", nullable=True),
+        "remote_ip_prefix": Attribute(_D.remote_ip_prefix, nullable=True),
+        "remote_group_id": Attribute(_D.remote_group_id, nullable=True),
+        "remote_address_group_id": Attribute(_D.remote_address_group_id, nullable=True),
+        "used_in_default_sg": Attribute(_D.used_in_default_sg, "bool"),
+        "used_in_non_default_sg": Attribute(_D.used_in_non_default_sg, "bool"),
+    },
+)
