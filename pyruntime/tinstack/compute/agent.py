@@ -88,7 +88,7 @@ class Agent:
             self._ports.event(message.tag)
 
     async def _operate(self, message: Look, before: asyncio.Task[None] | None, taken: int, began: float) -> None:
-        asked, asking = now_us(), time.perf_counter()
+        asked, asking, asked_at = now_us(), time.perf_counter(), time.monotonic()
         server = await self._ask(message)
         if server is None:
             if before:
@@ -102,7 +102,7 @@ class Agent:
         if server.kind == "boot":
             steps.record(13, taken, began, asking)
             steps.record(14, asked, asking, time.perf_counter())
-        async with Lease(self._bus, server, self.owner) as lease:
+        async with Lease(self._bus, server, self.owner, asked_at) as lease:
             try:
                 await self._perform(server, lease, steps)
             except LeaseLost as lost:

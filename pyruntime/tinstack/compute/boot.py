@@ -1,7 +1,8 @@
 """Steps 19 to 28 on a host, each a line of the flow."""
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from tinstack.compute import config_drive
 from tinstack.compute.drivers.interface import RUNNING, AttachedDisk, Driver, Guest, Nic
@@ -14,6 +15,9 @@ from tinstack.compute.volumes import Volumes
 from tinstack.conductor.rpc import ServerDetails
 from tinstack.core import trace
 
+A = TypeVar("A")
+B = TypeVar("B")
+
 
 class Boot:
     """Boots servers on this host; ``at_once``: guests that are started at the same time at the most."""
@@ -24,12 +28,11 @@ class Boot:
 
     async def run(self, server: ServerDetails, lease: Lease, steps: Steps) -> int:
         """Everything up to a running guest; its power state. Raises StepFailed, LeaseLost."""
-        image = await self._image(server, lease, steps)
-        await lease.progress(22, "networking")
-        bodies, nics = await self._network(server, lease, steps)
-        await lease.progress(25, "block_device_mapping")
-        disks = await self._disks(server, lease, steps)
-        await lease.progress(28, "spawning")
+        lease.reached(22, "networking")
+        image, bodies = await _both(self._image(server, lease, steps), self._allocate(server, lease, steps))
+        lease.reached(25, "block_device_mapping")
+        nics, disks = await _both(self._wired(server, bodies, lease, steps), self._disks(server, lease, steps))
+        await lease.still_ours(28, "spawning")
         state = await self._spawn(server, image, bodies, nics, disks, steps)
         await self._volumes.complete(server, disks, lease.token)
         return state
@@ -42,17 +45,20 @@ class Boot:
                 step.outcome = trace.NONE
         return None
 
-    async def _network(
-        self, server: ServerDetails, lease: Lease, steps: Steps
-    ) -> tuple[list[dict[str, Any]], list[Nic]]:
+    async def _allocate(self, server: ServerDetails, lease: Lease, steps: Steps) -> list[dict[str, Any]]:
         async with steps.step(22) as allocating:
             bodies = await self._ports.allocate(server, lease.token)
             if not bodies:
                 allocating.outcome = trace.NONE
+            return bodies
+
+    async def _wired(
+        self, server: ServerDetails, bodies: list[dict[str, Any]], lease: Lease, steps: Steps
+    ) -> list[Nic]:
         async with steps.step(24, elsewhere=True) as wiring:
             if not bodies:
                 wiring.outcome = trace.NONE
-            return bodies, await self._ports.wait_until_wired(server, bodies, lease.token)
+            return await self._ports.wait_until_wired(server, bodies, lease.token)
 
     async def _disks(self, server: ServerDetails, lease: Lease, steps: Steps) -> list[AttachedDisk]:
         async with steps.step(25) as attaching:
@@ -82,6 +88,19 @@ class Boot:
                 words = f"The guest was started but does not run (power state {state})."
                 raise StepFailed(28, words, elsewhere=True)
             return state
+
+
+async def _both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """What both give, at the same time. Where one fails the other comes to its end all the same, so that nothing of it is
+    under way any more when the failure is undone. Raises what the first of them raised, else the second."""
+    first, second = asyncio.create_task(one), asyncio.create_task(other)
+    try:
+        await asyncio.wait((first, second))
+    finally:
+        first.cancel()
+        second.cancel()
+        await asyncio.gather(first, second, return_exceptions=True)
+    return first.result(), second.result()
 
 
 def guest_of(

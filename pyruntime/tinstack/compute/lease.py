@@ -24,14 +24,21 @@ LOST = (403, 404, 409)
 
 
 class Lease:
-    """``async with Lease(...)``: what is inside is cancelled when the lease is lost."""
+    """``async with Lease(...)``: what is inside is cancelled when the lease is lost.
 
-    def __init__(self, bus: Bus, server: ServerDetails, owner: str) -> None:
+    ``asked_at``: when the operation was asked for, by this process's monotonic clock, from which the lease counts here;
+    the conductor's clock began later.
+    """
+
+    def __init__(self, bus: Bus, server: ServerDetails, owner: str, asked_at: float) -> None:
         self._bus, self._server, self._owner = bus, server, owner
         self.token = server.token
         self._token_at = time.monotonic()
+        self._until = asked_at + server.lease_seconds
         self._renewing: asyncio.Task[None] | None = None
         self._worker: asyncio.Task[object] | None = None
+        self._told: asyncio.Task[None] | None = None
+        self._finishing = False
         self.lost = False
 
     async def __aenter__(self) -> "Lease":
@@ -40,17 +47,43 @@ class Lease:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._renewing:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+        ending = [task for task in (self._renewing, self._told) if task]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
-    async def progress(self, step: int, task_state: str | None) -> None:
-        """A step is reached. Raises LeaseLost."""
+    def reached(self, step: int, task_state: str | None) -> None:
+        """A step is reached: told in the background, in order. A lease that is lost ends the work."""
+        self._told = asyncio.create_task(self._progress(step, task_state, self._told))
+
+    async def still_ours(self, step: int, task_state: str | None) -> None:
+        """The same before an effect that no two hosts may have: a lease that may have run out is asked for. Raises LeaseLost."""
+        self.reached(step, task_state)
+        if time.monotonic() > self._until:
+            await self._all_told()
+
+    async def _progress(self, step: int, task_state: str | None, before: asyncio.Task[None] | None) -> None:
+        if before:
+            await before
         operation = self._server.operation_id
-        await self._tell(Progress(operation_id=operation, owner=self._owner, step=step, task_state=task_state), Done)
+        message = Progress(operation_id=operation, owner=self._owner, step=step, task_state=task_state)
+        sent_at = time.monotonic()
+        try:
+            await self._tell(message, Done)
+        except LeaseLost as lost:
+            if not self._finishing:
+                self._end(lost)
+        else:
+            self._until = sent_at + self._server.lease_seconds
+
+    async def _all_told(self) -> None:
+        """What is told in the background has arrived, so that what follows is not overtaken by it."""
+        if self._told:
+            await self._told
 
     async def finished(self, power_state: int, result: dict[str, Any] | None = None) -> None:
-        """It is done here. Raises LeaseLost."""
+        """It is done here, whatever of the progress is still on its way. Raises LeaseLost."""
+        self._finishing = True
         operation = self._server.operation_id
         message = Finished(operation_id=operation, owner=self._owner, power_state=power_state, result=result or {})
         await self._tell(message, Done)
@@ -65,6 +98,7 @@ class Lease:
             elsewhere=problem.elsewhere,
             refused=problem.refused,
         )
+        await self._all_told()
         return (await self._tell(message, Outcome)).retried
 
     async def _tell(self, message: Message, answer: type[M]) -> M:
@@ -86,18 +120,24 @@ class Lease:
             await asyncio.sleep(self._server.lease_seconds / 3)
             stale = bool(self.token) and time.monotonic() - self._token_at > TOKEN_SECONDS
             renew = Renew(operation_id=self._server.operation_id, owner=self._owner, fresh_token=stale)
+            sent_at = time.monotonic()
             try:
                 token = (await self._bus.call(conductor.TOPIC, renew, Renewed)).token
             except RemoteFailure as error:
                 if error.remote_status in LOST:
-                    log.warning("operation %s is not ours any more: %s", self._server.operation_id, error.text)
-                    self.lost = True
-                    if self._worker:
-                        self._worker.cancel()
+                    self._end(error)
                     return
                 log.warning("the lease of %s could not be renewed yet: %s", self._server.operation_id, error.text)
             except ApiError as error:
                 log.warning("the lease of %s could not be renewed yet: %s", self._server.operation_id, error.text)
             else:
+                self._until = sent_at + self._server.lease_seconds
                 if token:
                     self.token, self._token_at = token, time.monotonic()
+
+    def _end(self, why: ApiError) -> None:
+        """The work is not ours any more."""
+        log.warning("operation %s ends here: %s", self._server.operation_id, why.text)
+        self.lost = True
+        if self._worker:
+            self._worker.cancel()

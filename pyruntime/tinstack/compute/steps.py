@@ -15,11 +15,11 @@ Rehearse = Callable[[str, ServerDetails], Awaitable[None]]
 
 
 class Steps:
-    """Of one server. The step that failed is told to the trace once it is known whether another host is tried."""
+    """Of one server. What failed is told to the trace once it is known whether another host is tried."""
 
     def __init__(self, tracer: Tracer, rehearse: Rehearse, server: ServerDetails) -> None:
         self._tracer, self._rehearse, self._server = tracer, rehearse, server
-        self._failed: tuple[int, int, int, str] | None = None
+        self._failed: list[tuple[int, int, int, str]] = []
 
     @asynccontextmanager
     async def step(self, number: int, *, elsewhere: bool = False) -> AsyncIterator[Step]:
@@ -33,7 +33,7 @@ class Steps:
             raise
         except Exception as error:
             problem = failed(number, error, elsewhere=elsewhere)
-            self._failed = (number, start, _since(began), problem.text)
+            self._failed.append((number, start, _since(began), problem.text))
             raise problem from error
         self._tracer.record(
             number,
@@ -54,15 +54,13 @@ class Steps:
         self._tracer.record(number, start=start, duration=duration, server_id=self._server.id)
 
     def judge(self, *, retried: bool) -> None:
-        """What became of the failure."""
-        if self._failed is None:
-            return
-        number, start, duration, message = self._failed
+        """What became of what failed."""
         outcome = trace.RETRIED if retried else trace.FAILED
-        self._tracer.record(
-            number, start=start, duration=duration, outcome=outcome, message=message, server_id=self._server.id
-        )
-        self._failed = None
+        for number, start, duration, message in self._failed:
+            self._tracer.record(
+                number, start=start, duration=duration, outcome=outcome, message=message, server_id=self._server.id
+            )
+        self._failed.clear()
 
 
 def _since(began: float) -> int:

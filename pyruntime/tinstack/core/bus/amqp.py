@@ -9,7 +9,13 @@ from uuid import uuid4
 
 import aio_pika
 import msgspec
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractExchange,
+    AbstractIncomingMessage,
+    AbstractQueue,
+    AbstractRobustConnection,
+)
 
 from tinstack.core.bus import topology
 from tinstack.core.bus.interface import (
@@ -56,17 +62,19 @@ class AmqpBus:
         self._dispatchers: dict[str, Dispatcher] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._connection: AbstractRobustConnection | None = None
-        self._publishing: AbstractChannel | None = None
         self._consuming: AbstractChannel | None = None
         self._private_queue: AbstractQueue | None = None
-        self._exchange: aio_pika.abc.AbstractExchange | None = None
+        self._exchange: AbstractExchange | None = None
+        self._unconfirmed: AbstractExchange | None = None
 
     async def open(self) -> None:
         self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=1, timeout=10, heartbeat=15)
-        self._publishing = await self._connection.channel(publisher_confirms=True)
+        publishing = await self._connection.channel(publisher_confirms=True)
+        calling = await self._connection.channel(publisher_confirms=False)
         self._consuming = await self._connection.channel(publisher_confirms=False)
         await self._consuming.set_qos(PREFETCH)
-        self._exchange = await self._publishing.get_exchange(self._exchange_name, ensure=False)
+        self._exchange = await publishing.get_exchange(self._exchange_name, ensure=False)
+        self._unconfirmed = await calling.get_exchange(self._exchange_name, ensure=False)
         if self.side == "host":
             self._private_queue = await self._consuming.get_queue(self.private)
         else:
@@ -83,13 +91,13 @@ class AmqpBus:
 
     async def call(self, topic: str, message: Message, answer: type[M], seconds: float = CALL_SECONDS) -> M:
         envelope = envelope_of(message, self.user, seconds, self.private)
-        return await self._answers.wait(topic, envelope, answer, seconds, self._publish(topic, envelope, lasting=False))
+        return await self._answers.wait(topic, envelope, answer, seconds, self._publish_call(topic, envelope))
 
     async def cast(self, topic: str, message: Message) -> None:
-        await self._publish(topic, envelope_of(message, self.user), lasting=True)
+        await self._publish(topic, envelope_of(message, self.user))
 
     async def broadcast(self, key: str, message: Message) -> None:
-        await self._publish(topology.BROADCAST + key, envelope_of(message, self.user), lasting=False)
+        await self._publish(topology.BROADCAST + key, envelope_of(message, self.user))
 
     async def serve(self, topic: str, handlers: Mapping[type[Message], Handler]) -> None:
         assert self._consuming, "the bus is not open"
@@ -127,7 +135,7 @@ class AmqpBus:
         answer = await dispatcher.handle(envelope, self.user)
         if answer:
             try:
-                await self._publish(envelope.reply_to, answer, lasting=False)
+                await self._publish_call(envelope.reply_to, answer)
             except BusUnavailable:
                 log.warning("the answer to %s of %s was lost", envelope.name, envelope.sender)
 
@@ -136,14 +144,23 @@ class AmqpBus:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _publish(self, key: str, envelope: Envelope, *, lasting: bool) -> None:
-        assert self._exchange, "the bus is not open"
-        mode = aio_pika.DeliveryMode.PERSISTENT if lasting else aio_pika.DeliveryMode.NOT_PERSISTENT
+    async def _publish(self, key: str, envelope: Envelope) -> None:
+        """Until the broker has confirmed it."""
+        await self._publish_on(self._exchange, key, envelope)
+
+    async def _publish_call(self, key: str, envelope: Envelope) -> None:
+        """A call or its answer: no confirmation is waited for, as the caller misses the answer where either is lost."""
+        await self._publish_on(self._unconfirmed, key, envelope)
+
+    async def _publish_on(self, exchange: AbstractExchange | None, key: str, envelope: Envelope) -> None:
+        """Messages live in the broker's memory: what a broker's end loses is brought back by leases and looks."""
+        assert exchange, "the bus is not open"
+        mode = aio_pika.DeliveryMode.NOT_PERSISTENT
         message = aio_pika.Message(
             encode(envelope), user_id=self.user, delivery_mode=mode, content_type="application/json"
         )
         try:
-            await self._exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)
+            await exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)
         except (aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError, RuntimeError) as error:
             log.error("%s could not be published to %s: %s", envelope.name, key, str(error) or type(error).__name__)
             raise BusUnavailable from error

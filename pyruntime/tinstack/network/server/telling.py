@@ -58,5 +58,6 @@ class Telling:
 
     async def _send(self, names: set[str]) -> None:
         """Hosts without an agent have no queue and are left out."""
-        for host in await store.all_in(self._database, HEARD, t.hosts.c.host, names, Host):
-            await self._bus.cast(rpc.topic(host.host), rpc.LookHost(generation=host.generation))
+        hosts = await store.all_in(self._database, HEARD, t.hosts.c.host, names, Host)
+        looks = (self._bus.cast(rpc.topic(host.host), rpc.LookHost(generation=host.generation)) for host in hosts)
+        await asyncio.gather(*looks)

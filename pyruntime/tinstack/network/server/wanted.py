@@ -3,6 +3,7 @@
 The generation is read first: what changes meanwhile may be in the answer already, and makes the host look again all the same.
 """
 
+import asyncio
 from collections.abc import Collection, Iterable
 from ipaddress import ip_network
 
@@ -106,13 +107,16 @@ class Wanted:
     async def of(self, host: str) -> rpc.HostNetworkState:
         """For a host without ports: nothing but its generation."""
         generation = await self._db.scalar(GENERATION, name=host)
-        ports = await self._db.all(PORTS, Port, name=host)
-        routers = await self._db.all(ROUTERS, Router, name=host)
+        ports, routers = await asyncio.gather(
+            self._db.all(PORTS, Port, name=host), self._db.all(ROUTERS, Router, name=host)
+        )
         network_ids = {port.network_id for port in ports}
-        networks = await store.by_ids(self._db, store.networks, network_ids)
-        subnets = await store.all_in(self._db, store.ALL_SUBNETS, t.subnets.c.network_id, network_ids, Subnet)
-        held = await store.allocations(self._db, [port.id for port in ports])
-        peers = await store.all_in(self._db, PEERS, _P.network_id, network_ids, _Peer)
+        networks, subnets, held, peers = await asyncio.gather(
+            store.by_ids(self._db, store.networks, network_ids),
+            store.all_in(self._db, store.ALL_SUBNETS, t.subnets.c.network_id, network_ids, Subnet),
+            store.allocations(self._db, [port.id for port in ports]),
+            store.all_in(self._db, PEERS, _P.network_id, network_ids, _Peer),
+        )
         up = {router.id for router in routers}
         there = [port for port in ports if port.device_owner not in DEVICE_PREFIX or port.device_id in up]
         prefixes = {subnet.id: ip_network(subnet.cidr).prefixlen for subnet in subnets}
@@ -149,13 +153,13 @@ class Wanted:
     async def _routers(
         self,
         host: str,
-        routers: Iterable[Router],
+        routers: Collection[Router],
         ports: Collection[Port],
         held: dict[str, list[Allocation]],
         subnets: Iterable[Subnet],
     ) -> list[rpc.WantedRouter]:
-        floating = await self._db.all(FLOATING, FloatingIp, name=host)
-        forwards = await self._db.all(FORWARDS, _Forward, name=host)
+        floating = await self._db.all(FLOATING, FloatingIp, name=host) if routers else []
+        forwards = await self._db.all(FORWARDS, _Forward, name=host) if routers else []
         gateways = {subnet.id: subnet.gateway_ip for subnet in subnets if subnet.ip_version == 4}
         there = {port.id for port in ports}
         found = []
