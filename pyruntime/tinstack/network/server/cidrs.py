@@ -50,9 +50,11 @@ def default_pools(cidr: ipam.Net, gateway: str | None) -> list[Pool]:
 
 
 def parse(text: str, ip_version: int | None) -> ipam.Net:
-    """Raises InvalidInput."""
+    """The network that an address with a prefix length is in. Raises InvalidInput."""
     try:
-        cidr = ip_network(text, strict=True)
+        if "/" not in text:
+            raise ValueError("no prefix length")
+        cidr = ip_network(text, strict=False)
     except ValueError as error:
         raise InvalidInput(error_message=f"'{text}' isn't a recognized IP subnet cidr") from error
     if ip_version and cidr.version != ip_version:

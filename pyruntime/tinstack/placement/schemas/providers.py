@@ -1,7 +1,7 @@
 """Bodies about resource providers, traits, aggregates and classes; query parameters."""
 
 from tinstack.core.http import versions
-from tinstack.placement.schemas.words import CUSTOM, GENERATION, NAME, UUID, list_of, map_of, object_of
+from tinstack.placement.schemas.words import CUSTOM, GENERATION, NAME, UUID, UUID_LIKE, list_of, map_of, object_of
 
 PARENT = {"anyOf": [UUID, {"type": "null"}]}
 CREATE = versions(
@@ -36,11 +36,11 @@ TRAITS = object_of(
 )
 TRAITS_QUERY = object_of({"name": {"type": "string", "pattern": "^(startswith|in):[A-Z0-9_,]+$"}, "associated": TEXT})
 AGGREGATES = versions(
-    ("1.1", list_of(UUID, unique=True)),
+    ("1.1", list_of(UUID_LIKE, unique=True)),
     (
         "1.19",
         object_of(
-            {"aggregates": list_of(UUID, unique=True), "resource_provider_generation": GENERATION},
+            {"aggregates": list_of(UUID_LIKE, unique=True), "resource_provider_generation": GENERATION},
             "aggregates",
             "resource_provider_generation",
         ),

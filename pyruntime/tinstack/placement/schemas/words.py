@@ -3,6 +3,7 @@
 from typing import Any
 
 UUID = {"type": "string", "pattern": r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"}
+UUID_LIKE = {"type": "string", "pattern": r"^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})$"}
 NAME = {"type": "string", "minLength": 1, "maxLength": 200}
 CUSTOM = {"type": "string", "pattern": r"^CUSTOM_[A-Z0-9_]+$", "maxLength": 255}
 GENERATION = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
