@@ -271,8 +271,8 @@ def test(ring: tuple[str, ...]) -> None:
     unit                rules and pieces, no network, no processes
     api                 the services through their APIs: on SQLite and the in-process bus, then on MariaDB and RabbitMQ
     lint                ruff, types, imports, YAML, Ansible
-    conformance [LIST]  OpenStack's own acceptance suite, Tempest, on a `dev` cloud; LIST: smoke (default), identity, compute,
-                        image, network, volume
+    conformance [LIST]  OpenStack's own tests on a `dev` cloud; LIST: smoke (default), identity, compute, image, network and
+                        volume of the acceptance suite, Tempest; sdk: the functional tests of openstacksdk
     faults              processes die, RabbitMQ and MariaDB are stopped: only when named (root; some minutes)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """

@@ -52,11 +52,7 @@ class Client:
 
     def get(self, service: str, path: str, query: Query | None = None, *, version: str | None = None) -> Any:
         """The JSON at a path of the service of that type. `version` is a microversion of it."""
-        headers = {"Accept": "application/json", "X-Auth-Token": self._authenticate()}
-        if version is not None:
-            headers["OpenStack-API-Version"] = f"{'volume' if service == 'block-storage' else service} {version}"
-        url = self._endpoint(service) + path + (f"?{urlencode(query)}" if query else "")
-        return self._exchange(service, "GET", url, headers)[1]
+        return self.send("GET", service, path + (f"?{urlencode(query)}" if query else ""), version=version)
 
     def send(
         self,
@@ -68,7 +64,7 @@ class Client:
         version: str | None = None,
         data: bytes = b"",
     ) -> Any:
-        """Ask a service to change something: a JSON body, or `data` as it is. The JSON of the answer."""
+        """Any request to the service of that type: a JSON body, or `data` as it is. The JSON of the answer, None without one."""
         headers = {"Accept": "application/json", "X-Auth-Token": self._authenticate()}
         if version is not None:
             headers["OpenStack-API-Version"] = f"{'volume' if service == 'block-storage' else service} {version}"

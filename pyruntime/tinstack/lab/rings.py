@@ -23,7 +23,7 @@ REAL_BACKENDS = {"TINSTACK_TEST_BACKENDS": "real"}
 
 
 CONFORMANCE = "tests/conformance/run.py"
-LISTS = ("smoke", "identity", "compute", "image", "network", "volume")
+LISTS = ("smoke", "identity", "compute", "image", "network", "volume", "sdk")
 """Lists of OpenStack's acceptance suite; the first is what the ring runs."""
 
 
