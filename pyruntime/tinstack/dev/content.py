@@ -10,7 +10,7 @@ from tinstack.core.client import Http, RemoteError
 
 FLAVORS = [
     # name, id, vcpus, RAM in MiB, disk in GiB
-    ("m1.nano", "42", 1, 128, 1),
+    ("t1.nano", "42", 1, 128, 1),
     ("m1.tiny", "1", 1, 512, 1),
     ("m1.small", "2", 1, 2048, 20),
     ("m1.medium", "3", 2, 4096, 40),

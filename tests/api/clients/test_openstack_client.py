@@ -206,7 +206,7 @@ def test_a_servers_whole_day(client: Shell, cloud: Any, tmp_path: Path) -> None:
     (tmp_path / "user-data").write_text("#!/bin/sh\necho hi\n")
     client.ok(f"keypair create --private-key {tmp_path}/k2 k2")
     client.ok(
-        "server create --image tiny --flavor m1.nano --network demo-net --key-name k2 "
+        "server create --image tiny --flavor t1.nano --network demo-net --key-name k2 "
         f"--user-data {tmp_path}/user-data --config-drive True --property a=b --wait day"
     )
     shown = client.json("server show day")
@@ -239,6 +239,6 @@ def test_a_servers_whole_day(client: Shell, cloud: Any, tmp_path: Path) -> None:
 
 def test_a_server_on_a_port_that_was_made_before(client: Shell) -> None:
     client.ok("port create --network demo-net before")
-    client.ok("server create --image tiny --flavor m1.nano --port before --wait on-port")
+    client.ok("server create --image tiny --flavor t1.nano --port before --wait on-port")
     client.ok("server delete --wait on-port")
     client.ok("port delete before")

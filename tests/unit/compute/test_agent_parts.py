@@ -22,7 +22,7 @@ from tinstack.core.client import Http
 from tinstack.core.config import AuthConfig, BusConfig
 from tinstack.core.trace import TraceEvent, Tracer
 
-FLAVOR = FlavorDetails(name="m1.nano", vcpus=1, ram_mib=128, root_gib=1)
+FLAVOR = FlavorDetails(name="t1.nano", vcpus=1, ram_mib=128, root_gib=1)
 DATA = b"an image" * 1000
 
 

@@ -16,7 +16,7 @@ from tinstack.core import db as databases
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db import Database
 
-FLAVOR = FlavorDetails(name="m1.nano", vcpus=2, ram_mib=128, root_gib=1)
+FLAVOR = FlavorDetails(name="t1.nano", vcpus=2, ram_mib=128, root_gib=1)
 
 
 @pytest.fixture

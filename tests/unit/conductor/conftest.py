@@ -35,7 +35,7 @@ from tinstack.running import Running
 from tinstack.scheduler import rpc as scheduler
 
 IMAGE = b"a very small image"
-FLAVOR = FlavorDetails(name="m1.nano", vcpus=1, ram_mib=128, root_gib=1)
+FLAVOR = FlavorDetails(name="t1.nano", vcpus=1, ram_mib=128, root_gib=1)
 LIMITS = {"instances": -1, "cores": -1, "ram": -1}
 
 
