@@ -51,7 +51,7 @@ class Endings:
         network_info: dict[str, Any] = {}
         kind, server = await self._booted(message)
         if server:
-            found = await self._network_info.of_boot(server)
+            found = await self._network_info.of_operation(message.operation_id, server)
             network_info = {} if found is None else {"network_info": found}
 
         async def work(tx: Transaction) -> Operation:

@@ -27,7 +27,7 @@ TAKEN_BY_HOST = 14
 
 BLOCK_DEVICES = 25
 NETWORK_KNOWN = 25
-"""From this step on the host has the server's ports, so its addresses can be read."""
+"""When this step is reached the host has the server's ports, so its addresses can be read."""
 
 
 class Launches:
@@ -105,8 +105,8 @@ class Launches:
             return operation, server
 
         operation, server = await self._parts.db.transact(work)
-        if operation.kind == "boot" and message.step >= NETWORK_KNOWN:
-            self._network_info.read_early(server)
+        if operation.kind == "boot" and message.step == NETWORK_KNOWN:
+            self._network_info.read_early(operation.id, server)
         return Done()
 
     async def _reserve(self, operation: Operation, server: Instance) -> None:

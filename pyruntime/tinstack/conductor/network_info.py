@@ -31,24 +31,24 @@ class NetworkInfo:
         self._names: dict[str, tuple[float, str]] = {}
         self._early: dict[str, asyncio.Task[list[Interface]]] = {}
 
-    def read_early(self, server: Instance) -> None:
+    def read_early(self, operation_id: str, server: Instance) -> None:
         """Begin to read a booting server's addresses while its host goes on."""
-        if server.id in self._early:
+        if operation_id in self._early:
             return
-        task = self._early[server.id] = asyncio.create_task(self._read(server))
-        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, server.id, task)
+        task = self._early[operation_id] = asyncio.create_task(self._read(server))
+        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, operation_id, task)
 
-    def _forget(self, server_id: str, task: asyncio.Task[list[Interface]]) -> None:
+    def _forget(self, operation_id: str, task: asyncio.Task[list[Interface]]) -> None:
         """A boot that failed since does not ask for it."""
         task.cancel()
         if not task.cancelled() and task.done():
             task.exception()
-        if self._early.get(server_id) is task:
-            del self._early[server_id]
+        if self._early.get(operation_id) is task:
+            del self._early[operation_id]
 
-    async def of_boot(self, server: Instance) -> list[Interface] | None:
+    async def of_operation(self, operation_id: str, server: Instance) -> list[Interface] | None:
         """What was read early, or read now; None where the network service can't say: the next look will."""
-        task = self._early.pop(server.id, None)
+        task = self._early.pop(operation_id, None)
         try:
             return await (task or self._read(server))
         except ApiError as error:
