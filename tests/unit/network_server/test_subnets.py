@@ -31,7 +31,7 @@ async def test_gateway_and_pools_are_chosen(client: Any) -> None:
     "given, status, kind",
     [
         ({"cidr": "10.0.0.128/25"}, 400, "InvalidInput"),
-        ({"cidr": "10.1.0.5/24"}, 400, "InvalidInput"),
+        ({"cidr": "10.1.0.0"}, 400, "InvalidInput"),
         ({"ip_version": 6}, 400, "InvalidInput"),
         ({"cidr": "10.1.0.0/31"}, 400, "InvalidInput"),
         ({"gateway_ip": "10.1.0.0"}, 400, "InvalidInput"),
@@ -128,3 +128,10 @@ async def test_ip_availability_counts_pools_and_addresses(client: Any) -> None:
     every = (await client.get("network-ip-availabilities?ip_version=4", "admin")).json["network_ip_availabilities"]
     assert [one["network_id"] for one in every] == [net["id"]]
     assert (await client.get("network-ip-availabilities")).status_code == 403
+
+
+async def test_host_bits_of_a_cidr_are_left_out(client: Any) -> None:
+    net = await client.network("10.0.0.0/24")
+    made = await _post(client, net, cidr="10.1.0.5/24")
+    assert made.json["subnet"]["cidr"] == "10.1.0.0/24"
+    assert made.json["subnet"]["gateway_ip"] == "10.1.0.1"
