@@ -1,10 +1,10 @@
 """How full networks are. Source: Network API reference, Network IP availability."""
 
 from collections.abc import Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tinstack.core.db import Database
 from tinstack.network.server import store
@@ -14,12 +14,18 @@ from tinstack.network.server.views import Body
 
 _A, _S = t.allocations.c, t.subnets.c
 
-USED = select(_A.subnet_id, func.count().label("used")).group_by(_A.subnet_id)
+DETAILS = (
+    "total_ips_in_subnet",
+    "total_ips_in_allocation_pool",
+    "used_ips_in_subnet",
+    "used_ips_in_allocation_pool",
+)
+USED = select(_A.subnet_id, _A.ip)
 
 
 class _Used(msgspec.Struct, frozen=True):
     subnet_id: str
-    used: int
+    ip: str
 
 
 async def of(db: Database, networks: Sequence[Network]) -> list[Body]:
@@ -27,22 +33,34 @@ async def of(db: Database, networks: Sequence[Network]) -> list[Body]:
     ids = [network.id for network in networks]
     subnets = await store.all_in(db, store.ALL_SUBNETS, _S.network_id, ids, Subnet)
     rows = await store.all_in(db, USED, _A.subnet_id, [subnet.id for subnet in subnets], _Used)
-    used = {row.subnet_id: row.used for row in rows}
+    used: dict[str, list[str]] = {}
+    for row in rows:
+        used.setdefault(row.subnet_id, []).append(row.ip)
     return [
-        _shown(network, [_subnet(one, used.get(one.id, 0)) for one in subnets if one.network_id == network.id])
+        _shown(network, [_subnet(one, used.get(one.id, [])) for one in subnets if one.network_id == network.id])
         for network in networks
     ]
 
 
-def _subnet(subnet: Subnet, used: int) -> Body:
-    total = sum(int(ip_address(pool.end)) - int(ip_address(pool.start)) + 1 for pool in subnet.allocation_pools)
+def _subnet(subnet: Subnet, used: Sequence[str]) -> Body:
+    pools = [(int(ip_address(pool.start)), int(ip_address(pool.end))) for pool in subnet.allocation_pools]
+    total = sum(end - start + 1 for start, end in pools)
+    pooled = sum(any(start <= int(ip_address(ip)) <= end for start, end in pools) for ip in used)
+    cidr = ip_network(subnet.cidr)
+    reserved = 2 if cidr.version == 4 and cidr.prefixlen < 31 else 0
     return {
         "subnet_id": subnet.id,
         "subnet_name": subnet.name,
         "cidr": subnet.cidr,
         "ip_version": subnet.ip_version,
         "total_ips": total,
-        "used_ips": used,
+        "used_ips": len(used),
+        "ip_availability_details": {
+            "total_ips_in_subnet": cidr.num_addresses - reserved,
+            "total_ips_in_allocation_pool": total,
+            "used_ips_in_subnet": len(used),
+            "used_ips_in_allocation_pool": pooled,
+        },
     }
 
 
@@ -54,5 +72,8 @@ def _shown(network: Network, subnets: Sequence[Body]) -> Body:
         "tenant_id": network.project_id,
         "total_ips": sum(one["total_ips"] for one in subnets),
         "used_ips": sum(one["used_ips"] for one in subnets),
+        "ip_availability_details": {
+            name: sum(one["ip_availability_details"][name] for one in subnets) for name in DETAILS
+        },
         "subnet_ip_availability": subnets,
     }

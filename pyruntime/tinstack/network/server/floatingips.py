@@ -13,7 +13,7 @@ from tinstack.core.errors import BadRequest, Conflict, NotFound
 from tinstack.network.server import addresses, events, ipam, own_ports, store, store_l3
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
-from tinstack.network.server.errors import FloatingIPNotFound, PortNotFound
+from tinstack.network.server.errors import FloatingIPNotFound, PortNotFound, RouterNotFound
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
 from tinstack.network.server.rows import (
@@ -58,6 +58,12 @@ class PortHasPortForwarding(Conflict):
     message = "Cannot associate a floating IP with port {port_id} using fixed IP {fixed_ip}, as that port has port forwardings."
 
 
+class RouterNotOnFloatingNetwork(Conflict):
+    """409: the floating IP's network is another one than that of the router's gateway."""
+
+    code, message = "network.floatingip.router", "Router {router_id} has no gateway to the external network {net_id}."
+
+
 class FipInUseByPortForwarding(Conflict):
     """409: port forwardings share the address out."""
 
@@ -74,10 +80,11 @@ class Asked(msgspec.Struct, kw_only=True):
 
 
 class Target(NamedTuple):
-    """The port, and which of its addresses (None: its only one)."""
+    """The port, which of its addresses (None: its only one), and by which router (None: the one that its subnet is on)."""
 
     port_id: str
     fixed_ip: str | None
+    router_id: str | None = None
 
 
 class FloatingIps:
@@ -156,7 +163,10 @@ class FloatingIps:
         for row in await change.tx.all(store_l3.FORWARDINGS_OF_PORT, PortForwarding, port=port.id):
             if row.internal_ip_address == held.ip:
                 raise PortHasPortForwarding(port_id=port.id, fixed_ip=held.ip)
-        router = await router_for(change, port, held, floatingip.floating_network_id)
+        if target.router_id:
+            router = await _named_router(change, target.router_id, floatingip)
+        else:
+            router = await router_for(change, port, held, floatingip.floating_network_id)
         floatingip.port_id, floatingip.fixed_ip_address, floatingip.router_id = port.id, held.ip, router.id
         floatingip.status = DOWN
         if router.host:
@@ -242,6 +252,16 @@ async def router_for(change: Change, port: Port, held: Allocation, external: str
     raise ExternalGatewayForFloatingIPNotFound(external_network_id=external, subnet_id=held.subnet_id, port_id=port.id)
 
 
+async def _named_router(change: Change, id: str, floatingip: FloatingIp) -> Router:
+    """A router of the caller's choice. Raises RouterNotFound, RouterNotOnFloatingNetwork."""
+    router = await store.routers.get(change.tx, id)
+    if router is None or router.project_id != floatingip.project_id:
+        raise RouterNotFound(id=id)
+    if router.gateway_network_id != floatingip.floating_network_id:
+        raise RouterNotOnFloatingNetwork(router_id=id, net_id=floatingip.floating_network_id)
+    return router
+
+
 async def _check_whole(change: Change, row: FloatingIp) -> None:
     """Raises FipInUseByPortForwarding."""
     if (await store_l3.forwardings_of(change.tx, [row.id]))[row.id]:
@@ -251,7 +271,8 @@ async def _check_whole(change: Change, row: FloatingIp) -> None:
 def _differs(row: FloatingIp, target: Target | None) -> bool:
     if target is None:
         return row.port_id is not None
-    return row.port_id != target.port_id or target.fixed_ip != row.fixed_ip_address
+    same = row.port_id == target.port_id and row.fixed_ip_address == target.fixed_ip
+    return not same or target.router_id not in (None, row.router_id)
 
 
 def _already(row: FloatingIp) -> FloatingIPPortAlreadyAssociated:

@@ -125,8 +125,11 @@ async def page(
 
 def links(request: Request, listing: Listing[Any], page: Page) -> list[dict[str, str]]:
     """``next`` where the page is full, ``previous`` likewise."""
-    if page.limit is None or not page.rows:
+    if page.limit is None:
         return []
+    if not page.rows:  # past the end: back to where the list came from
+        rel, extra = ("next", []) if page.reverse else ("previous", [("page_reverse", "True")])
+        return [_link(request, listing, rel, None, extra)]
     full = len(page.rows) >= page.limit
     found = []
     if full or page.reverse:
@@ -137,10 +140,10 @@ def links(request: Request, listing: Listing[Any], page: Page) -> list[dict[str,
 
 
 def _link(
-    request: Request, listing: Listing[Any], rel: str, marker: str, extra: list[tuple[str, str]]
+    request: Request, listing: Listing[Any], rel: str, marker: str | None, extra: list[tuple[str, str]]
 ) -> dict[str, str]:
     kept = [(key, value) for key, value in request.query.pairs if key not in ("marker", "page_reverse")]
-    query = urlencode([*kept, *extra, ("marker", marker)])
+    query = urlencode([*kept, *extra, *([("marker", marker)] if marker else [])])
     return {"rel": rel, "href": f"{request.root_url}{listing.path.format(**request.path)}?{query}"}
 
 

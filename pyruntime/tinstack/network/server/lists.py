@@ -76,6 +76,7 @@ SUBNETS = Listing(
         "ipv6_ra_mode": Attribute(_S.ipv6_ra_mode, nullable=True),
         "ipv6_address_mode": Attribute(_S.ipv6_address_mode, nullable=True),
         "subnetpool_id": Attribute(_S.subnetpool_id, nullable=True),
+        "dns_publish_fixed_ip": Attribute(_S.dns_publish_fixed_ip, "bool"),
     },
     {
         "shared": _shared("network", _S.network_id),
@@ -110,6 +111,9 @@ PORTS = Listing(
         "device_owner": Attribute(_P.device_owner),
         "port_security_enabled": Attribute(_P.port_security_enabled, "bool"),
         "dns_name": Attribute(_P.dns_name),
+        "dns_domain": Attribute(_P.dns_domain),
+        "propagate_uplink_status": Attribute(_P.propagate_uplink_status, "bool"),
+        "numa_affinity_policy": Attribute(_P.numa_affinity_policy, nullable=True),
         "binding:host_id": Attribute(_P.binding_host),
         "binding:vnic_type": Attribute(_P.binding_vnic_type),
         "binding:vif_type": Attribute(_P.binding_vif_type),

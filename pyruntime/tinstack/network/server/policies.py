@@ -54,7 +54,8 @@ DEFAULTS = {
     **_attributes("subnetpool", "create update", "shared is_default", ADMIN),
     **_crud("port", f"{READER} or (role:reader and rule:network_owner)", MEMBER_OR_SERVICE),
     "delete_port": f"{MEMBER_OR_SERVICE} or {NETWORK_MEMBER}",
-    **_attributes("port", "create update", "binding:host_id binding:profile", ADMIN_OR_SERVICE),
+    **_attributes("port", "create update", "binding:host_id binding:profile trusted", ADMIN_OR_SERVICE),
+    **_attributes("port", "create update", "hints", ADMIN),
     **_attributes("port", "get", "binding:host_id", ADMIN_OR_SERVICE),
     **_attributes(
         "port", "create", "mac_address fixed_ips:ip_address port_security_enabled allowed_address_pairs", NETWORK_MEMBER

@@ -6,7 +6,20 @@ from tinstack.network.server.schemas.setup import PROFILE_OF_FLAVOR
 
 V = "/v2.0"
 DEFAULT_RULES = f"{V}/default-security-group-rules"
-RANGES = f"{V}/network_segment_ranges"
+RANGES = f"{V}/network_segment_ranges", f"{V}/network-segment-ranges"
+POOLS = f"{V}/floatingip_pools", f"{V}/floatingip-pools"
+"""By both names, since clients use both."""
+
+
+def _ranges(path: str) -> list[Route]:
+    return [
+        Route("GET", path, ranges.index, "user_token"),
+        Route("POST", path, ranges.create, "user_token", body={}),
+        Route("GET", f"{path}/{{id}}", ranges.show, "user_token"),
+        Route("PUT", f"{path}/{{id}}", ranges.update, "user_token", body={}),
+        Route("DELETE", f"{path}/{{id}}", ranges.delete, "user_token"),
+    ]
+
 
 # fmt: off
 ROUTES: list[Route] = [
@@ -20,15 +33,11 @@ ROUTES: list[Route] = [
     Route("GET",    DEFAULT_RULES,             default_rules.index, "user_token"),
     *(route for route in default_rules.RULES.routes(DEFAULT_RULES, update=False) if (route.method, route.path) != ("GET", DEFAULT_RULES)),
 
-    Route("GET",    RANGES,                    ranges.index, "user_token"),
-    Route("POST",   RANGES,                    ranges.create, "user_token", body={}),
-    Route("GET",    f"{RANGES}/{{id}}",        ranges.show, "user_token"),
-    Route("PUT",    f"{RANGES}/{{id}}",        ranges.update, "user_token", body={}),
-    Route("DELETE", f"{RANGES}/{{id}}",        ranges.delete, "user_token"),
+    *(route for path in RANGES for route in _ranges(path)),
 
     Route("GET",    f"{V}/auto-allocated-topology/{{project}}", topology.show, "user_token"),
     Route("DELETE", f"{V}/auto-allocated-topology/{{project}}", topology.delete, "user_token"),
 
-    Route("GET",    f"{V}/floatingip_pools",   pools.index, "get_floatingip_pool"),
+    *(Route("GET",  path, pools.index, "get_floatingip_pool") for path in POOLS),
 ]
 # fmt: on

@@ -86,6 +86,7 @@ class Subnet(Standard, kw_only=True):
     host_routes: list[Route] = []
     allocation_pools: list[Pool] = []
     service_types: list[str] = []
+    dns_publish_fixed_ip: bool = False
     subnetpool_id: str | None = None
 
 
@@ -125,6 +126,10 @@ class Port(Standard, kw_only=True):
     allowed_address_pairs: list[dict[str, str]] = []
     extra_dhcp_opts: list[dict[str, str | int]] = []
     dns_name: str = ""
+    dns_domain: str = ""
+    propagate_uplink_status: bool = True
+    numa_affinity_policy: str | None = None
+    hints: dict[str, object] | None = None
     binding_host: str = ""
     binding_profile: dict[str, object] = {}
     binding_vnic_type: str = "normal"

@@ -58,6 +58,7 @@ def network(row: Network, subnet_ids: Sequence[str], *, provider: bool, shared: 
         "router:external": row.external,
         "is_default": row.is_default,
         "mtu": row.mtu,
+        "l2_adjacency": True,
         "port_security_enabled": row.port_security_enabled,
         "dns_domain": row.dns_domain,
         "availability_zone_hints": row.availability_zone_hints,
@@ -77,8 +78,8 @@ def routes(given: Iterable[Route]) -> list[Body]:
     return [{"destination": route.destination, "nexthop": route.nexthop} for route in given]
 
 
-def subnet(row: Subnet) -> Body:
-    """A subnet."""
+def subnet(row: Subnet, *, external: bool) -> Body:
+    """A subnet. ``external``: whether its network is."""
     return {
         **standard(row),
         "name": row.name,
@@ -93,6 +94,8 @@ def subnet(row: Subnet) -> Body:
         "host_routes": routes(row.host_routes),
         "allocation_pools": [{"start": pool.start, "end": pool.end} for pool in row.allocation_pools],
         "service_types": row.service_types,
+        "dns_publish_fixed_ip": row.dns_publish_fixed_ip,
+        "router:external": external,
         "subnetpool_id": row.subnetpool_id,
     }
 
@@ -131,6 +134,10 @@ def port(row: Port, held: Sequence[Allocation], groups: Sequence[str], *, bindin
         "allowed_address_pairs": row.allowed_address_pairs,
         "extra_dhcp_opts": row.extra_dhcp_opts,
         "dns_name": row.dns_name,
+        "dns_domain": row.dns_domain,
+        "ip_allocation": "immediate" if held else "none",
+        "propagate_uplink_status": row.propagate_uplink_status,
+        "numa_affinity_policy": row.numa_affinity_policy,
         "dns_assignment": [_assignment(row, one.ip, domain) for one in held],
         "binding:vnic_type": row.binding_vnic_type,
     }
@@ -138,6 +145,8 @@ def port(row: Port, held: Sequence[Allocation], groups: Sequence[str], *, bindin
         shown["binding:host_id"] = row.binding_host
         shown["binding:profile"] = row.binding_profile
         shown["binding:vif_type"] = row.binding_vif_type
+        shown["trusted"] = row.binding_profile.get("trusted")
+        shown["hints"] = row.hints
         bound = row.binding_vif_type == BOUND
         shown["binding:vif_details"] = {"port_filter": True, "connectivity": "l2"} if bound else {}
     return shown
@@ -167,6 +176,7 @@ def router(row: Router, gateway: Sequence[Allocation], helpers: Iterable[Body]) 
         "routes": routes(row.routes),
         "availability_zone_hints": row.availability_zone_hints,
         "availability_zones": [ZONE] if row.host else [],
+        "enable_snat": row.enable_snat,
         "distributed": row.distributed,
         "ha": row.ha,
         "conntrack_helpers": list(helpers),

@@ -53,9 +53,11 @@ async def _target(request: Request, parts: Parts, item: Body) -> Target | None:
     if port_id is None:
         if fixed is not None:
             raise BadFloatingRequest(msg="fixed_ip_address cannot be specified without a port_id")
+        if item.get("router_id") is not None:
+            raise BadFloatingRequest(msg="router_id cannot be specified without a port_id")
         return None
     await ports.found(request, parts, port_id)
-    return Target(port_id, fixed)
+    return Target(port_id, fixed, item.get("router_id"))
 
 
 async def create(request: Request, parts: Parts) -> Body:
@@ -90,8 +92,8 @@ async def update(request: Request, parts: Parts) -> Body:
     row = await found(request, parts)
     item = FLOATINGIP.updated(request)
     request.authorize("update_floatingip", target(row))
-    fixed_alone = "port_id" not in item and item.get("fixed_ip_address") is not None and row.port_id is not None
-    if fixed_alone:
+    others = item.get("fixed_ip_address") is not None or item.get("router_id") is not None
+    if "port_id" not in item and others and row.port_id is not None:
         item["port_id"] = row.port_id
     changed = await parts.floatingips.update(
         row.id,

@@ -13,7 +13,7 @@ from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound
 from tinstack.network.server.handlers import launches, networks
 from tinstack.network.server.handlers.common import Body, allowed, listed, network_target, open_to, shown, visible
-from tinstack.network.server.names import LABEL
+from tinstack.network.server.names import LABEL, is_name
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.ports import Asked, Shown
 from tinstack.network.server.revisions import expected
@@ -73,15 +73,21 @@ async def show(request: Request, parts: Parts) -> Body:
     return shown(request, "port", (await _show(request, parts, [row]))[0])
 
 
-def _values(item: Body) -> dict[str, Any]:
-    """Attributes as columns. Raises HTTPBadRequest."""
+def _values(item: Body, profile: Body) -> dict[str, Any]:
+    """Attributes as columns. ``profile``: the port's so far. Raises HTTPBadRequest."""
+    trusted = item.get("trusted")
+    item = {name: value for name, value in item.items() if name != "trusted"}
+    if trusted is not None:
+        item["binding:profile"] = {**(item.get("binding:profile") or profile), "trusted": trusted}
     values = {COLUMNS.get(name, name): value for name, value in item.items()}
     for name in ("fixed_ips", "security_groups"):
         values.pop(name, None)
     if "mac_address" in values:
-        values["mac_address"] = _mac(values["mac_address"])
+        values["mac_address"] = _mac(values["mac_address"]) if values["mac_address"] else own_ports.new_mac()
     if values.get("dns_name") and not LABEL.fullmatch(values["dns_name"].partition(".")[0]):
         raise HTTPBadRequest(f"Invalid input for dns_name. Reason: '{values['dns_name']}' is not a valid DNS label.")
+    if values.get("dns_domain") and not is_name(values["dns_domain"]):
+        raise HTTPBadRequest(f"Invalid input for dns_domain. Reason: '{values['dns_domain']}' is not a valid domain.")
     for name, empty in (("binding_host", ""), ("binding_profile", {}), ("allowed_address_pairs", [])):
         if name in values and values[name] is None:
             values[name] = empty
@@ -138,7 +144,9 @@ async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
         request.authorize("create_port", on)
         defaults = {**DEFAULTS, "port_security_enabled": network.port_security_enabled}
         authorize_attributes(request, "create_port", item, on, defaults)
-    values = _values(item)
+    if item.get("mac_address") is None:
+        item.pop("mac_address", None)
+    values = _values(item, {})
     id, mac = values.pop("id", None), values.pop("mac_address", None)
     values.setdefault("port_security_enabled", network.port_security_enabled)
     address = mac or own_ports.new_mac()
@@ -207,7 +215,7 @@ async def update(request: Request, parts: Parts) -> Body:
         on = await _target(request, parts, item, row.network_id, row)
         request.authorize("update_port", on)
         authorize_attributes(request, "update_port", item, on, {"device_owner": row.device_owner})
-    values = _values(item)
+    values = _values(item, row.binding_profile)
     if values.get("allowed_address_pairs"):
         _with_macs(values, values.get("mac_address", row.mac_address))
     fixed = _fixed({"fixed_ips": item["fixed_ips"] or []}) if "fixed_ips" in item else None

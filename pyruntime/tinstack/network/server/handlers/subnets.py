@@ -31,7 +31,9 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[Subnet, Body]:
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[Subnet]) -> list[Body]:
-    return [views.subnet(row) for row in rows]
+    networks_ = await store.by_ids(parts.db, store.networks, (row.network_id for row in rows))
+    external = {id for id, network in networks_.items() if network.external}
+    return [views.subnet(row, external=row.network_id in external) for row in rows]
 
 
 async def index(request: Request, parts: Parts) -> Body:
@@ -51,7 +53,7 @@ async def show(request: Request, parts: Parts) -> Body:
         request.authorized = True
     else:
         row, _ = await found(request, parts, id)
-    return shown(request, "subnet", views.subnet(row))
+    return shown(request, "subnet", (await _show(request, parts, [row]))[0])
 
 
 def _values(item: Body) -> dict[str, Any]:
@@ -117,7 +119,7 @@ async def create(request: Request, parts: Parts) -> Body:
     items, bulk = SUBNET.created(request)
     asked = [await _asked(request, parts, item) for item in items]
     made = await parts.subnets.create(asked)
-    return SUBNET.answer([views.subnet(row) for row in made], bulk=bulk)
+    return SUBNET.answer(await _show(request, parts, made), bulk=bulk)
 
 
 async def update(request: Request, parts: Parts) -> Body:
@@ -126,7 +128,8 @@ async def update(request: Request, parts: Parts) -> Body:
     item = SUBNET.updated(request)
     request.authorize("update_subnet", on)
     authorize_attributes(request, "update_subnet", item, on, {})
-    return {"subnet": views.subnet(await parts.subnets.update(row.id, _values(item), expected(request)))}
+    changed = await parts.subnets.update(row.id, _values(item), expected(request))
+    return {"subnet": (await _show(request, parts, [changed]))[0]}
 
 
 async def delete(request: Request, parts: Parts) -> None:

@@ -38,11 +38,21 @@ OPTIONS: Words = {
     },
 }
 
+
+def _only(**properties: Words) -> Words:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+HINTS: Words = {
+    **_only(openvswitch=_only(other_config=_only(**{"tx-steering": {"enum": ["thread", "hash"]}}))),
+    "type": ["object", "null"],
+}
+
 _UPDATE: Words = {
     "name": NAME,
     "description": DESCRIPTION,
     "admin_state_up": BOOLEAN,
-    "mac_address": MAC,
+    "mac_address": {**MAC, "type": ["string", "null"]},
     "fixed_ips": FIXED_IPS,
     "device_id": {"type": "string", "maxLength": 255},
     "device_owner": {"type": "string", "maxLength": 255},
@@ -51,6 +61,11 @@ _UPDATE: Words = {
     "allowed_address_pairs": PAIRS,
     "extra_dhcp_opts": OPTIONS,
     "dns_name": {"type": "string", "maxLength": 255},
+    "dns_domain": {"type": "string", "maxLength": 255},
+    "propagate_uplink_status": BOOLEAN,
+    "numa_affinity_policy": {"enum": ["required", "preferred", "legacy", "socket", None]},
+    "trusted": BOOLEAN,
+    "hints": HINTS,
     "binding:host_id": {"type": ["string", "null"], "maxLength": 255},
     "binding:profile": {"type": ["object", "null"]},
     "binding:vnic_type": {
@@ -64,7 +79,7 @@ PORT = Kind(
     create={**_UPDATE, "network_id": UUID, "tags": TAGS},
     update=_UPDATE,
     required=("network_id",),
-    shown=("dns_assignment", "binding:vif_type", "binding:vif_details", "tags"),
+    shown=("dns_assignment", "ip_allocation", "binding:vif_type", "binding:vif_details", "tags"),
 )
 PORT_WITH_ID = Kind(
     "port",
@@ -72,7 +87,7 @@ PORT_WITH_ID = Kind(
     create={**_UPDATE, "network_id": UUID, "tags": TAGS, "id": UUID},
     update=_UPDATE,
     required=("network_id",),
-    shown=("dns_assignment", "binding:vif_type", "binding:vif_details", "tags"),
+    shown=("dns_assignment", "ip_allocation", "binding:vif_type", "binding:vif_details", "tags"),
 )
 """For hosts with a launch token and our own services: they choose ids before the effect."""
 

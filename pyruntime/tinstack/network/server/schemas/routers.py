@@ -66,6 +66,7 @@ _FLOATING: Words = {
     "description": DESCRIPTION,
     "port_id": UUID_OR_NULL,
     "fixed_ip_address": IP_OR_NULL,
+    "router_id": UUID_OR_NULL,
 }
 
 FLOATINGIP = Kind(
@@ -74,5 +75,5 @@ FLOATINGIP = Kind(
     create={**_FLOATING, "floating_network_id": UUID, "floating_ip_address": IP, "subnet_id": UUID_OR_NULL},
     update=_FLOATING,
     required=("floating_network_id",),
-    shown=("router_id", "port_details", "tags", "floating_network_id", "floating_ip_address"),
+    shown=("port_details", "port_forwardings", "tags", "floating_network_id", "floating_ip_address"),
 )

@@ -31,6 +31,7 @@ _UPDATE: Words = {
     "name": NAME,
     "description": DESCRIPTION,
     "enable_dhcp": BOOLEAN,
+    "dns_publish_fixed_ip": BOOLEAN,
     "gateway_ip": IP_OR_NULL,
     "dns_nameservers": NAMESERVERS,
     "host_routes": {**ROUTES, "maxItems": 20},
