@@ -32,7 +32,7 @@ def operations(module: str) -> list[tuple[str, str]]:
         if name.isupper() and isinstance(table, list)
     ]
     for route in (route for table in tables for route in table):
-        if not hasattr(route, "handler") or route.handler.__name__ == "missing":
+        if not hasattr(route, "handler") or route.handler.__name__ in ("missing", "gone"):
             continue
         said = f"`{route.action}`" if route.action else route.method
         since = f" ≥{route.first}" if route.first else ""

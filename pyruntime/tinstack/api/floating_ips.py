@@ -2,30 +2,19 @@
 
 from typing import Any
 
-from tinstack.api.errors import Invalid, TooMany
 from tinstack.api.networks import get
 from tinstack.api.parts import Compute
-from tinstack.api.user_calls import ask
-from tinstack.core.client import RemoteError
+from tinstack.api.proxy import through
 from tinstack.core.context import Context
-from tinstack.core.errors import ApiError, Conflict, NotFound
+from tinstack.core.errors import NotFound
 
 Body = dict[str, Any]
-QUOTA = "Quota exceeded"
 
 
 class NoSuchAddress(NotFound):
     """404: the project has no such floating IP."""
 
     code, message = "compute.floating_ip.address", "Floating IP not found for address {address}."
-
-
-def refused(error: RemoteError) -> ApiError:
-    """What the network service refuses, in this API's codes."""
-    if error.remote_status == 409 and QUOTA in error.text:
-        return TooMany(error.text)
-    kinds: dict[int, type[ApiError]] = {400: Invalid, 404: NotFound, 409: Conflict}
-    return kinds[error.remote_status](error.text) if error.remote_status in kinds else error
 
 
 async def by_address(compute: Compute, context: Context, address: str) -> Body:
@@ -40,7 +29,4 @@ async def by_address(compute: Compute, context: Context, address: str) -> Body:
 async def associate(compute: Compute, context: Context, id: str, port_id: str | None, fixed_ip: str | None) -> None:
     """Let it lead to an address of a port, or to nothing (None). Raises Invalid, NotFound, Conflict."""
     body = {"floatingip": {"port_id": port_id} | ({"fixed_ip_address": fixed_ip} if port_id else {})}
-    try:
-        await ask(compute, context, "PUT", "network", f"/v2.0/floatingips/{id}", json=body)
-    except RemoteError as error:
-        raise refused(error) from error
+    await through(compute, context, "PUT", "network", f"/v2.0/floatingips/{id}", json=body)

@@ -14,11 +14,12 @@ from tinstack.core.context import Context
 
 GIB = 1 << 30
 
-_NOT_PROPERTIES = {
+NOT_PROPERTIES = {
     "id", "name", "status", "owner", "visibility", "size", "virtual_size", "min_disk", "min_ram", "disk_format",
     "container_format", "checksum", "os_hash_algo", "os_hash_value", "os_hidden", "protected", "tags", "created_at",
     "updated_at", "file", "self", "schema", "locations", "direct_url", "stores",
 }  # fmt: skip
+"""What the image service shows of an image beside its properties."""
 
 
 class ImageNotFound(Invalid):
@@ -49,7 +50,7 @@ def _parsed(body: dict[str, Any]) -> Image:
         size=body.get("virtual_size") or body.get("size") or 0,
         min_disk=body.get("min_disk") or 0,
         min_ram=body.get("min_ram") or 0,
-        properties={name: value for name, value in body.items() if name not in _NOT_PROPERTIES},
+        properties={name: value for name, value in body.items() if name not in NOT_PROPERTIES},
     )
 
 

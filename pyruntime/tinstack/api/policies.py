@@ -13,7 +13,8 @@ _RULES = {
         os-availability-zone:detail os-extended-server-attributes os-flavor-access os-flavor-access:add_tenant_access
         os-flavor-access:remove_tenant_access os-flavor-extra-specs:create os-flavor-extra-specs:delete
         os-flavor-extra-specs:update os-flavor-manage:create os-flavor-manage:delete os-flavor-manage:update
-        os-hosts:list os-hosts:show os-hosts:update os-hypervisors:list os-hypervisors:list-detail
+        os-hosts:list os-hosts:reboot os-hosts:show os-hosts:shutdown os-hosts:start os-hosts:update
+        os-instance-usage-audit-log:list os-instance-usage-audit-log:show os-hypervisors:list os-hypervisors:list-detail
         os-hypervisors:search os-hypervisors:servers os-hypervisors:show os-hypervisors:statistics os-hypervisors:uptime
         os-instance-actions:events os-instance-actions:events:details os-lock-server:unlock:unlock_override
         limits:other_project os-migrations:index os-quota-class-sets:show os-quota-class-sets:update
@@ -60,5 +61,6 @@ DEFAULTS = {f"os_compute_api:{name}": check for check, names in _RULES.items() f
     "compute:servers:create:requested_destination": ADMIN,
     "network:attach_external_network": ADMIN,
     "tinstack:operations:list": ADMIN,
+    "tinstack:images": ANYONE,
     "tinstack:servers:trace": READER,
 }

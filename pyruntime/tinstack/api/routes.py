@@ -7,11 +7,14 @@ from tinstack.api.handlers import (
     addresses,
     aggregates,
     attachments,
+    audit,
     create,
     events,
     extensions,
     flavors,
+    gone,
     groups,
+    hosts,
     hypervisors,
     interfaces,
     keypairs,
@@ -25,6 +28,9 @@ from tinstack.api.handlers import (
     usage,
     versions,
 )
+from tinstack.api.handlers import image_proxies as image
+from tinstack.api.handlers import network_proxies as net
+from tinstack.api.handlers import volume_proxies as block
 from tinstack.api.schemas import actions as act
 from tinstack.api.schemas import admin
 from tinstack.api.schemas import flavors as flavor
@@ -35,6 +41,8 @@ from tinstack.core.http import Route, since
 from tinstack.core.http.routes import Handler, SchemaVersions
 
 N = "os_compute_api:"
+IMAGES = "tinstack:images"
+"""The image service decides itself what its own users may."""
 ACTION = "/servers/{server_id}/action"
 
 VERSIONS = [
@@ -199,8 +207,13 @@ HOSTS = [
     Route("GET",    "/os-hypervisors/{id}/uptime",            hypervisors.uptime,      N + "os-hypervisors:uptime", last="2.87"),
     Route("GET",    "/os-hypervisors/{id}/search",            hypervisors.search,      N + "os-hypervisors:search", last="2.52"),
     Route("GET",    "/os-hypervisors/{id}/servers",           hypervisors.servers,     N + "os-hypervisors:servers", last="2.52"),
-    Route("GET",    "/os-hosts",                              hypervisors.host_index,  N + "os-hosts:list", last="2.42"),
-    Route("GET",    "/os-hosts/{name}",                       hypervisors.host_show,   N + "os-hosts:show", last="2.42"),
+    Route("GET",    "/os-hosts",                              hosts.index,             N + "os-hosts:list", last="2.42"),
+    Route("GET",    "/os-hosts/{name}",                       hosts.show,              N + "os-hosts:show", last="2.42"),
+    Route("PUT",    "/os-hosts/{name}",                       hosts.update,            N + "os-hosts:update",
+          body=admin.HOST_UPDATE, last="2.42"),
+    Route("GET",    "/os-hosts/{name}/reboot",                hosts.power,             N + "os-hosts:reboot", last="2.42"),
+    Route("GET",    "/os-hosts/{name}/shutdown",              hosts.power,             N + "os-hosts:shutdown", last="2.42"),
+    Route("GET",    "/os-hosts/{name}/startup",               hosts.power,             N + "os-hosts:start", last="2.42"),
 
     Route("GET",    "/os-aggregates",                         aggregates.index,        N + "os-aggregates:index"),
     Route("POST",   "/os-aggregates",                         aggregates.create,       N + "os-aggregates:create",
@@ -217,6 +230,8 @@ HOSTS = [
           action="set_metadata", body=admin.AGGREGATE_METADATA, status=200),
     Route("GET",    "/os-migrations",                         extensions.migrations,   N + "os-migrations:index"),
     Route("GET",    "/tinstack-operations",                   operations.index,        "tinstack:operations:list"),
+    Route("GET",    "/os-instance_usage_audit_log",           audit.index,             N + "os-instance-usage-audit-log:list"),
+    Route("GET",    "/os-instance_usage_audit_log/{before}",  audit.show,              N + "os-instance-usage-audit-log:show"),
     Route("GET",    "/extensions",                            extensions.index,        N + "extensions"),
     Route("GET",    "/extensions/{alias}",                    extensions.show,         N + "extensions"),
     Route("POST",   "/os-server-external-events",             events.create,           N + "os-server-external-events:create",
@@ -236,6 +251,49 @@ PROXIES = [
           body=proxy.RULE, status=200, last="2.35"),
     Route("DELETE", "/os-security-group-rules/{rule_id}",     security_groups.delete_rule, N + "os-security-groups:rule:delete",
           status=202, last="2.35"),
+
+    Route("GET",    "/os-networks",                           net.index,               N + "os-networks:list", last="2.35"),
+    Route("GET",    "/os-networks/{id}",                      net.show,                N + "os-networks:show", last="2.35"),
+    Route("GET",    "/os-tenant-networks",                    net.index_of_project,    N + "os-tenant-networks:list", last="2.35"),
+    Route("GET",    "/os-tenant-networks/{id}",               net.show_of_project,     N + "os-tenant-networks:show", last="2.35"),
+    Route("GET",    "/os-floating-ip-pools",                  net.pools,               N + "os-floating-ip-pools", last="2.35"),
+    Route("GET",    "/os-floating-ips",                       net.floating_index,      N + "os-floating-ips:list", last="2.35"),
+    Route("POST",   "/os-floating-ips",                       net.floating_create,     N + "os-floating-ips:create",
+          body=proxy.FLOATING_IP, status=200, last="2.35"),
+    Route("GET",    "/os-floating-ips/{id}",                  net.floating_show,       N + "os-floating-ips:show", last="2.35"),
+    Route("DELETE", "/os-floating-ips/{id}",                  net.floating_delete,     N + "os-floating-ips:delete",
+          status=202, last="2.35"),
+
+    Route("GET",    "/os-volumes",                            block.index,             N + "os-volumes:list", last="2.35"),
+    Route("POST",   "/os-volumes",                            block.create,            N + "os-volumes:create",
+          body=proxy.VOLUME, status=200, last="2.35"),
+    Route("GET",    "/os-volumes/detail",                     block.index,             N + "os-volumes:detail", last="2.35"),
+    Route("GET",    "/os-volumes/{id}",                       block.show,              N + "os-volumes:show", last="2.35"),
+    Route("DELETE", "/os-volumes/{id}",                       block.delete,            N + "os-volumes:delete",
+          status=202, last="2.35"),
+    Route("GET",    "/os-snapshots",                          block.snapshot_index,    N + "os-volumes:snapshots:list", last="2.35"),
+    Route("POST",   "/os-snapshots",                          block.snapshot_create,   N + "os-volumes:snapshots:create",
+          body=proxy.SNAPSHOT, status=200, last="2.35"),
+    Route("GET",    "/os-snapshots/detail",                   block.snapshot_index,    N + "os-volumes:snapshots:detail", last="2.35"),
+    Route("GET",    "/os-snapshots/{id}",                     block.snapshot_show,     N + "os-volumes:snapshots:show", last="2.35"),
+    Route("DELETE", "/os-snapshots/{id}",                     block.snapshot_delete,   N + "os-volumes:snapshots:delete",
+          status=202, last="2.35"),
+
+    Route("GET",    "/images",                                image.index,             IMAGES, last="2.35"),
+    Route("GET",    "/images/detail",                         image.detail,            IMAGES, last="2.35"),
+    Route("GET",    "/images/{image_id}",                     image.show,              IMAGES, last="2.35"),
+    Route("DELETE", "/images/{image_id}",                     image.delete,            IMAGES, last="2.35"),
+    Route("GET",    "/images/{image_id}/metadata",            image.metadata,          IMAGES, last="2.38"),
+    Route("POST",   "/images/{image_id}/metadata",            image.add_metadata,      IMAGES, last="2.38",
+          body=proxy.IMAGE_METADATA, status=200),
+    Route("PUT",    "/images/{image_id}/metadata",            image.set_metadata,      IMAGES, last="2.38", body=proxy.IMAGE_METADATA),
+    Route("GET",    "/images/{image_id}/metadata/{key}",      image.item,              IMAGES, last="2.38"),
+    Route("PUT",    "/images/{image_id}/metadata/{key}",      image.set_item,          IMAGES, last="2.38", body=proxy.IMAGE_ITEM),
+    Route("DELETE", "/images/{image_id}/metadata/{key}",      image.delete_item,       IMAGES, last="2.38"),
 ]  # fmt: skip
 
-ROUTES = [*SERVERS, *ACTIONS, *FLAVORS, *PROJECTS, *HOSTS, *PROXIES]
+GONE = [
+    Route(method, path, gone.gone, checked=True) for path, methods in gone.PATHS.items() for method in methods.split()
+]
+
+ROUTES = [*SERVERS, *ACTIONS, *FLAVORS, *PROJECTS, *HOSTS, *PROXIES, *GONE]

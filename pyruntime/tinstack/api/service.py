@@ -18,7 +18,7 @@ from tinstack.core.client import Session
 from tinstack.core.config import ConfigError
 from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, Version, build
-from tinstack.core.http.app import Authenticator
+from tinstack.core.http.app import PROJECT, Authenticator
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 
@@ -49,8 +49,8 @@ def application(compute: Compute, authenticator: Authenticator) -> Any:
     }
     return build(
         [
-            Api(routes=ROUTES, root=("/v2.1",), microversions=MICROVERSIONS, **common),
-            LegacyApi(routes=ROUTES, root=("/v2",), **common),
+            Api(routes=ROUTES, root=("/v2.1", f"/v2.1/{{{PROJECT}}}"), microversions=MICROVERSIONS, **common),
+            LegacyApi(routes=ROUTES, root=("/v2", f"/v2/{{{PROJECT}}}"), **common),
             Api(routes=VERSIONS, **common),
         ]
     )

@@ -16,12 +16,11 @@ async def ask(
     *,
     json: Any = None,
     version: str | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Answer:
     """Raises RemoteError and ServiceUnreachable."""
-    headers = (
-        {"OpenStack-API-Version": f"{'volume' if service == 'block-storage' else service} {version}"}
-        if version
-        else None
-    )
+    sent = dict(headers or {})
+    if version:
+        sent["OpenStack-API-Version"] = f"{'volume' if service == 'block-storage' else service} {version}"
     url = await compute.session.endpoint(service) + path
-    return await compute.session.send(method, url, token=context.token, json=json, headers=headers, service=service)
+    return await compute.session.send(method, url, token=context.token, json=json, headers=sent, service=service)

@@ -8,7 +8,7 @@ import msgspec
 
 from tinstack.compute.config import Config
 from tinstack.compute.drivers.interface import Driver
-from tinstack.compute.rpc import ConsoleOutput, Diagnostics, GetConsoleOutput, GetDiagnostics
+from tinstack.compute.rpc import ConsoleOutput, Diagnostics, GetConsoleOutput, GetDiagnostics, GetUptime, Uptime
 from tinstack.conductor import rpc as conductor
 from tinstack.conductor.rpc import HostReport
 from tinstack.core.bus import Bus, Envelope
@@ -80,6 +80,10 @@ class Reports:
         """Figures of a guest."""
         await self._must_be_here(message.server_id)
         return Diagnostics(diagnostics=await self._driver.diagnostics(message.server_id))
+
+    async def uptime(self, message: GetUptime, envelope: Envelope) -> Uptime:
+        """The host's."""
+        return Uptime(uptime=await self._driver.uptime())
 
     async def _must_be_here(self, id: str) -> None:
         if await self._driver.power_state(id) is None:

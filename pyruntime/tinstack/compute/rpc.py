@@ -44,6 +44,16 @@ class GetDiagnostics(Message):
     server_id: str
 
 
+class GetUptime(Message):
+    """How long the host runs, with its load."""
+
+
+class Uptime(Message):
+    """One line, as ``uptime`` prints it."""
+
+    uptime: str
+
+
 class Diagnostics(Message):
     """In the form of the compute API's 2.48 diagnostics."""
 

@@ -11,7 +11,7 @@ from tinstack.compute.images import ImageCache
 from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
-from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, Look, ServerEvent
+from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, GetUptime, Look, ServerEvent
 from tinstack.compute.volumes import Volumes
 from tinstack.core.bus import Bus
 from tinstack.core.client import Http
@@ -46,6 +46,7 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
                 ServerEvent: agent.event,
                 GetConsoleOutput: reports.console_output,
                 GetDiagnostics: reports.diagnostics,
+                GetUptime: reports.uptime,
             },
         )
         reports.start()

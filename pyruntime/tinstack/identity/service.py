@@ -72,6 +72,7 @@ def _api(config: Config, identity: Identity, rules: policy.Policy, routes: list[
         root=(root,),
         max_body=config.http.max_body,
         violation=_violation,
+        head=True,
     )
 
 

@@ -1,10 +1,7 @@
 """Every operation of the Block Storage API that is there, in the reference's order."""
 
-from tinstack.core.errors import BadRequest
-from tinstack.core.http import Request, Route
-from tinstack.core.http.routes import Handler
+from tinstack.core.http import Route
 from tinstack.volume.handlers import actions, attachments, info, quotas, snapshots, types, volumes
-from tinstack.volume.parts import Parts
 from tinstack.volume.schemas import bodies as b
 
 V = "/volumes/{volume_id}"
@@ -19,7 +16,7 @@ VERSIONS = [
     Route("GET", "/v3", info.version, public=True),
 ]
 
-_ROUTES = [
+ROUTES = [
     Route("GET", "/extensions", info.extensions, "volume:get_extensions"),
 
     Route("GET", "/types", types.index, f"{X}type_get_all"),
@@ -119,23 +116,3 @@ _ROUTES = [
     Route("GET", "/os-availability-zone", info.zones, "volume:availability_zone_list"),
 ]
 # fmt: on
-
-
-def _in_own_project(handler: Handler) -> Handler:
-    """A project in the path must be the token's own."""
-
-    async def handle(request: Request, parts: Parts) -> object:
-        project = request.path.get("project_id")
-        if project is not None and project != request.project_id:
-            raise BadRequest("Malformed request url: the project in the path is not the token's.")
-        return await handler(request, parts)
-
-    return handle
-
-
-def _confined(route: Route) -> Route:
-    route.handler = _in_own_project(route.handler)
-    return route
-
-
-ROUTES = [_confined(route) for route in _ROUTES]

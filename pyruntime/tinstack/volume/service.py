@@ -9,7 +9,7 @@ from tinstack.core.client import Session
 from tinstack.core.config import ConfigError
 from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, V, build
-from tinstack.core.http.app import Authenticator
+from tinstack.core.http.app import PROJECT, Authenticator
 from tinstack.core.operations import Operations
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
@@ -72,7 +72,7 @@ def apis(config: Config, parts: Parts, authenticator: Authenticator) -> list[Api
     root = Api(routes=VERSIONS, service=parts, policy=rules, authenticator=authenticator, error=render)
     api = Api(
         routes=ROUTES,
-        root=("/v3/{project_id}", "/v3"),
+        root=(f"/v3/{{{PROJECT}}}", "/v3"),
         service=parts,
         policy=rules,
         authenticator=authenticator,

@@ -4,6 +4,7 @@ from typing import Any
 
 from tinstack.core.clock import iso_us
 from tinstack.core.http import Request
+from tinstack.core.http.app import PROJECT
 from tinstack.volume.rows import ATTACHED, Attachment, ServiceRow, Snapshot, Type, Volume
 
 Body = dict[str, Any]
@@ -15,7 +16,7 @@ def _moment(us: int | None) -> str | None:
 
 def links(request: Request, path: str) -> list[dict[str, str]]:
     """self and bookmark; the project stands in the path where the caller put it there."""
-    project = request.path.get("project_id")
+    project = request.path.get(PROJECT)
     prefix = f"/{project}" if project else ""
     return [
         {"rel": "self", "href": f"{request.root_url}/v3{prefix}{path}"},

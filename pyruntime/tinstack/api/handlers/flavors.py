@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+from tinstack.api import extra_specs
 from tinstack.api.errors import FlavorNotFound, Invalid
 from tinstack.api.numbers import number, query_number
 from tinstack.api.parts import Compute
@@ -234,6 +235,8 @@ async def set_specs(request: Request, service: Compute) -> Body:
     """``POST /flavors/{id}/os-extra_specs``."""
     flavor = await _visible(request, service)
     given = {key: str(value) for key, value in request.body["extra_specs"].items()}
+    if request.at_least(2, 86):
+        extra_specs.check(given)
     await _swap(service, flavor, {**flavor.extra_specs, **given})
     return {"extra_specs": given}
 
@@ -244,6 +247,8 @@ async def set_spec(request: Request, service: Compute) -> Body:
     if key not in request.body:
         raise Invalid("Request body and URI mismatch")
     value = str(request.body[key])
+    if request.at_least(2, 86):
+        extra_specs.check({key: value})
     await _swap(service, flavor, {**flavor.extra_specs, key: value})
     return {key: value}
 

@@ -1,16 +1,24 @@
-"""Hypervisors and, to 2.42, hosts. Source: compute API reference, "Hypervisors", "Hosts"."""
+"""Hypervisors. Source: compute API reference, "Hypervisors"."""
 
+import asyncio
+import logging
 import uuid
 
 from tinstack.api.errors import Invalid
-from tinstack.api.hosts import Fleet, Host, fleet_of, hosts_of
+from tinstack.api.hosts import Host, fleet_of, hosts_of
 from tinstack.api.parts import Compute
 from tinstack.api.schemas.words import truth
 from tinstack.api.views import API, Body
 from tinstack.api.views import hosts as views
-from tinstack.core.errors import NotFound, NotImplementedHere
+from tinstack.compute import rpc as compute_rpc
+from tinstack.compute.rpc import GetUptime, Uptime
+from tinstack.core.errors import ApiError, NotFound
 from tinstack.core.http import Request, page_of
 from tinstack.core.http.paging import next_link
+
+log = logging.getLogger(__name__)
+
+UPTIME_SECONDS = 5.0
 
 
 class HypervisorNotFound(NotFound):
@@ -25,6 +33,15 @@ async def _all(service: Compute) -> list[Host]:
 
 def _with_servers(request: Request) -> bool:
     return request.at_least(2, 53) and truth(request.query.get("with_servers", "false"))
+
+
+async def _detailed(service: Compute, hosts: list[Host], request: Request, *, servers: bool) -> list[Body]:
+    """All of each; the uptimes of 2.88 are asked of all hosts at once."""
+    shown = [_shown(host, request, detail=True, servers=servers) for host in hosts]
+    if request.at_least(2, 88):
+        for one, text in zip(shown, await asyncio.gather(*(_uptime(service, host) for host in hosts)), strict=True):
+            one["uptime"] = text
+    return shown
 
 
 def _shown(host: Host, request: Request, *, detail: bool, servers: bool) -> Body:
@@ -61,8 +78,11 @@ async def _list(request: Request, service: Compute, detail: bool) -> Body:
         path = f"{API}/os-hypervisors" + ("/detail" if detail else "")
         if page.explicit:
             more = next_link(request, path, ids[: page.limit], page, str)
-    body: Body = {"hypervisors": [_shown(host, request, detail=detail, servers=servers) for host in hosts]}
-    return body | ({"hypervisors_links": more} if more else {})
+    if detail:
+        shown = await _detailed(service, hosts, request, servers=servers)
+    else:
+        shown = [_shown(host, request, detail=False, servers=servers) for host in hosts]
+    return {"hypervisors": shown, **({"hypervisors_links": more} if more else {})}
 
 
 async def index(request: Request, service: Compute) -> Body:
@@ -91,7 +111,8 @@ async def _one(request: Request, service: Compute) -> Host:
 async def show(request: Request, service: Compute) -> Body:
     """``GET /os-hypervisors/{id}``."""
     host = await _one(request, service)
-    return {"hypervisor": _shown(host, request, detail=True, servers=_with_servers(request))}
+    [shown] = await _detailed(service, [host], request, servers=_with_servers(request))
+    return {"hypervisor": shown}
 
 
 async def statistics(request: Request, service: Compute) -> Body:
@@ -112,10 +133,25 @@ _FIGURES = (
 )  # fmt: skip
 
 
+async def _uptime(service: Compute, host: Host) -> str | None:
+    """As the host says it; None where it does not answer."""
+    if not host.up:
+        return None
+    try:
+        topic = compute_rpc.topic(host.node.host)
+        return (await service.bus.call(topic, GetUptime(), Uptime, UPTIME_SECONDS)).uptime
+    except ApiError as error:
+        log.warning("the uptime of host %s is not known: %s", host.node.host, error.text)
+        return None
+
+
 async def uptime(request: Request, service: Compute) -> Body:
-    """``GET /os-hypervisors/{id}/uptime`` (to 2.87): hosts do not report it."""
-    await _one(request, service)
-    raise NotImplementedHere("Virt driver does not implement uptime function.")
+    """``GET /os-hypervisors/{id}/uptime`` (to 2.87)."""
+    host = await _one(request, service)
+    text = await _uptime(service, host)
+    if text is None:
+        raise Invalid(f"Compute service of {host.node.host} is unavailable at this time.")
+    return {"hypervisor": _shown(host, request, detail=False, servers=False) | {"uptime": text}}
 
 
 async def _matching(request: Request, service: Compute) -> list[Host]:
@@ -136,42 +172,3 @@ async def servers(request: Request, service: Compute) -> Body:
     """``GET /os-hypervisors/{pattern}/servers`` (to 2.52)."""
     hosts = await _matching(request, service)
     return {"hypervisors": [_shown(host, request, detail=False, servers=True) for host in hosts]}
-
-
-def _service_name(binary: str) -> str:
-    return binary.removeprefix("nova-")
-
-
-async def host_index(request: Request, service: Compute) -> Body:
-    """``GET /os-hosts`` (to 2.42)."""
-    known: Fleet = await fleet_of(service)
-    zone = request.query.get("zone")
-    return {
-        "hosts": [
-            {"host_name": row.host, "service": _service_name(row.binary), "zone": known.zone(row)}
-            for row in known.services
-            if zone in (None, known.zone(row))
-        ]
-    }
-
-
-async def host_show(request: Request, service: Compute) -> Body:
-    """``GET /os-hosts/{name}`` (to 2.42): total, used, and used by each project."""
-    name = request.path["name"]
-    host = next((one for one in await _all(service) if one.node.host == name), None)
-    if host is None:
-        raise NotFound(f"Compute host {name} could not be found.")
-
-    def resource(project: str, cpu: int, memory: int, disk: int) -> Body:
-        return {"resource": {"host": name, "project": project, "cpu": cpu, "memory_mb": memory, "disk_gb": disk}}
-
-    usage = host.usage
-    rows = [
-        resource("(total)", host.node.vcpus, host.node.ram_mib, host.node.disk_gib),
-        resource("(used_now)", usage.vcpus, usage.ram, usage.disk),
-        resource("(used_max)", usage.vcpus, usage.ram, usage.disk),
-    ]
-    for project in dict.fromkeys(server.project_id for server in usage.servers):
-        own = views.Usage([server for server in usage.servers if server.project_id == project])
-        rows.append(resource(project, own.vcpus, own.ram, own.disk))
-    return {"host": rows}

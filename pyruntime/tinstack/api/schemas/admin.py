@@ -66,6 +66,17 @@ SERVICE_UPDATE = keyed(
     {"status": {"type": "string", "enum": ["enabled", "disabled"]}, "disabled_reason": _REASON, "forced_down": BOOLEAN}
 )
 
+_TEXT: Json = {"type": "string"}
+HOST_UPDATE: Json = {
+    **keyed(
+        {
+            "status": {"anyOf": [_TEXT], "pattern": "^ *([Ee][Nn]|[Dd][Ii][Ss])[Aa][Bb][Ll][Ee] *$"},
+            "maintenance_mode": {"anyOf": [_TEXT], "pattern": "^ *([Ee][Nn]|[Dd][Ii][Ss])[Aa][Bb][Ll][Ee] *$"},
+        }
+    ),
+    "minProperties": 1,
+}
+
 NETWORK_QUOTAS: tuple[str, ...] = ("fixed_ips", "floating_ips", "security_groups", "security_group_rules")
 FILE_QUOTAS: tuple[str, ...] = ("injected_files", "injected_file_content_bytes", "injected_file_path_bytes")
 CORE_QUOTAS: tuple[str, ...] = (

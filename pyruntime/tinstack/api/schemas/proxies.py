@@ -1,6 +1,16 @@
-"""Bodies of the proxies to the network service. Source: compute API reference, "Security groups (os-security-groups)"."""
+"""Bodies of the proxies to other services. Source: compute API reference, "Security groups", "Volumes", "Images" …"""
 
-from tinstack.api.schemas.words import NULL, NULLABLE_STRING, STRING, Json, integer, object_of, wrapped
+from tinstack.api.schemas.words import (
+    BOOLEAN,
+    METADATA,
+    NULL,
+    NULLABLE_STRING,
+    STRING,
+    Json,
+    integer,
+    object_of,
+    wrapped,
+)
 
 _TEXT: Json = {"type": "string", "maxLength": 255}
 _PORT: Json = {"anyOf": [integer(-1, 65535), NULL]}
@@ -18,3 +28,31 @@ RULE = wrapped(
         group_id=NULLABLE_STRING,
     ),
 )
+FLOATING_IP: Json = {"type": ["object", "null"], "properties": {"pool": NULLABLE_STRING}}
+VOLUME = wrapped(
+    "volume",
+    object_of(
+        ("size",),
+        more=True,
+        size=integer(1),
+        display_name=NULLABLE_STRING,
+        display_description=NULLABLE_STRING,
+        volume_type=STRING,
+        snapshot_id=STRING,
+        metadata={"type": "object"},
+        availability_zone=STRING,
+    ),
+)
+SNAPSHOT = wrapped(
+    "snapshot",
+    object_of(
+        ("volume_id",),
+        more=True,
+        volume_id=STRING,
+        display_name=NULLABLE_STRING,
+        display_description=NULLABLE_STRING,
+        force=BOOLEAN,
+    ),
+)
+IMAGE_METADATA = wrapped("metadata", METADATA)
+IMAGE_ITEM = wrapped("meta", {**METADATA, "minProperties": 1, "maxProperties": 1})

@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from tinstack.compute.config import Config
+from tinstack.compute.drivers import uptime
 from tinstack.compute.drivers.interface import (
     NOSTATE,
     PAUSED,
@@ -123,6 +124,9 @@ class FakeDriver:
             free_disk_gib=self._config.simulated_disk_gib - used,
             cpu_info={"arch": "x86_64", "model": "simulated", "vendor": "tinstack", "features": [], "topology": {}},
         )
+
+    async def uptime(self) -> str:
+        return await asyncio.to_thread(uptime.line)
 
     async def servers(self) -> list[ObservedServer]:
         self._read()

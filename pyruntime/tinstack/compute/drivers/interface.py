@@ -90,6 +90,9 @@ class Driver(Protocol):
     async def facts(self) -> HostFacts:
         """What the host has."""
 
+    async def uptime(self) -> str:
+        """How long the host runs and its load: a line in the form of ``uptime``."""
+
     async def servers(self) -> list[ObservedServer]:
         """All guests of ours with their power state, running or not."""
 

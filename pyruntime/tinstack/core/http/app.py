@@ -3,7 +3,6 @@
 What happens to a request, in order: request ids, microversion, token, body and its schema, policy, handler, answer.
 """
 
-import contextlib
 import logging
 import re
 import traceback
@@ -35,6 +34,10 @@ from tinstack.core.policy import Policy
 log = logging.getLogger(__name__)
 
 JSON = "application/json"
+PROJECT = "project_in_path"
+"""The placeholder of a root that stands for the token's own project."""
+PROJECT_ID = re.compile(r"[0-9a-z-]*[0-9][0-9a-z-]*")
+"""What can be a project's id and no resource's name."""
 REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _encode = msgspec.json.Encoder().encode
@@ -75,6 +78,7 @@ class Api:
     ``root``: path prefixes under which the routes are served (the first is canonical), e.g. ``("/v2.1",)``; a prefix may
     hold placeholders such as ``/v3/{project_id}``. ``service``: passed to handlers. ``error``: how errors are written.
     ``launches``: whether hosts come here with launch tokens, whose claims the handlers check; elsewhere such a token is nothing.
+    ``head``: HEAD is answered wherever GET is. A placeholder ``{project_in_path}`` in a root is the token's own project, 400 for any other.
     """
 
     def __init__(
@@ -92,24 +96,18 @@ class Api:
         request_id_header: str = "x-openstack-request-id",
         extra_id_header: str | None = None,
         launches: bool = False,
+        head: bool = False,
     ) -> None:
         self.routes, self.service, self.policy, self.authenticator = list(routes), service, policy, authenticator
         self.error, self.root, self.microversions, self.max_body = error, root, microversions, max_body
         self.violation, self.request_id_header, self.extra_id_header = violation, request_id_header, extra_id_header
-        self.launches = launches
+        self.launches, self.head = launches, head
 
     def negotiate(self, asgi: falcon.asgi.Request) -> Version | None:
         """The microversion asked for; raises NotAcceptable (406) outside of what is served, BadRequest for nonsense."""
         if not (micro := self.microversions):
             return None
-        text = None
-        modern = asgi.get_header("OpenStack-API-Version")
-        for part in (modern or "").split(","):
-            name, _, value = part.strip().partition(" ")
-            if name.lower() == micro.service:
-                text = value.strip()
-        if text is None and micro.legacy:
-            text = asgi.get_header(micro.legacy)
+        text = self._text(asgi)
         if text is None:
             return micro.default or micro.minimum
         if text == "latest":
@@ -125,6 +123,29 @@ class Api:
                 f"Version {version} is not supported by the API. Minimum is {micro.minimum} and maximum is {micro.maximum}."
             )
         return version
+
+    def _text(self, asgi: falcon.asgi.Request) -> str | None:
+        """The version as the headers have it."""
+        assert self.microversions
+        text: str | None = None
+        modern = asgi.get_header("OpenStack-API-Version")
+        for part in (modern or "").split(","):
+            name, _, value = part.strip().partition(" ")
+            if name.lower() == self.microversions.service:
+                text = value.strip()
+        if text is None and self.microversions.legacy:
+            text = asgi.get_header(self.microversions.legacy)
+        return text
+
+    def asked(self, asgi: falcon.asgi.Request) -> Version | None:
+        """The version that a refused request named, to be echoed; the default where it is none."""
+        micro = self.microversions
+        if micro is None:
+            return None
+        try:
+            return parse_version(self._text(asgi) or "")
+        except ValueError:
+            return micro.default or micro.minimum
 
     def version_headers(self, version: Version | None) -> dict[str, str]:
         """The headers that echo the version."""
@@ -145,6 +166,8 @@ class _Resource:
         self.by_method: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             self.by_method[route.method].append(route)
+        if api.head and "GET" in self.by_method and "HEAD" not in self.by_method:
+            self.by_method["HEAD"] = self.by_method["GET"]
         for method in self.by_method:
             setattr(self, f"on_{method.lower()}", self._responder(method))
 
@@ -161,6 +184,7 @@ async def answer_request(
     api: Api, routes: list[Route], asgi: falcon.asgi.Request, answer: falcon.asgi.Response, path: dict[str, str]
 ) -> None:
     """Everything from the first header to the last byte."""
+    project = path.get(PROJECT)
     request = Request(asgi, api.policy, path, f"req-{uuid4()}", now_us())
     given = asgi.get_header("X-OpenStack-Request-Id")
     request_id_of_task.set(given if given and REQUEST_ID.fullmatch(given) else request.request_id)
@@ -169,8 +193,13 @@ async def answer_request(
         answer.set_header(api.extra_id_header, request.request_id)
     try:
         request.version = api.negotiate(asgi)
+    except ApiError as error:
+        answer.set_headers(api.version_headers(api.asked(asgi)))
+        _write_error(api, answer, error, request)
+        return
+    try:
         answer.set_headers(api.version_headers(request.version))
-        route, result = await _run(api, routes, request)
+        route, result = await _run(api, routes, request, project)
         _write(answer, route.status_at(request.version), result)
     except ApiError as error:
         _write_error(api, answer, error, request)
@@ -181,7 +210,7 @@ async def answer_request(
         _write_error(api, answer, ApiError(), request)
 
 
-async def _run(api: Api, routes: list[Route], request: Request) -> tuple[Route, Any]:
+async def _run(api: Api, routes: list[Route], request: Request, project: str | None) -> tuple[Route, Any]:
     there = [route for route in routes if route.holds_at(request.version)]
     if not there:
         raise NotFound
@@ -197,6 +226,13 @@ async def _run(api: Api, routes: list[Route], request: Request) -> tuple[Route, 
         raise Unauthorized
     if request.context_or_none and request.context_or_none.launch and not api.launches:
         raise Forbidden("A launch token allows nothing here.")
+    if project is not None and request.context_or_none and project != request.context.project_id:
+        if not PROJECT_ID.fullmatch(project):
+            raise NotFound
+        raise BadRequest(
+            f"Malformed request URL: URL's project_id '{project}' doesn't match Context's project_id "
+            f"'{request.context.project_id}'"
+        )
     if not there[0].stream:
         request.body = await _body(api, there, request)
     route = _choose(there, request.body, routes)
@@ -318,8 +354,11 @@ def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
         if isinstance(told, MethodNotAllowed) and asgi.scope["path"].endswith("/"):
             told = NotFound()  # an item of the collection whose id is empty
         _write_error(api, answer, told, None)
-        with contextlib.suppress(ApiError):
-            answer.set_headers(api.version_headers(api.negotiate(asgi)))
+        try:
+            version = api.negotiate(asgi)
+        except ApiError:
+            version = api.asked(asgi)
+        answer.set_headers(api.version_headers(version))
         if "Allow" in (error.headers or {}) and told.status == MethodNotAllowed.status:
             answer.set_header("Allow", dict(error.headers or {})["Allow"])
 

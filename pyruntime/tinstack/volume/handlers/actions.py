@@ -14,6 +14,7 @@ STATUSES = {
     "creating", "available", "deleting", "error", "error_deleting", "error_managing", "managing", "attaching", "in-use",
     "detaching", "maintenance", "reserved", "awaiting-transfer", "downloading", "uploading", "restoring-backup",
 }  # fmt: skip
+MIGRATION_STATUSES = {"migrating", "error", "success", "completing", "none", "starting"}
 _ACTION = "volume_extension:volume_actions:"
 _ADMIN = "volume_extension:volume_admin_actions:"
 
@@ -40,6 +41,9 @@ async def reset_status(request: Request, parts: Parts) -> None:
         raise Invalid(f"Must specify a valid status: '{status}' is none.")
     if attach not in (None, "attached", "detached"):
         raise Invalid(f"Must specify a valid attach status: '{attach}' is none.")
+    migration = body.get("migration_status")
+    if migration is not None and migration.lower() not in MIGRATION_STATUSES:
+        raise Invalid(f"Must specify a valid migration status: '{migration}' is none.")
     await parts.volumes.reset(row, status.lower() if status else None, attach)
 
 

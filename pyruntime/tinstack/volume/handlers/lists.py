@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from tinstack.core.http import Request
+from tinstack.core.http.app import PROJECT
 from tinstack.volume.errors import Invalid
 from tinstack.volume.store import Wanted
 
@@ -94,7 +95,7 @@ def pages(request: Request, rows: list[Any], path: str) -> dict[str, Any]:
     if not most or len(rows) < most:
         return {}
     kept = [(key, value) for key, value in request.query.pairs if key not in ("marker", "offset")]
-    project = request.path.get("project_id")
+    project = request.path.get(PROJECT)
     prefix = f"/v3/{project}" if project else "/v3"
     href = f"{request.root_url}{prefix}{path}?{urlencode([*kept, ('marker', rows[-1].id)])}"
     return {f"{path.split('/')[1]}_links": [{"rel": "next", "href": href}]}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+from tinstack.compute.drivers import uptime
 from tinstack.compute.drivers.interface import (
     PAUSED,
     RUNNING,
@@ -73,6 +74,9 @@ class LibvirtDriver:
     async def facts(self) -> HostFacts:
         host = await self._hypervisor.host()
         return await asyncio.to_thread(figures.facts, host, self._instances)
+
+    async def uptime(self) -> str:
+        return await asyncio.to_thread(uptime.line)
 
     async def servers(self) -> list[ObservedServer]:
         """Also keeps their console logs from growing without bound."""
