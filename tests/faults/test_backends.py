@@ -34,6 +34,7 @@ def test_rabbitmq_is_stopped_and_wiped(rig):
     assert burst(rig, "wiped", BURST, wipe)
 
 
+@pytest.mark.short
 def test_mariadb_is_restarted(rig):
     def restart():
         rig.backends.stop_one("MariaDB")

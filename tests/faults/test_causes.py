@@ -95,6 +95,7 @@ def test_an_image_whose_file_is_gone(rig):
     failed(rig, rig.boot("file-gone", imageRef=image), "tep 19", "on host compute")
 
 
+@pytest.mark.short
 def test_an_image_that_arrives_corrupt_is_not_kept(rig):
     data = os.urandom(1024)
     image = own_image(rig, data)
@@ -127,6 +128,7 @@ def narrow(rig):
     assert rig.demo.delete("network", f"/v2.0/networks/{network}").status == 204
 
 
+@pytest.mark.short
 def test_no_address_is_left_in_the_subnet(rig, narrow):
     booted(rig, rig.boot("first", networks=[{"uuid": narrow}]))
     failed_id = rig.boot("second", networks=[{"uuid": narrow}])
@@ -238,7 +240,7 @@ def test_a_step_fails_on_every_host(rig, step):
         assert "compute1" in message and "compute2" in message, "both were tried"
 
 
-@pytest.mark.parametrize("step", [24, 27, 28])
+@pytest.mark.parametrize("step", [24, 27, pytest.param(28, marks=pytest.mark.short)])
 def test_an_alternate_host_takes_what_failed_on_the_first(rig, step):
     id = rig.boot(f"second-try-{step}", metadata={"tinstack:fault": f"{step}:1"})
     server = booted(rig, id)
@@ -260,6 +262,7 @@ def test_the_config_drive_can_not_be_made(rig):
     failed(rig, id, "tep 28", "on host compute1", "on host compute2", "config-drive")
 
 
+@pytest.mark.short
 def test_no_valid_host_names_every_host_and_what_each_filter_left(rig):
     (service,) = (
         one
@@ -282,6 +285,7 @@ def test_no_valid_host_names_every_host_and_what_each_filter_left(rig):
     assert counted[1].endswith("Placement 0 of 1"), message
 
 
+@pytest.mark.short
 def test_the_host_of_a_new_server_is_dead(rig):
     with rig.without("compute-1"):
         ids = [rig.boot(f"dead-host-{number}") for number in range(3)]

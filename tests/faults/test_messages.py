@@ -170,6 +170,7 @@ BOOT = cases(
 )
 
 
+@pytest.mark.short
 def test_a_boot_survives_any_trouble_with_its_messages(small: clouds.Held) -> None:
     with trouble(small, OfServers(BOOT)) as fault:
         ids: list[str] = []

@@ -80,7 +80,7 @@ def as_asked(rig, servers):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("service", ["api", "compute", "conductor"])
+@pytest.mark.parametrize("service", ["api", pytest.param("compute", marks=pytest.mark.short), "conductor"])
 def test_each_action_survives_a_death_at_its_own_effect(rig, servers, service, when):
     left = dict(servers)
     while left:
@@ -109,7 +109,9 @@ DELETES = {
 }
 
 
-@pytest.mark.parametrize("service", DELETES)
+@pytest.mark.parametrize(
+    "service", [pytest.param(one, marks=[pytest.mark.short] * (one == "compute")) for one in DELETES]
+)
 def test_a_delete_survives_a_death_at_each_of_its_effects(rig, service):
     """One server for each point; each has a port, a claim, a guest and a volume of its own."""
     points = [f"{when}-{place}" for place in DELETES[service] for when in ("before", "after")]

@@ -273,7 +273,7 @@ def test(ring: tuple[str, ...]) -> None:
     lint                ruff, types, imports, YAML, Ansible
     conformance [LIST]  OpenStack's own tests on a `dev` cloud; LIST: smoke (default), identity, compute, image, network and
                         volume of the acceptance suite, Tempest; sdk: the functional tests of openstacksdk
-    faults              processes die, RabbitMQ and MariaDB are stopped: only when named (root; some minutes)
+    faults              processes die, messages are lost, RabbitMQ and MariaDB are stopped: a short selection (1 min) unless named
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import test

@@ -71,8 +71,10 @@ RINGS: dict[str, tuple[Check, ...]] = {
 }
 
 
-ON_REQUEST = {"faults"}
-"""Rings that run only when they are named."""
+SHORT: dict[str, tuple[Check, ...]] = {
+    "faults": (Check("faults, a short selection", ("pytest", "-q", "tests/faults", "-m", "short")),),
+}
+"""What runs of a long ring when no ring is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,10 @@ class Result:
 
 
 def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
-    """The rings that are named, in that order, or the usual ones. After ``conformance`` may stand its list. Raises UsageError."""
+    """The rings that are named, in that order, or all of them, the long ones in short. After ``conformance`` may stand its list.
+
+    Raises UsageError.
+    """
     found: dict[str, tuple[Check, ...]] = {}
     before = ""
     for word in words:
@@ -97,7 +102,7 @@ def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
         else:
             raise click.UsageError(f"There is no ring '{word}'; there are: {', '.join(RINGS)}.")
         before = word
-    return list(found.items() or ((ring, checks) for ring, checks in RINGS.items() if ring not in ON_REQUEST))
+    return list(found.items() or ((ring, SHORT.get(ring, checks)) for ring, checks in RINGS.items()))
 
 
 def test(names: Sequence[str]) -> None:
