@@ -133,7 +133,8 @@ class WantedForward(msgspec.Struct, frozen=True, kw_only=True):
 class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
     """A router on this host. ``interfaces``: ids of its ports among ``ports``; ``gateway_port`` likewise.
 
-    ``gateway_next_hop``: the external subnet's gateway. ``routes``: (destination, next hop).
+    ``gateway_next_hop``: the external subnet's gateway; ``more_gateways``: ports on other
+    external networks. ``routes``: (destination, next hop).
     """
 
     id: str
@@ -144,6 +145,7 @@ class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
     floating: list[WantedFloating]
     routes: list[tuple[str, str]] = []
     forwards: list[WantedForward] = []
+    more_gateways: list[str] = []
 
 
 class HostNetworkState(Message):

@@ -118,3 +118,11 @@ def test_a_forwarding_that_makes_no_sense_becomes_no_rule(wrong: dict[str, Any])
     one = WantedForward(**{"floating_ip": "10.78.0.61", "fixed_ip": "192.168.50.11", **wrong})
     with pytest.raises(fields.Malformed):
         forwarding.checked(one)
+
+
+def test_more_gateways_are_guarded_and_translated_to_as_well() -> None:
+    text = rules.router("qg-x", "10.78.0.50", True, {}, (), {"qg-y": "10.79.0.5", "qg-z": None})
+    outside = 'iifname { "qg-x", "qg-y", "qg-z" }'
+    assert f"{outside} drop" in text and f"{outside} meta nfproto ipv4 ct state new" in text
+    assert 'oifname "qg-y" meta nfproto ipv4 snat ip to 10.79.0.5' in text
+    assert 'iifname != { "qg-x", "qg-y", "qg-z" } meta mark set 0x1' in text

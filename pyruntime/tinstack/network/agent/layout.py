@@ -231,9 +231,16 @@ def _lay_router(
     space.forwarded = forwarding.marks(forwards)
     floating = [f"{address}/32" for address in {**space.floating, **space.forwarded} if address not in own]
     _lay_veth(layout, space, gateway, _network_of(gateway, networks), floating)
+    others: dict[str, str | None] = {}
+    for port_id in router.more_gateways:
+        other = _port(port_id, ports)
+        _lay_veth(layout, space, other, _network_of(other, networks), [])
+        others[other.device] = next((one.ip for one in other.addresses if ":" not in one.ip), None)
     if router.gateway_next_hop:
         space.routes.add(fields.route("default", router.gateway_next_hop))
-    space.rules = rules.router(gateway.device, own[0] if own else None, router.enable_snat, space.floating, forwards)
+    space.rules = rules.router(
+        gateway.device, own[0] if own else None, router.enable_snat, space.floating, forwards, others
+    )
 
 
 def _port(port_id: str, ports: Mapping[str, WantedPort]) -> WantedPort:

@@ -67,17 +67,20 @@ def router(
     snat: bool,
     floating: Mapping[str, str],
     forwards: Sequence[WantedForward] = (),
+    others: Mapping[str, str | None] | None = None,
 ) -> str:
     """For the inet family in a router's namespace. ``gateway``: the interface to the outside; ``address``: its first IPv4
-    address; ``floating``: floating → fixed address; ``forwards``: floating addresses that are shared out by ports.
+    address; ``floating``: floating → fixed address; ``forwards``: floating addresses that are shared out by ports;
+    ``others``: more interfaces to the outside, with their addresses.
 
     A floating address is reached from inside as well; such a connection also leaves by a translated source, or the answer
     would take the short way past the router.
     """
     if gateway is None:
         return ""
-    outside = f'iifname "{gateway}"'
-    outward = f'oifname "{gateway}"'
+    gateways = [gateway, *sorted(others or {})]
+    named = f'"{gateway}"' if len(gateways) == 1 else f"{{ {', '.join(_quoted(gateways))} }}"
+    outside, outward = f"iifname {named}", f'oifname "{gateway}"'
     pairs = sorted(floating.items())
     marks = [f"{public} : {mark}" for public, mark in sorted(forwarding.marks(forwards).items())]
     lines = [
@@ -87,7 +90,7 @@ def router(
         *_chain(
             "destination",
             "type nat hook prerouting priority dstnat",
-            f'iifname != "{gateway}" meta mark set 0x1',
+            f"iifname != {named} meta mark set 0x1",
             "dnat ip to ip daddr map @fixed_of",
             *map(forwarding.rule, forwards),
         ),
@@ -97,6 +100,11 @@ def router(
             f"{outward} snat ip to ip saddr map @floating_of",
             "meta mark 0x1 ct status dnat snat ip to ip saddr map @floating_of",
             *([f"{outward} meta nfproto ipv4 snat ip to {address}"] if address and snat else []),
+            *(
+                f'oifname "{other}" meta nfproto ipv4 snat ip to {ip}'
+                for other, ip in sorted((others or {}).items())
+                if ip and snat
+            ),
             *([f"meta mark 0x1 ct status dnat snat ip to {address}"] if address else []),
         ),
         *_chain(

@@ -17,6 +17,11 @@ EXTENSIONS = {
     "expose-l3-conntrack-helper": ("Expose CT helpers in Router", "Expose CT helpers in Router resource."),
     "expose-port-forwarding-in-fip": ("Expose Port Forwarding in Floating IP", "Expose Port Forwarding in Floating IP API."),
     "ext-gw-mode": ("Neutron L3 Configurable external gateway mode", "Whether SNAT should occur on the external gateway."),
+    "enable-default-route-bfd": ("Enable Default Route BFD", "Enables configurable BFD behavior for default routes."),
+    "enable-default-route-ecmp": ("Enable Default Route ECMP", "Enables configurable ECMP behavior for default routes."),
+    "external-gateway-multihoming": (
+        "Neutron L3 External Gateway Multihoming", "Allow multiple external gateway ports per router.",
+    ),
     "external-net": ("Neutron external network", "Adds external network attribute to network resource."),
     "extra_dhcp_opt": ("Neutron Extra DHCP options", "Extra options configuration for DHCP."),
     "extraroute": ("Neutron Extra Route", "Extra routes configuration for L3 router."),

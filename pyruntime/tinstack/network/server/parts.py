@@ -10,6 +10,7 @@ from tinstack.network.server.agents import Agents
 from tinstack.network.server.change import Changes
 from tinstack.network.server.config import Config
 from tinstack.network.server.floatingips import FloatingIps
+from tinstack.network.server.gateways import Gateways
 from tinstack.network.server.groups import Groups
 from tinstack.network.server.hosting import Hosting
 from tinstack.network.server.networks import Networks
@@ -40,6 +41,7 @@ class Parts:
     sharing: Sharing
     agents: Agents
     hosting: Hosting
+    gateways: Gateways
     topologies: Topologies
     tracer: Tracer
 

@@ -78,6 +78,14 @@ DEFAULTS = {
         "external_gateway_info:enable_snat external_gateway_info:external_fixed_ips",
         ADMIN,
     ),
+    "add_external_gateways": MEMBER,
+    "update_external_gateways": MEMBER,
+    "remove_external_gateways": MEMBER,
+    **{
+        f"{action}_external_gateways:external_gateways:{name}": ADMIN
+        for action in ("add", "update")
+        for name in ("enable_snat", "external_fixed_ips")
+    },
     **_crud("floatingip"),
     "create_floatingip:floating_ip_address": ADMIN,
     **_crud("security_group", f"{READER} or rule:shared"),

@@ -102,20 +102,22 @@ class Routers:
             await ipam.lock_networks(change, gateway.network_id if gateway else None)
             await store.routers.add(change.tx, made)
             if gateway:
-                await self._set_gateway(change, made, gateway)
+                await self.set_gateway(change, made, gateway)
                 await store.routers.save(change.tx, made, change.now)
             return made
 
         return await self._changes.run(work)
 
-    async def _get(self, change: Change, id: str, revision: int | None = None) -> Router:
+    async def get(self, change: Change, id: str, revision: int | None = None) -> Router:
+        """Raises RouterNotFound, RevisionNumberConstraintFailed."""
         router = await store.routers.get(change.tx, id)
         if router is None:
             raise RouterNotFound(id=id)
         expect(router, revision)
         return router
 
-    async def _networks_of(self, id: str) -> set[str]:
+    async def networks_of(self, id: str) -> set[str]:
+        """The networks that a router is on, to be locked before it is changed."""
         ports = await self._changes.database.all(store.PORTS_OF_DEVICE, Port, device=id)
         return {port.network_id for port in ports}
 
@@ -123,15 +125,15 @@ class Routers:
         self, id: str, changes: Mapping[str, Any], revision: int | None, gateway: GatewayWanted | None, *, regate: bool
     ) -> Router:
         """``regate``: the gateway is part of the change (None: cleared). Raises RouterNotFound and many."""
-        networks = await self._networks_of(id)
+        networks = await self.networks_of(id)
 
         async def work(change: Change) -> Router:
             await ipam.lock_networks(change, *networks, gateway.network_id if gateway else None)
-            old = await self._get(change, id, revision)
+            old = await self.get(change, id, revision)
             router = replace(old, **changes)
             check_distribution(old, router)
             if regate:
-                await self._set_gateway(change, router, gateway)
+                await self.set_gateway(change, router, gateway)
             if "routes" in changes:
                 await self._check_routes(change, router)
             change.host(router.host)
@@ -144,7 +146,7 @@ class Routers:
         """Add or remove some of the routes at once. Raises RouterNotFound, InvalidRoutes."""
 
         async def work(change: Change) -> Router:
-            router = await self._get(change, id)
+            router = await self.get(change, id)
             rest = [one for one in router.routes if one not in routes]
             router.routes = [*rest, *dict.fromkeys(routes)] if add else rest
             await self._check_routes(change, router)
@@ -174,12 +176,14 @@ class Routers:
         )
         return [_At(port=port, subnet=subnets[one.subnet_id], ip=one.ip) for port in ports for one in held[port.id]]
 
-    async def _set_gateway(self, change: Change, router: Router, wanted: GatewayWanted | None) -> None:
+    async def set_gateway(self, change: Change, router: Router, wanted: GatewayWanted | None) -> None:
         """Change the gateway of ``router`` (its row is saved by the caller)."""
         old = await store.ports.get(change.tx, router.gateway_port_id)
         if wanted is None or wanted.network_id != router.gateway_network_id:
-            if old is not None:
-                await self._clear_gateway(change, router, old)
+            there = await change.tx.all(store.PORTS_OF_DEVICE, Port, device=router.id) if wanted is None else [old]
+            for port in there:
+                if port is not None and port.device_owner == ROUTER_GATEWAY:
+                    await self._clear_gateway(change, router, port)
             old = None
         if wanted is None:
             return
@@ -200,7 +204,7 @@ class Routers:
         change.host(router.host)
 
     async def _make_gateway(self, change: Change, router: Router, network: Network, fixed: list[Fixed] | None) -> None:
-        await self._check_overlap(change, router, await addresses.subnets_of(change, network.id))
+        await self.check_overlap(change, router, await addresses.subnets_of(change, network.id), gateways=False)
         port, _ = await own_ports.make(change, network, ROUTER_GATEWAY, router.id, router.host, fixed)
         router.gateway_network_id, router.gateway_port_id = network.id, port.id
 
@@ -208,7 +212,20 @@ class Routers:
         if await change.tx.scalar(FLOATING_ON, router=router.id, network=port.network_id):
             raise RouterExternalGatewayInUseByFloatingIp(router_id=router.id, net_id=port.network_id)
         await own_ports.remove(change, port)
-        router.gateway_network_id = router.gateway_port_id = None
+        if port.id == router.gateway_port_id:
+            router.gateway_network_id = router.gateway_port_id = None
+        change.host(router.host)
+
+    async def drop_gateway(self, change: Change, router: Router, port: Port) -> None:
+        """One of several; the next takes the place of the first. Raises RouterExternalGatewayInUseByFloatingIp."""
+        there = await change.tx.all(store.PORTS_OF_DEVICE, Port, device=router.id)
+        rest = [one for one in there if one.device_owner == ROUTER_GATEWAY and one.id != port.id]
+        if any(one.network_id == port.network_id for one in rest):
+            await own_ports.remove(change, port)
+        else:
+            await self._clear_gateway(change, router, port)
+        if rest and router.gateway_port_id in (None, port.id):
+            router.gateway_network_id, router.gateway_port_id = rest[0].network_id, rest[0].id
         change.host(router.host)
 
     async def _schedule(self, change: Change, router: Router) -> None:
@@ -218,8 +235,12 @@ class Routers:
             for port in await change.tx.all(store.PORTS_OF_DEVICE, Port, device=router.id):
                 await own_ports.move(change, port, router.host)
 
-    async def _check_overlap(self, change: Change, router: Router, subnets: Sequence[Subnet]) -> None:
-        for one in await self._at(change, router):
+    async def check_overlap(
+        self, change: Change, router: Router, subnets: Sequence[Subnet], *, gateways: bool = True
+    ) -> None:
+        """``gateways``: whether they are looked at, beside the interfaces. Raises BadRouterRequest."""
+        here = await self._at(change, router)
+        for one in (one for one in here if gateways or one.port.device_owner != ROUTER_GATEWAY):
             for subnet in subnets:
                 if one.subnet.id == subnet.id:
                     raise BadRouterRequest(msg=f"Router already has a port on subnet {subnet.id}")
@@ -231,18 +252,18 @@ class Routers:
     async def add_subnet(self, id: str, subnet: Subnet, project_id: str) -> Interface:
         """An interface with the subnet's gateway address. Raises RouterNotFound, BadRouterRequest, address errors."""
 
-        networks = await self._networks_of(id)
+        networks = await self.networks_of(id)
 
         async def work(change: Change) -> Interface:
             await ipam.lock_networks(change, subnet.network_id, *networks)
-            router = await self._get(change, id)
+            router = await self.get(change, id)
             network = await store.networks.get(change.tx, subnet.network_id)
             now = await store.subnets.get(change.tx, subnet.id)
             if network is None or now is None:
                 raise SubnetNotFound(id=subnet.id)
             if now.gateway_ip is None:
                 raise BadRouterRequest(msg="Subnet for router interface must have a gateway IP")
-            await self._check_overlap(change, router, [now])
+            await self.check_overlap(change, router, [now])
             await self._schedule(change, router)
             if now.ip_version == 6 and (port := await self._port_of_v6(change, router, network)):
                 had = await addresses.of_port(change, port.id)
@@ -278,11 +299,11 @@ class Routers:
         known = await store.ports.get(self._changes.database, port_id)
         if known is None:
             raise PortNotFound(id=port_id)
-        networks = await self._networks_of(id)
+        networks = await self.networks_of(id)
 
         async def work(change: Change) -> Interface:
             await ipam.lock_networks(change, known.network_id, *networks)
-            router, port = await self._get(change, id), await store.ports.get(change.tx, port_id)
+            router, port = await self.get(change, id), await store.ports.get(change.tx, port_id)
             if port is None:
                 raise PortNotFound(id=port_id)
             if port.device_id:
@@ -293,7 +314,7 @@ class Routers:
             subnets = list((await store.by_ids(change.tx, store.subnets, (one.subnet_id for one in held))).values())
             if sum(subnet.ip_version == 4 for subnet in subnets) > 1:
                 raise BadRouterRequest(msg="Cannot have multiple IPv4 subnets on router port")
-            await self._check_overlap(change, router, subnets)
+            await self.check_overlap(change, router, subnets)
             await self._schedule(change, router)
             port.device_id, port.device_owner = router.id, ROUTER_INTERFACE
             port.port_security_enabled, port.allowed_address_pairs = False, []
@@ -305,11 +326,11 @@ class Routers:
 
     async def remove_interface(self, id: str, subnet_id: str | None, port_id: str | None) -> Interface:
         """Raises RouterInterface…, SubnetMismatchForPort."""
-        networks = await self._networks_of(id)
+        networks = await self.networks_of(id)
 
         async def work(change: Change) -> Interface:
             await ipam.lock_networks(change, *networks)
-            router = await self._get(change, id)
+            router = await self.get(change, id)
             here = [one for one in await self._at(change, router) if one.port.device_owner == ROUTER_INTERFACE]
             found = [one for one in here if port_id in (None, one.port.id) and subnet_id in (None, one.subnet.id)]
             if not found:
@@ -346,11 +367,11 @@ class Routers:
 
     async def delete(self, id: str, revision: int | None) -> None:
         """Raises RouterNotFound, RouterInUse, RouterExternalGatewayInUseByFloatingIp."""
-        networks = await self._networks_of(id)
+        networks = await self.networks_of(id)
 
         async def work(change: Change) -> None:
             await ipam.lock_networks(change, *networks)
-            router = await self._get(change, id, revision)
+            router = await self.get(change, id, revision)
             change.host(router.host)
             for port in await change.tx.all(store.PORTS_OF_DEVICE, Port, device=id):
                 if port.device_owner == ROUTER_INTERFACE:

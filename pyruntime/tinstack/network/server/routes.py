@@ -22,7 +22,7 @@ from tinstack.network.server.handlers import (
     tags,
 )
 from tinstack.network.server.schemas.admin import HOSTED_NETWORK, HOSTED_ROUTER, REPLACE_TAGS
-from tinstack.network.server.schemas.routers import EXTRA_ROUTES, INTERFACE
+from tinstack.network.server.schemas.routers import EXTRA_ROUTES, GATEWAYS, INTERFACE
 
 V = "/v2.0"
 USER = "user_token"
@@ -89,6 +89,10 @@ ROUTES = [
     Route("PUT",    f"{V}/routers/{{id}}/remove_router_interface", routers.remove_interface, USER, body=INTERFACE),
     Route("PUT",    f"{V}/routers/{{id}}/add_extraroutes",         routers.add_routes, USER, body=EXTRA_ROUTES),
     Route("PUT",    f"{V}/routers/{{id}}/remove_extraroutes",      routers.remove_routes, USER, body=EXTRA_ROUTES),
+
+    Route("PUT",    f"{V}/routers/{{id}}/add_external_gateways",    routers.add_gateways, USER, body=GATEWAYS),
+    Route("PUT",    f"{V}/routers/{{id}}/update_external_gateways", routers.update_gateways, USER, body=GATEWAYS),
+    Route("PUT",    f"{V}/routers/{{id}}/remove_external_gateways", routers.remove_gateways, USER, body=GATEWAYS),
 
     Route("GET",    f"{V}/security-groups",            groups.index, USER),
     Route("POST",   f"{V}/security-groups",            groups.create, USER, body={}),

@@ -159,6 +159,9 @@ class Router(Standard, kw_only=True):
     distributed: bool = False
     ha: bool = False
     flavor_id: str | None = None
+    enable_default_route_bfd: bool = False
+    enable_default_route_ecmp: bool = False
+    enable_ndp_proxy: bool = False
 
 
 class FloatingIp(Standard, kw_only=True):

@@ -16,6 +16,7 @@ from tinstack.network.server.config import Config
 from tinstack.network.server.errors import render, violation
 from tinstack.network.server.events import Events
 from tinstack.network.server.floatingips import FloatingIps
+from tinstack.network.server.gateways import Gateways
 from tinstack.network.server.groups import Groups
 from tinstack.network.server.hosting import Hosting
 from tinstack.network.server.networks import Networks
@@ -71,6 +72,7 @@ def assemble(
         groups=Groups(changes, quotas),
         sharing=Sharing(changes, quotas),
         agents=agents,
+        gateways=Gateways(changes, routers),
         hosting=Hosting(config, changes, agents),
         topologies=Topologies(config, changes, networks, subnets, routers),
         tracer=tracer,

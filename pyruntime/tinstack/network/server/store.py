@@ -169,6 +169,7 @@ async def all_in(
 
 SUBNET_IDS = select(_S.id, _S.network_id).order_by(_S.created_at, _S.id)
 ALL_ALLOCATIONS = select(t.allocations).order_by(_A.key)
+ALL_GATEWAYS = select(t.ports).where(_P.device_owner == r.ROUTER_GATEWAY).order_by(_P.device_id, _P.created_at, _P.id)
 ALL_PORT_GROUPS = select(t.port_groups).order_by(_G.group_id)
 ALL_RULES = select(t.rules).order_by(_U.created_at, _U.id)
 ALL_SUBNETS = select(t.subnets).order_by(_S.created_at, _S.id)
@@ -194,6 +195,14 @@ async def allocations(db: Reader, port_ids: Collection[str]) -> dict[str, list[r
     found: dict[str, list[r.Allocation]] = {id: [] for id in port_ids}
     for one in await all_in(db, ALL_ALLOCATIONS, _A.port_id, port_ids, r.Allocation):
         found[one.port_id].append(one)
+    return found
+
+
+async def gateways_of(db: Reader, router_ids: Collection[str]) -> dict[str, list[r.Port]]:
+    """The gateway ports of several routers, oldest first."""
+    found: dict[str, list[r.Port]] = {id: [] for id in router_ids}
+    for one in await all_in(db, ALL_GATEWAYS, _P.device_id, router_ids, r.Port):
+        found[one.device_id].append(one)
     return found
 
 

@@ -158,21 +158,26 @@ def _assignment(row: Port, ip: str, domain: str) -> Body:
     return {"hostname": name, "ip_address": ip, "fqdn": f"{name}.{suffix}." if suffix else name}
 
 
-def router(row: Router, gateway: Sequence[Allocation], helpers: Iterable[Body]) -> Body:
-    """``gateway``: the addresses of its gateway port."""
-    outside = None
-    if row.gateway_network_id:
-        outside = {
-            "network_id": row.gateway_network_id,
+def router(row: Router, gateways: Sequence[tuple[str, Sequence[Allocation]]], helpers: Iterable[Body]) -> Body:
+    """``gateways``: the networks and addresses of its gateway ports, the first one first."""
+    outside = [
+        {
+            "network_id": network_id,
             "enable_snat": row.enable_snat,
-            "external_fixed_ips": [{"subnet_id": one.subnet_id, "ip_address": one.ip} for one in gateway],
+            "external_fixed_ips": [{"subnet_id": one.subnet_id, "ip_address": one.ip} for one in held],
         }
+        for network_id, held in gateways
+    ]
     return {
         **standard(row),
         "name": row.name,
         "admin_state_up": row.admin_state_up,
         "status": ACTIVE,
-        "external_gateway_info": outside,
+        "external_gateway_info": outside[0] if outside else None,
+        "external_gateways": outside,
+        "enable_default_route_bfd": row.enable_default_route_bfd,
+        "enable_default_route_ecmp": row.enable_default_route_ecmp,
+        "enable_ndp_proxy": row.enable_ndp_proxy,
         "routes": routes(row.routes),
         "availability_zone_hints": row.availability_zone_hints,
         "availability_zones": [ZONE] if row.host else [],

@@ -172,6 +172,11 @@ class Wanted:
                     id=router.id,
                     interfaces=[port.id for port in inside if port.admin_state_up],
                     gateway_port=gateway,
+                    more_gateways=[
+                        port.id
+                        for port in ports
+                        if port.device_id == router.id and port.device_owner == ROUTER_GATEWAY and port.id != gateway
+                    ],
                     gateway_next_hop=next((hop for hop in hops if hop), None),
                     enable_snat=router.enable_snat,
                     floating=[

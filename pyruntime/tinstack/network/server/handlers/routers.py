@@ -33,11 +33,19 @@ async def found(request: Request, parts: Parts) -> Router:
 
 async def rendered(request: Request, parts: Parts, rows: Sequence[Router]) -> list[Body]:
     """Routers as the caller sees them."""
-    held = await store.allocations(parts.db, [row.gateway_port_id for row in rows if row.gateway_port_id])
+    gateways = await store.gateways_of(parts.db, [row.id for row in rows if row.gateway_port_id])
+    held = await store.allocations(parts.db, [port.id for ports in gateways.values() for port in ports])
     hidden = {name for name in ("distributed", "ha") if not request.may(f"get_router:{name}")}
     helpers = await store_l3.helpers_of(parts.db, [row.id for row in rows])
     found = [
-        views.router(row, held.get(row.gateway_port_id or "", []), map(views_l3.helper_of_router, helpers[row.id]))
+        views.router(
+            row,
+            [
+                (port.network_id, held[port.id])
+                for port in sorted(gateways.get(row.id, []), key=lambda port: port.id != row.gateway_port_id)
+            ],
+            map(views_l3.helper_of_router, helpers[row.id]),
+        )
         for row in rows
     ]
     return [{name: value for name, value in one.items() if name not in hidden} for one in found] if hidden else found
@@ -110,6 +118,7 @@ async def update(request: Request, parts: Parts) -> Body:
     gateway = await _gateway(request, parts, item, row)
     regate = "external_gateway_info" in item
     item.pop("external_gateway_info", None)
+    item = {name: value for name, value in item.items() if value is not None or name == "routes"}
     if "routes" in item:
         item["routes"] = _routes(item["routes"])
     changed = await parts.routers.update(row.id, item, expected(request), gateway, regate=regate)
@@ -168,3 +177,46 @@ async def remove_routes(request: Request, parts: Parts) -> Body:
     request.authorize("remove_extraroutes", target(row))
     routes = _routes(request.body["router"]["routes"])
     return await _one(request, parts, await parts.routers.change_routes(row.id, routes, add=False))
+
+
+async def _wanted(request: Request, parts: Parts) -> list[GatewayWanted]:
+    """``external_gateways`` of the body. Raises NetworkNotFound."""
+    found = []
+    for given in request.body["router"]["external_gateways"]:
+        await networks.found(request, parts, given["network_id"])
+        fixed = given.get("external_fixed_ips")
+        found.append(
+            GatewayWanted(
+                network_id=given["network_id"],
+                enable_snat=given.get("enable_snat"),
+                fixed=[Fixed(**one) for one in fixed] if fixed else None,
+            )
+        )
+    return found
+
+
+async def _authorized(request: Request, parts: Parts, action: str) -> Router:
+    """The router, if the caller may give it such gateways."""
+    row = await found(request, parts)
+    request.authorize(action, target(row))
+    for given in request.body["router"]["external_gateways"]:
+        authorize_attributes(request, action, {"external_gateways": given}, target(row), {})
+    return row
+
+
+async def add_gateways(request: Request, parts: Parts) -> Body:
+    """Some gateways more."""
+    row = await _authorized(request, parts, "add_external_gateways")
+    return await _one(request, parts, await parts.gateways.add(row.id, await _wanted(request, parts)))
+
+
+async def update_gateways(request: Request, parts: Parts) -> Body:
+    """These gateways and no others."""
+    row = await _authorized(request, parts, "update_external_gateways")
+    return await _one(request, parts, await parts.gateways.replace(row.id, await _wanted(request, parts)))
+
+
+async def remove_gateways(request: Request, parts: Parts) -> Body:
+    """Some gateways less."""
+    row = await _authorized(request, parts, "remove_external_gateways")
+    return await _one(request, parts, await parts.gateways.remove(row.id, await _wanted(request, parts)))

@@ -32,6 +32,8 @@ _UPDATE: Words = {
     "external_gateway_info": GATEWAY,
     "distributed": BOOLEAN,
     "ha": BOOLEAN,
+    "enable_default_route_bfd": {"type": ["boolean", "null"]},
+    "enable_default_route_ecmp": {"type": ["boolean", "null"]},
 }
 
 ROUTER = Kind(
@@ -39,7 +41,15 @@ ROUTER = Kind(
     "routers",
     create={**_UPDATE, "availability_zone_hints": ZONES, "flavor_id": UUID_OR_NULL},
     update={**_UPDATE, "routes": {**ROUTES, "maxItems": 30}},
-    shown=("routes", "conntrack_helpers", "flavor_id", "availability_zones", "availability_zone_hints", "tags"),
+    shown=(
+        "routes",
+        "external_gateways",
+        "conntrack_helpers",
+        "flavor_id",
+        "availability_zones",
+        "availability_zone_hints",
+        "tags",
+    ),
 )
 
 INTERFACE: Words = {
@@ -55,6 +65,35 @@ EXTRA_ROUTES: Words = {
             "type": "object",
             "properties": {"routes": {**ROUTES, "type": "array"}},
             "required": ["routes"],
+            "additionalProperties": False,
+        }
+    },
+    "required": ["router"],
+    "additionalProperties": False,
+}
+
+GATEWAYS: Words = {
+    "type": "object",
+    "properties": {
+        "router": {
+            "type": "object",
+            "properties": {
+                "external_gateways": {
+                    "type": "array",
+                    "maxItems": 16,
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "network_id": UUID,
+                            "enable_snat": BOOLEAN,
+                            "external_fixed_ips": {**FIXED_IPS, "type": "array"},
+                        },
+                        "required": ["network_id"],
+                        "additionalProperties": False,
+                    },
+                }
+            },
+            "required": ["external_gateways"],
             "additionalProperties": False,
         }
     },
