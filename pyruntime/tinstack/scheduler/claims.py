@@ -1,6 +1,9 @@
 """Placement, as the scheduler uses it: who has room (step 10), and the claim (step 11). Source: Placement API reference."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
+
+import msgspec
 
 from tinstack.conductor.rpc import SchedulingRequest
 from tinstack.core.client import RemoteError, Session
@@ -8,6 +11,13 @@ from tinstack.core.client import RemoteError, Session
 VERSION = "1.38"
 RETRIES = 4
 """Tries on one host when only a generation was stale; a host that is full is left at once."""
+
+
+class _Candidates(msgspec.Struct):
+    provider_summaries: dict[str, msgspec.Raw]
+
+
+_candidates = msgspec.json.Decoder(_Candidates).decode
 
 
 def resources_of(request: SchedulingRequest) -> dict[str, int]:
@@ -22,13 +32,13 @@ class Claims:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def providers_with_room(self, request: SchedulingRequest) -> set[str]:
-        """The resource providers that could take it now."""
-        resources = ",".join(f"{name}:{amount}" for name, amount in resources_of(request).items())
+    async def providers_with_room(self, wanted: Mapping[str, int]) -> set[str]:
+        """The resource providers that could take so much (by resource class) now."""
+        resources = ",".join(f"{name}:{amount}" for name, amount in wanted.items())
         answer = await self._session.request(
             "GET", "placement", "/allocation_candidates?" + urlencode({"resources": resources}), version=VERSION
         )
-        return set(answer.json()["provider_summaries"])
+        return set(_candidates(answer.data).provider_summaries)
 
     async def claim(self, request: SchedulingRequest, provider: str) -> bool:
         """Whether the claim holds now; False where the host is full. Claiming twice is claiming once.

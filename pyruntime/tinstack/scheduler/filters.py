@@ -4,10 +4,17 @@ A filter is a function of a host and a request that gives the reason why not, or
 """
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from tinstack.conductor.rpc import HostState, SchedulingRequest, Verdict
 
-Filter = Callable[[HostState, SchedulingRequest], str | None]
+
+class Filter(NamedTuple):
+    """``refuses``: the reason why not; ``asked``: whether the request asks for anything that the filter looks at."""
+
+    refuses: Callable[[HostState, SchedulingRequest], str | None]
+    asked: Callable[[SchedulingRequest], object]
+
 
 DETAILED = 50
 """Up to so many hosts every filter's verdict is kept, beyond only refusals."""
@@ -89,16 +96,16 @@ def server_group_anti_affinity(host: HostState, request: SchedulingRequest) -> s
 
 
 FILTERS: Mapping[str, Filter] = {
-    "RetryFilter": retry,
-    "ComputeFilter": compute,
-    "ForcedHostFilter": forced,
-    "AvailabilityZoneFilter": availability_zone,
-    "ImagePropertiesFilter": image_properties,
-    "AggregateInstanceExtraSpecsFilter": aggregate_extra_specs,
-    "SameHostFilter": same_host,
-    "DifferentHostFilter": different_host,
-    "ServerGroupAffinityFilter": server_group_affinity,
-    "ServerGroupAntiAffinityFilter": server_group_anti_affinity,
+    "RetryFilter": Filter(retry, lambda request: request.tried),
+    "ComputeFilter": Filter(compute, lambda request: True),
+    "ForcedHostFilter": Filter(forced, lambda request: request.forced_host),
+    "AvailabilityZoneFilter": Filter(availability_zone, lambda request: request.availability_zone),
+    "ImagePropertiesFilter": Filter(image_properties, lambda request: request.image_properties),
+    "AggregateInstanceExtraSpecsFilter": Filter(aggregate_extra_specs, lambda request: request.extra_specs),
+    "SameHostFilter": Filter(same_host, lambda request: request.hints),
+    "DifferentHostFilter": Filter(different_host, lambda request: request.hints),
+    "ServerGroupAffinityFilter": Filter(server_group_affinity, lambda request: request.group_policy),
+    "ServerGroupAntiAffinityFilter": Filter(server_group_anti_affinity, lambda request: request.group_policy),
 }
 """In the order in which they are asked; the first refusal ends a host's turn."""
 
@@ -107,14 +114,18 @@ def passing(hosts: list[HostState], request: SchedulingRequest) -> tuple[list[Ho
     """The hosts that every filter lets pass, and the verdicts."""
     detailed = len(hosts) <= DETAILED
     verdicts: list[Verdict] = []
-    left: list[HostState] = []
-    for host in hosts:
-        for name, refuses in FILTERS.items():
-            reason = refuses(host, request)
+    left = hosts
+    for name, (refuses, asked) in FILTERS.items():
+        if not (detailed or asked(request)):
+            continue
+        reasons = [refuses(host, request) for host in left]
+        for host, reason in zip(left, reasons, strict=True):
             if reason or detailed:
                 verdicts.append(Verdict(host=host.host, filter=name, passed=reason is None, reason=reason or ""))
-            if reason:
-                break
-        else:
-            left.append(host)
+        left = [host for host, reason in zip(left, reasons, strict=True) if reason is None]
     return left, verdicts
+
+
+def kept(verdicts: list[Verdict], hosts: int) -> list[Verdict]:
+    """What is kept with the request: everything that was said of a few hosts; of many, the first refusals."""
+    return verdicts if hosts <= DETAILED else verdicts[:DETAILED]

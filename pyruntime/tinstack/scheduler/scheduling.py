@@ -4,9 +4,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Mapping
 from uuid import uuid4
-
-import msgspec
 
 from tinstack.compute import rpc as compute
 from tinstack.conductor import rpc as conductor
@@ -27,8 +26,9 @@ from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.trace import Tracer
 from tinstack.scheduler.claims import Claims
 from tinstack.scheduler.config import Config
-from tinstack.scheduler.filters import FILTERS, passing
+from tinstack.scheduler.filters import FILTERS, kept, passing
 from tinstack.scheduler.rpc import Accepted, SelectHost
+from tinstack.scheduler.view import View
 from tinstack.scheduler.weighers import best_first
 
 log = logging.getLogger(__name__)
@@ -79,9 +79,7 @@ class Scheduler:
     def __init__(self, config: Config, bus: Bus, claims: Claims, tracer: Tracer) -> None:
         self._config, self._bus, self._claims, self._tracer = config, bus, claims, tracer
         self.owner = f"scheduler@{config.host}/{uuid4().hex[:12]}"
-        self._hosts: list[HostState] = []
-        self._hosts_at = 0.0
-        self._asking = asyncio.Lock()
+        self._view = View(self._ask_hosts, claims.providers_with_room, config.hosts_seconds)
         self._deciding: set[asyncio.Task[None]] = set()
 
     async def select_host(self, message: SelectHost, envelope: Envelope) -> Accepted:
@@ -100,13 +98,16 @@ class Scheduler:
             await asyncio.wait(self._deciding, timeout=5)
 
     async def _decide(self, message: SelectHost, request: SchedulingRequest) -> None:
-        until, step = time.monotonic() + self._config.lease_seconds, 10
+        until, step, attempt = time.monotonic() + self._config.lease_seconds, 10, 0
         try:
-            with self._tracer.step(10, request.server_id):
-                ordered, verdicts = await self._candidates_until(request, until)
-            step = 11
-            with self._tracer.step(11, request.server_id):
-                host = await self._claim(message, request, ordered, verdicts, until)
+            host, shunned = None, dict[str, Verdict]()
+            while host is None:
+                step = 10
+                with self._tracer.step(10, request.server_id):
+                    ordered, verdicts = await self._candidates_until(request, shunned, until, fresh=attempt > 0)
+                step, attempt = 11, attempt + 1
+                with self._tracer.step(11, request.server_id):
+                    host = await self._claim(message, request, ordered, verdicts, shunned, until)
             step = 12
             with self._tracer.step(12, request.server_id):
                 look = compute.Look(
@@ -125,18 +126,27 @@ class Scheduler:
             await self._give_up(message, step, f"{type(error).__name__}: {error}", [])
 
     async def _candidates_until(
-        self, request: SchedulingRequest, until: float
+        self, request: SchedulingRequest, shunned: Mapping[str, Verdict], until: float, *, fresh: bool
     ) -> tuple[list[HostState], list[Verdict]]:
-        """The same; what is out of reach for a moment is asked again."""
+        """The same; what is out of reach for a moment is asked again, and so is what leaves no host but may be old."""
         while True:
             try:
-                return await self._candidates(request)
+                return await self._candidates(request, shunned, fresh=fresh)
+            except NoValidHost:
+                if fresh:
+                    raise
+                fresh = True
             except ApiError as error:
                 await _pause(request, error, until)
 
-    async def _candidates(self, request: SchedulingRequest) -> tuple[list[HostState], list[Verdict]]:
-        hosts, roomy = await asyncio.gather(self._view(), self._claims.providers_with_room(request))
+    async def _candidates(
+        self, request: SchedulingRequest, shunned: Mapping[str, Verdict], *, fresh: bool
+    ) -> tuple[list[HostState], list[Verdict]]:
+        """The best hosts first, and why the others are out. ``shunned``: those that refused this server. Raises NoValidHost."""
+        hosts, roomy = await self._view.look(request, fresh=fresh)
         left, verdicts = passing(hosts, request)
+        verdicts += [shunned[host.host] for host in left if host.host in shunned]
+        left = [host for host in left if host.host not in shunned]
         room = [host for host in left if host.provider in roomy]
         verdicts += [
             Verdict(
@@ -147,7 +157,7 @@ class Scheduler:
         ]
         if not room:
             raise NoValidHost(10, len(hosts), verdicts)
-        return best_first(room, request, self._config), verdicts
+        return best_first(room, request, self._config), kept(verdicts, len(hosts))
 
     async def _claim(
         self,
@@ -155,24 +165,26 @@ class Scheduler:
         request: SchedulingRequest,
         ordered: list[HostState],
         verdicts: list[Verdict],
+        shunned: dict[str, Verdict],
         until: float,
-    ) -> str:
-        """Claim the best host that still has room, and have it swapped into the server. Raises NoValidHost, Overtaken."""
+    ) -> str | None:
+        """Claim the best host that still has room, and have it swapped into the server. None where none of them has any more:
+        others were faster, and who has room is to be asked anew. Raises Overtaken."""
         for place, host in enumerate(ordered):
             if time.monotonic() > until:
                 raise Overtaken(id=request.server_id)
+            self._view.count(host.host, request)
             if not await self._claim_until(request, host.provider, until):
-                verdicts.append(
-                    Verdict(host=host.host, filter="Claim", passed=False, reason="its room was sold meanwhile")
-                )
+                self._view.count(host.host, request, -1)
+                self._view.full(host.provider, request)
                 continue
             others = ordered[place + 1 : place + 1 + self._config.alternates]
             refused = await self._assign(message, host, [other.host for other in others], verdicts, until)
             if refused is None:
-                self._remember(host, request)
                 return host.host
-            verdicts.append(refused)
-        raise NoValidHost(11, len(self._hosts), verdicts)
+            self._view.count(host.host, request, -1)
+            shunned[host.host] = refused
+        return None
 
     async def _claim_until(self, request: SchedulingRequest, provider: str, until: float) -> bool:
         """Whether there was room. A lost answer is asked for again, as a claim made twice is one."""
@@ -216,24 +228,13 @@ class Scheduler:
                     raise Overtaken(id=message.server_id) from error
                 log.warning("the conductor has not answered for server %s yet: %s", message.server_id, error.text)
 
-    def _remember(self, host: HostState, request: SchedulingRequest) -> None:
-        """Count the server on its host until the hosts are asked for again, so that a burst is spread."""
-        self._hosts = [
-            msgspec.structs.replace(
-                one,
-                servers=one.servers + 1,
-                vcpus_used=one.vcpus_used + request.vcpus,
-                ram_used_mib=one.ram_used_mib + request.ram_mib,
-                disk_used_gib=one.disk_used_gib + request.disk_gib,
-            )
-            if one.host == host.host
-            else one
-            for one in self._hosts
-        ]
-
     async def _give_up(self, message: SelectHost, step: int, reason: str, verdicts: list[Verdict]) -> None:
         failed = SchedulingFailed(
-            operation_id=message.operation_id, owner=self.owner, step=step, reason=reason, verdicts=verdicts
+            operation_id=message.operation_id,
+            owner=self.owner,
+            step=step,
+            reason=reason,
+            verdicts=kept(verdicts, len({one.host for one in verdicts})),
         )
         try:
             await self._bus.call(conductor.TOPIC, failed, Done)
@@ -244,13 +245,8 @@ class Scheduler:
                 error.text,
             )
 
-    async def _view(self) -> list[HostState]:
-        """The hosts as the conductor knows them, at most ``hosts_seconds`` old."""
-        async with self._asking:
-            if time.monotonic() - self._hosts_at > self._config.hosts_seconds:
-                answer = await self._bus.call(conductor.TOPIC, AskHosts(), Hosts)
-                self._hosts, self._hosts_at = answer.hosts, time.monotonic()
-        return self._hosts
+    async def _ask_hosts(self) -> list[HostState]:
+        return (await self._bus.call(conductor.TOPIC, AskHosts(), Hosts)).hosts
 
 
 async def _pause(request: SchedulingRequest, error: ApiError, until: float) -> None:

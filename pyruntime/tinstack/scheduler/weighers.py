@@ -1,5 +1,6 @@
 """Weighers: which of the possible hosts is best. Each gives a figure per host; they are normalised to 0…1, weighted and added."""
 
+import heapq
 import random
 from collections.abc import Callable
 
@@ -28,19 +29,19 @@ def spread(host: HostState, request: SchedulingRequest) -> float:
     return -float(host.servers)
 
 
-def best_first(hosts: list[HostState], request: SchedulingRequest, config: Config) -> list[HostState]:
-    """The hosts in the order in which they are to be tried; equals in random order, so that schedulers don't collide."""
+def best_first(hosts: list[HostState], request: SchedulingRequest, config: Config, most: int = 20) -> list[HostState]:
+    """The best of the hosts in the order in which they are to be tried; equals in random order, so that schedulers don't collide."""
     weighers: list[tuple[Weigher, float]] = [
         (free_ram, config.ram_weight),
         (free_disk, config.disk_weight),
         (spread, config.spread_weight),
     ]
-    totals = dict.fromkeys((host.host for host in hosts), 0.0)
+    totals = [0.0] * len(hosts)
     for weigher, weight in weighers:
-        figures = {host.host: weigher(host, request) for host in hosts}
-        low, high = min(figures.values(), default=0.0), max(figures.values(), default=0.0)
+        figures = [weigher(host, request) for host in hosts]
+        low, high = min(figures, default=0.0), max(figures, default=0.0)
         if high > low:
-            for name, figure in figures.items():
-                totals[name] += weight * (figure - low) / (high - low)
-    shuffled = random.sample(hosts, len(hosts))
-    return sorted(shuffled, key=lambda host: -totals[host.host])
+            scale = weight / (high - low)
+            totals = [total + scale * (figure - low) for total, figure in zip(totals, figures, strict=True)]
+    ranked = zip(totals, (random.random() for _ in hosts), range(len(hosts)), strict=True)
+    return [hosts[place] for _, _, place in heapq.nlargest(most, ranked)]

@@ -1,0 +1,92 @@
+"""What the scheduler holds in memory between decisions: the hosts as the conductor knows them, and who has room as placement says.
+
+Both are asked for again when they are older than a decision may bear, once for all decisions that wait for them. In between, what this
+scheduler sells is counted, so that a burst is spread. Old answers choose badly at worst: the claim decides, and before a server is
+refused everything is asked anew.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Generic, TypeVar
+
+import msgspec
+
+from tinstack.conductor.rpc import HostState, SchedulingRequest
+from tinstack.scheduler.claims import resources_of
+
+T = TypeVar("T")
+
+Resources = frozenset[tuple[str, int]]
+
+
+class Kept(Generic[T]):
+    """An answer and when it was asked for."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self.value: T | None = None
+        self._asking = asyncio.Lock()
+        self.asked = float("-inf")
+
+    async def since(self, moment: float) -> T:
+        """The answer to a question that was asked no earlier (monotonic clock); who comes meanwhile waits for the same one."""
+        if self.value is None or self.asked < moment:
+            async with self._asking:
+                if self.value is None or self.asked < moment:
+                    began = time.monotonic()
+                    self.value = await self._ask()
+                    self.asked = began
+        return self.value
+
+
+class View:
+    """``seconds``: how old it may be."""
+
+    def __init__(
+        self,
+        ask_hosts: Callable[[], Awaitable[list[HostState]]],
+        ask_room: Callable[[Mapping[str, int]], Awaitable[set[str]]],
+        seconds: float,
+    ) -> None:
+        self._ask_hosts, self._ask_room, self._seconds = ask_hosts, ask_room, seconds
+        self._hosts = Kept(self._by_name)
+        self._room: dict[Resources, Kept[set[str]]] = {}
+
+    async def _by_name(self) -> dict[str, HostState]:
+        return {host.host: host for host in await self._ask_hosts()}
+
+    async def look(self, request: SchedulingRequest, *, fresh: bool = False) -> tuple[list[HostState], set[str]]:
+        """The hosts, and the providers that have room for the request. ``fresh``: as they are now."""
+        now = time.monotonic()
+        moment = now if fresh else now - self._seconds
+        hosts, room = await asyncio.gather(self._hosts.since(moment), self._kept_room(request, now).since(moment))
+        return list(hosts.values()), room
+
+    def _kept_room(self, request: SchedulingRequest, now: float) -> Kept[set[str]]:
+        wanted = resources_of(request)
+        key = frozenset(wanted.items())
+        if key not in self._room:
+            old = [one for one, kept in self._room.items() if kept.asked + 10 * self._seconds < now]
+            for one in old:
+                del self._room[one]
+            self._room[key] = Kept(lambda: self._ask_room(wanted))
+        return self._room[key]
+
+    def count(self, host: str, request: SchedulingRequest, number: int = 1) -> None:
+        """So many such servers more (or, below 0, fewer) on a host, until the hosts are asked for again."""
+        hosts = self._hosts.value or {}
+        if there := hosts.get(host):
+            hosts[host] = msgspec.structs.replace(
+                there,
+                servers=there.servers + number,
+                vcpus_used=there.vcpus_used + number * request.vcpus,
+                ram_used_mib=there.ram_used_mib + number * request.ram_mib,
+                disk_used_gib=there.disk_used_gib + number * request.disk_gib,
+            )
+
+    def full(self, provider: str, request: SchedulingRequest) -> None:
+        """A claim was refused there: no room for such a server, until it is asked for again."""
+        room = self._kept_room(request, time.monotonic()).value
+        if room:
+            room.discard(provider)
