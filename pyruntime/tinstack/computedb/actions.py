@@ -11,6 +11,7 @@ from tinstack.computedb.tables import actions, operations, trace_events, verdict
 from tinstack.conductor.rpc import Verdict
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database, Duplicate, Prepared, Transaction, prepared, values
+from tinstack.core.operations import Operation
 from tinstack.core.trace import TraceEvent
 
 
@@ -144,13 +145,14 @@ async def add_events(tx: Transaction, batch: Sequence[TraceEvent]) -> None:
     await _insert_all(tx, trace_events, rows)
 
 
-async def keep_verdicts(tx: Transaction, server_id: str, operation_id: str, said: Sequence[Verdict]) -> None:
+async def keep_verdicts(tx: Transaction, server_id: str, operation: Operation, said: Sequence[Verdict]) -> None:
     """What filters said of hosts; an older attempt's are replaced."""
-    await tx.run(_FORGET_VERDICTS, operation=operation_id)
+    if operation.attempt > 1:
+        await tx.run(_FORGET_VERDICTS, operation=operation.id)
     rows = [
         {
             "instance_id": server_id,
-            "operation_id": operation_id,
+            "operation_id": operation.id,
             "host": one.host,
             "filter": one.filter,
             "passed": int(one.passed),

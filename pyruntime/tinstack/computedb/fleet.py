@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from tinstack.computedb.tables import compute_nodes, instances, services
 from tinstack.conductor.rpc import FlavorDetails
@@ -62,6 +62,25 @@ class Placed(msgspec.Struct, kw_only=True):
     task_state: str | None
 
 
+class Taken(msgspec.Struct, kw_only=True):
+    """So many servers of one flavor (its JSON text) on a host."""
+
+    host: str
+    flavor: str
+    servers: int
+
+
+class Room(msgspec.Struct, kw_only=True):
+    """A compute host's hypervisor, as far as the scheduler looks at it. MiB, GiB."""
+
+    id: str
+    host: str
+    hypervisor_type: str
+    vcpus: int
+    ram_mib: int
+    disk_gib: int
+
+
 _SERVICES = prepared(select(services).order_by(services.c.number))
 _NODES = prepared(select(compute_nodes).order_by(compute_nodes.c.number))
 _SWITCH = prepared(
@@ -89,6 +108,24 @@ _PLACED = prepared(
     .where(instances.c.deleted_at == 0, instances.c.host.is_not(None))
     .order_by(instances.c.number)
 )
+
+
+_TAKEN = prepared(
+    select(instances.c.host, instances.c.flavor, func.count().label("servers"))
+    .where(instances.c.deleted_at == 0, instances.c.host.is_not(None))
+    .group_by(instances.c.host, instances.c.flavor)
+)
+_ROOMS = prepared(select(*(compute_nodes.c[name] for name in Room.__struct_fields__)).order_by(compute_nodes.c.number))
+
+
+async def taken(db: Database) -> list[Taken]:
+    """What servers take of every host."""
+    return await db.all(_TAKEN, Taken)
+
+
+async def rooms(db: Database) -> list[Room]:
+    """Every hypervisor, oldest first, without what only its own page shows."""
+    return await db.all(_ROOMS, Room)
 
 
 async def all_services(db: Database) -> list[Service]:

@@ -1,5 +1,7 @@
 """What hosts report: their services' heartbeats and their hypervisors. Statements only; lists are in ``fleet``."""
 
+from collections.abc import Collection
+from functools import cache, partial
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +11,9 @@ from tinstack.computedb.fleet import COMPUTE, Node, Service
 from tinstack.computedb.tables import compute_nodes, services
 from tinstack.conductor.rpc import HostReport
 from tinstack.core.db import Database, Duplicate, Prepared, Transaction, prepared, to_json
+
+MANY = 512
+"""Hosts in one statement."""
 
 _SEEN = prepared(
     update(services)
@@ -54,6 +59,28 @@ async def beat(db: Database, host: str, binary: str, started_at: int) -> Service
         return service
 
     return await db.transact(work)
+
+
+async def beat_all(db: Database, hosts: Collection[str]) -> int:
+    """The compute services of many hosts were heard of; how many of them are known."""
+    ordered, found = sorted(hosts), 0
+    for start in range(0, len(ordered), MANY):
+        some = ordered[start : start + MANY]
+        padded = some + [some[-1]] * ((1 << (len(some) - 1).bit_length()) - len(some))
+        found += await db.transact(partial(_beat_some, padded))
+    return found
+
+
+async def _beat_some(hosts: list[str], tx: Transaction) -> int:
+    names = {f"host_{place}": host for place, host in enumerate(hosts)}
+    return await tx.run(_seen_all(len(hosts)), now=await tx.now(), **names)
+
+
+@cache
+def _seen_all(count: int) -> Prepared:
+    hosts: list[Any] = [bindparam(f"host_{place}") for place in range(count)]
+    known = services.c.host.in_(hosts), services.c.binary == COMPUTE
+    return prepared(update(services).where(*known).values(seen_at=bindparam("now")))
 
 
 async def _add_service(tx: Transaction, host: str, binary: str, started_at: int, now: int) -> None:

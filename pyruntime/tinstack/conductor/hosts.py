@@ -7,10 +7,10 @@ from functools import partial
 import msgspec
 
 from tinstack.computedb import heartbeats, instances, store
-from tinstack.computedb.fleet import COMPUTE
 from tinstack.computedb.kinds import CRASHED_POWER, SHUTDOWN_POWER
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.beats import Beats
 from tinstack.conductor.parts import Parts, only
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import HostReport, ObservedServer, ServiceReport
@@ -47,12 +47,13 @@ class HostReports:
     def __init__(self, parts: Parts, remote: Remote) -> None:
         self._parts, self._remote = parts, remote
         self._known: dict[str, _Known] = {}
+        self.beats = Beats(parts.db, parts.config.service_down_seconds)
 
     async def report(self, message: HostReport, envelope: Envelope) -> None:
         """One report."""
         only(envelope, f"compute.{message.host}")
         known = self._known.setdefault(message.host, _Known())
-        await heartbeats.beat(self._parts.db, message.host, COMPUTE, message.started_at)
+        await self.beats.heard(message.host, message.started_at)
         await self._describe(message, known)
         await self._sell(message, known)
         if known.started_at != message.started_at:

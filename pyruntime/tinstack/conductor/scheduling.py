@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import msgspec
 from sqlalchemy import bindparam, select, update
 
 from tinstack.computedb import actions, aggregates, fleet, groups, instances, store
@@ -18,6 +19,7 @@ from tinstack.conductor.rpc import (
     AssignHost,
     BeginScheduling,
     Done,
+    FlavorDetails,
     Hosts,
     HostState,
     SchedulingFailed,
@@ -38,6 +40,25 @@ _LOCK_GROUP = prepared(
     update(server_groups).where(server_groups.c.id == bindparam("key")).values(name=server_groups.c.name)
 )
 _HOST_OF = prepared(select(instances_table.c.host).where(instances_table.c.id == bindparam("key")))
+
+
+_flavor = msgspec.json.Decoder(FlavorDetails).decode
+
+
+class _Used(msgspec.Struct):
+    """What servers take of a host. MiB, GiB."""
+
+    servers: int = 0
+    vcpus: int = 0
+    ram_mib: int = 0
+    disk_gib: int = 0
+
+    def add(self, flavor: FlavorDetails, number: int) -> None:
+        """So many servers of a flavor."""
+        self.servers += number
+        self.vcpus += number * flavor.vcpus
+        self.ram_mib += number * flavor.ram_mib
+        self.disk_gib += number * (flavor.root_gib + flavor.ephemeral_gib)
 
 
 class GroupRefuses(Conflict):
@@ -112,13 +133,16 @@ class Scheduling:
         db, config = self._parts.db, self._parts.config
         services = {one.host: one for one in await fleet.all_services(db) if one.binary == fleet.COMPUTE}
         zones = await aggregates.everything(db)
-        on: dict[str, list[fleet.Placed]] = {}
-        for server in await fleet.placed(db):
-            on.setdefault(server.host, []).append(server)
+        on: dict[str, _Used] = {}
+        flavors: dict[str, FlavorDetails] = {}
+        for taken in await fleet.taken(db):
+            if taken.flavor not in flavors:
+                flavors[taken.flavor] = _flavor(taken.flavor)
+            on.setdefault(taken.host, _Used()).add(flavors[taken.flavor], taken.servers)
         now, found = now_us(), []
-        for node in await fleet.all_nodes(db):
+        for node in await fleet.rooms(db):
             service = services.get(node.host)
-            servers = on.get(node.host, [])
+            used = on.get(node.host) or _Used()
             found.append(
                 HostState(
                     host=node.host,
@@ -130,10 +154,10 @@ class Scheduling:
                     vcpus=node.vcpus,
                     ram_mib=node.ram_mib,
                     disk_gib=node.disk_gib,
-                    vcpus_used=sum(one.flavor.vcpus for one in servers),
-                    ram_used_mib=sum(one.flavor.ram_mib for one in servers),
-                    disk_used_gib=sum(one.flavor.root_gib + one.flavor.ephemeral_gib for one in servers),
-                    servers=len(servers),
+                    vcpus_used=used.vcpus,
+                    ram_used_mib=used.ram_mib,
+                    disk_used_gib=used.disk_gib,
+                    servers=used.servers,
                     aggregates=[zone.metadata for zone in zones if node.host in zone.hosts],
                 )
             )
@@ -161,7 +185,7 @@ class Scheduling:
             await instances.write(
                 tx, server.id, host=message.host, node=message.host, availability_zone=zone, task_state=None
             )
-            await actions.keep_verdicts(tx, server.id, operation.id, message.verdicts)
+            await actions.keep_verdicts(tx, server.id, operation, message.verdicts)
 
         with crash.around(11):
             await db.transact(work)
@@ -178,7 +202,7 @@ class Scheduling:
             server = await instances.locked(tx, operation.subject)
             if server.generation != operation.generation or server.host is not None:
                 raise OperationTaken(id=message.operation_id)
-            await actions.keep_verdicts(tx, server.id, operation.id, message.verdicts)
+            await actions.keep_verdicts(tx, server.id, operation, message.verdicts)
             self._endings.note_failure(operation, message.step, None, message.reason, again=False)
             await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
             return operation

@@ -58,8 +58,16 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         await bus.serve(rpc.TOPIC, handlers)
         await bus.serve("trace", {TraceEvents: Traces(parts).keep})
         reconciler.start()
+        reports.beats.start()
         beating.start()
 
     service.on_start = [start]
-    service.on_stop = [session.close, tracer.stop, parts.background.stop, reconciler.stop, beating.stop]
+    service.on_stop = [
+        session.close,
+        tracer.stop,
+        parts.background.stop,
+        reconciler.stop,
+        beating.stop,
+        reports.beats.stop,
+    ]
     return service

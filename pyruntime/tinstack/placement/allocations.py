@@ -49,8 +49,8 @@ async def put(database: Database, claims: list[Claim]) -> None:
     async def work(tx: Transaction) -> None:
         now = now_us()
         for claim in sorted(claims, key=lambda claim: claim.consumer):
-            await _consumer(tx, claim, now)
-            await tx.run(store.DELETE_OF_CONSUMER, key=claim.consumer)
+            if await _consumer(tx, claim, now):
+                await tx.run(store.DELETE_OF_CONSUMER, key=claim.consumer)
         room = await _room(tx, claims, now)
         for claim in claims:
             for provider, resources in claim.resources.items():
@@ -69,14 +69,15 @@ def _rows(claim: Claim) -> list[Allocation]:
     ]
 
 
-async def _consumer(tx: Transaction, claim: Claim, now: int) -> None:
+async def _consumer(tx: Transaction, claim: Claim, now: int) -> bool:
+    """Take the consumer's turn; whether it was there before. Raises ConcurrentUpdate."""
     there = await tx.one(store.CONSUMER, Consumer, key=claim.consumer)
     wanted = there.generation if there and claim.generation == ANY else claim.generation
     if there is None:
         if claim.generation not in (None, ANY):
             raise ConcurrentUpdate(kind="Consumer", id=claim.consumer)
         if not claim.resources:
-            return
+            return False
         made = Consumer(
             uuid=claim.consumer,
             project_id=claim.project_id,
@@ -89,7 +90,7 @@ async def _consumer(tx: Transaction, claim: Claim, now: int) -> None:
             await tx.run(store.ADD_CONSUMER, **values(made))
         except Duplicate as error:
             raise ConcurrentUpdate(kind="Consumer", id=claim.consumer) from error
-        return
+        return False
     if wanted is None or not await tx.run(
         store.BUMP_CONSUMER,
         key=claim.consumer,
@@ -102,6 +103,7 @@ async def _consumer(tx: Transaction, claim: Claim, now: int) -> None:
         raise ConcurrentUpdate(kind="Consumer", id=claim.consumer)
     if not claim.resources:
         await tx.run(store.DELETE_CONSUMER, key=claim.consumer)
+    return True
 
 
 class Room:
@@ -138,8 +140,8 @@ async def _room(tx: Transaction, claims: list[Claim], now: int) -> Room:
         if expected is None and not await tx.run(store.BUMP, key=id, now=now):
             raise Invalid(f"Allocation for resource provider '{id}' that does not exist.")
     await check_classes(tx, {kind for claim in claims for resources in claim.resources.values() for kind in resources})
-    rows = await tx.all(select(t.inventories).where(t.inventories.c.provider.in_(store.padded(ids))), Inventory)
-    return Room({(row.provider, row.resource_class): row for row in rows}, await store.used(tx, ids))
+    inventories = [row for id in ids for row in await tx.all(store.INVENTORIES, Inventory, key=id)]
+    return Room({(row.provider, row.resource_class): row for row in inventories}, await store.used(tx, ids))
 
 
 async def of_consumer(database: Database, consumer: str) -> Held:

@@ -1,11 +1,8 @@
 """Inventories: what a provider has to sell. Every change names the provider's generation."""
 
-from sqlalchemy import select
-
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database, Duplicate, Transaction, values
 from tinstack.placement import providers, store
-from tinstack.placement import tables as t
 from tinstack.placement.errors import ConcurrentUpdate, Invalid, InventoryInUse, PlacementNotFound
 from tinstack.placement.standard import RESOURCE_CLASSES
 from tinstack.placement.store import Inventory, Provider
@@ -107,7 +104,6 @@ async def delete(database: Database, id: str, which: str | None) -> None:
 
 
 async def _refuse_used(tx: Transaction, id: str, keep: set[str]) -> None:
-    used = select(t.allocations.c.resource_class.label("name")).where(t.allocations.c.provider == id).distinct()
-    lost = set(await store.names(tx, used)) - keep
+    lost = set(await store.names(tx, store.USED_CLASSES, key=id)) - keep
     if lost:
         raise InventoryInUse(classes=", ".join(sorted(lost)), id=id)

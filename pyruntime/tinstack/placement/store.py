@@ -1,6 +1,6 @@
 """Rows and statements of the placement database."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, select, update
@@ -122,6 +122,7 @@ OF_CONSUMER = prepared(
 OF_PROVIDER = prepared(select(t.allocations).where(_A.provider == bindparam("key")).order_by(_A.consumer))
 ADD_ALLOCATION = prepared(t.allocations.insert())
 DELETE_OF_CONSUMER = prepared(delete(t.allocations).where(_A.consumer == bindparam("key")))
+USED_CLASSES = prepared(select(_A.resource_class.label("name")).where(_A.provider == bindparam("key")).distinct())
 USED_OF_PROVIDER = prepared(
     select(_A.provider, _A.resource_class, func.sum(_A.used).label("used"))
     .where(_A.provider == bindparam("key"))
@@ -137,6 +138,13 @@ AGGREGATES_OF = prepared(
     .where(t.provider_aggregates.c.provider == bindparam("key"))
     .order_by(t.provider_aggregates.c.aggregate)
 )
+ALL_PROVIDERS = prepared(select(t.providers).order_by(_P.created_at, _P.uuid))
+ALL_INVENTORIES = prepared(select(t.inventories))
+ALL_USED = prepared(
+    select(_A.provider, _A.resource_class, func.sum(_A.used).label("used")).group_by(_A.provider, _A.resource_class)
+)
+ALL_TRAITS = prepared(select(t.provider_traits.c.provider, t.provider_traits.c.trait.label("name")))
+ALL_AGGREGATES = prepared(select(t.provider_aggregates.c.provider, t.provider_aggregates.c.aggregate.label("name")))
 CUSTOM_TRAITS = prepared(select(t.traits).order_by(t.traits.c.name))
 CUSTOM_CLASSES = prepared(select(t.resource_classes).order_by(t.resource_classes.c.name))
 
@@ -153,33 +161,28 @@ class World(msgspec.Struct, kw_only=True):
 
 async def world(db: Reader) -> World:
     """All providers, in one query per table."""
-    providers = await db.all(select(t.providers).order_by(_P.created_at, _P.uuid), Provider)
+    providers = await db.all(ALL_PROVIDERS, Provider)
     found = World(
         providers={provider.uuid: provider for provider in providers},
         inventories={provider.uuid: {} for provider in providers},
-        used=await used(db),
+        used={(row.provider, row.resource_class): int(row.used) for row in await db.all(ALL_USED, Usage)},
         traits={provider.uuid: set() for provider in providers},
         aggregates={provider.uuid: set() for provider in providers},
     )
-    for inventory in await db.all(select(t.inventories), Inventory):
+    for inventory in await db.all(ALL_INVENTORIES, Inventory):
         if inventory.provider in found.inventories:
             found.inventories[inventory.provider][inventory.resource_class] = inventory
-    pt, pa = t.provider_traits.c, t.provider_aggregates.c
-    for pair in await db.all(select(pt.provider, pt.trait.label("name")), Pair):
+    for pair in await db.all(ALL_TRAITS, Pair):
         found.traits.setdefault(pair.provider, set()).add(pair.name)
-    for pair in await db.all(select(pa.provider, pa.aggregate.label("name")), Pair):
+    for pair in await db.all(ALL_AGGREGATES, Pair):
         found.aggregates.setdefault(pair.provider, set()).add(pair.name)
     return found
 
 
-async def used(db: Reader, providers: Collection[str] | None = None) -> dict[tuple[str, str], int]:
-    """(provider, class) → what is sold; of all providers, or of some."""
-    query = select(_A.provider, _A.resource_class, func.sum(_A.used).label("used")).group_by(
-        _A.provider, _A.resource_class
-    )
-    if providers is not None:
-        query = query.where(_A.provider.in_(padded(providers)))
-    return {(row.provider, row.resource_class): int(row.used) for row in await db.all(query, Usage)}
+async def used(db: Reader, providers: Iterable[str]) -> dict[tuple[str, str], int]:
+    """(provider, class) → what is sold, of a few providers."""
+    rows = [row for provider in providers for row in await db.all(USED_OF_PROVIDER, Usage, key=provider)]
+    return {(row.provider, row.resource_class): int(row.used) for row in rows}
 
 
 def padded(keys: Iterable[str]) -> list[str]:

@@ -7,8 +7,8 @@ a lock wait (1205) or a connection lost before COMMIT is run again; a cancelled 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -50,19 +50,42 @@ class CommitUnknown(Unavailable):
 
 
 class _Connection:
-    """The statements of one connection; also the transaction object that ``work`` is given."""
+    """The statements of one connection; also the transaction object that ``work`` is given.
 
-    def __init__(self, raw: Any, dialect: Dialect) -> None:
-        self.raw, self.dialect, self.usable = raw, dialect, True
+    ``transacting``: statements open a transaction by themselves (autocommit is off), which saves a BEGIN each time.
+    """
+
+    def __init__(self, raw: Any, dialect: Dialect, transacting: bool) -> None:
+        self.raw, self.dialect, self.transacting, self.usable = raw, dialect, transacting, True
+
+    async def turn(self, transacting: bool) -> None:
+        """Use it in the other way."""
+        with self._watched():
+            await self.raw.autocommit(not transacting)
+        self.transacting = transacting
+
+    async def commit(self) -> None:
+        with self._watched():
+            await self.raw.commit()
+
+    async def rollback(self) -> None:
+        with self._watched():
+            await self.raw.rollback()
 
     async def execute(
         self, sql: str, arguments: Sequence[Any] = ()
     ) -> tuple[int, tuple[str, ...], Sequence[Sequence[Any]]]:
         cursor = self.raw.cursor()
-        try:
+        with self._watched():
             await cursor.execute(sql, arguments or None)
             names = tuple(column[0] for column in cursor.description or ())
             return cursor.rowcount, names, (await cursor.fetchall()) if names else ()
+
+    @contextmanager
+    def _watched(self) -> Iterator[None]:
+        """Whatever may have left something unread on the connection makes it unusable."""
+        try:
+            yield
         except IntegrityError as error:
             if error.args and error.args[0] in DUPLICATE:
                 raise Duplicate(str(error.args[-1])) from error
@@ -95,8 +118,11 @@ class _Connection:
         return int(count)
 
     async def run_many(self, statement: Statement, rows: Sequence[dict[str, Any]]) -> None:
-        for row in rows:
-            await self._statement(statement, row)
+        if not rows:
+            return
+        compiled = compile_for(statement, self.dialect)
+        with self._watched():
+            await self.raw.cursor().executemany(compiled.text, [compiled.bind(row) for row in rows])
 
     async def now(self) -> int:
         return int(await self.scalar(NOW))
@@ -114,28 +140,33 @@ class MariaDatabase:
             "password": config.password or unquote(url.password or ""),
             "db": url.path.lstrip("/"),
             "charset": "utf8mb4",
-            "autocommit": True,
             "connect_timeout": 5,
             "client_flag": CLIENT.FOUND_ROWS,
             "init_command": "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00'",
         }
         self.dialect: Dialect = mysql.dialect(paramstyle="format")
         self._idle: list[_Connection] = []
+        self._most, self._open = config.pool, 0
         self._slots = asyncio.Semaphore(config.pool)
 
     async def open(self) -> None:
-        async with self._connection():
+        async with self._connection(transacting=False):
             pass
 
     async def close(self) -> None:
-        while self._idle:
-            self._idle.pop().raw.close()
+        self._forget_idle()
+
+    def _drop(self, connection: _Connection) -> None:
+        connection.raw.close()
+        self._open -= 1
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[_Connection]:
+    async def _connection(self, *, transacting: bool) -> AsyncIterator[_Connection]:
         async with self._slots:
-            connection = self._idle.pop() if self._idle else await self._connect()
+            connection = await self._take(transacting)
             try:
+                if connection.transacting != transacting:
+                    await connection.turn(transacting)
                 yield connection
             except asyncio.CancelledError:
                 connection.usable = False
@@ -144,11 +175,26 @@ class MariaDatabase:
                 if connection.usable:
                     self._idle.append(connection)
                 else:
-                    connection.raw.close()
+                    self._drop(connection)
 
-    async def _connect(self) -> _Connection:
+    async def _take(self, transacting: bool) -> _Connection:
+        """An idle connection that is used in this way, else a new one, else one that was used in the other way."""
+        for place in range(len(self._idle) - 1, -1, -1):
+            if self._idle[place].transacting == transacting:
+                return self._idle.pop(place)
+        if self._open >= self._most and self._idle:
+            return self._idle.pop()
+        self._open += 1
         try:
-            return _Connection(await asyncmy.connect(**self._options), self.dialect)
+            return await self._connect(transacting)
+        except BaseException:
+            self._open -= 1
+            raise
+
+    async def _connect(self, transacting: bool) -> _Connection:
+        try:
+            raw = await asyncmy.connect(**self._options, autocommit=not transacting)
+            return _Connection(raw, self.dialect, transacting)
         except (OSError, MySQLError, TimeoutError) as error:
             log.error("the database at %s:%s can't be reached: %s", self._options["host"], self._options["port"], error)
             raise DatabaseUnavailable from error
@@ -156,7 +202,7 @@ class MariaDatabase:
     async def transact(self, work: Work[T]) -> T:
         for attempt in range(TRIES):
             try:
-                async with self._connection() as connection:
+                async with self._connection(transacting=True) as connection:
                     return await self._attempt(connection, work)
             except (OperationalError, InterfaceError) as error:
                 if not (_again(error) or _lost(error)):
@@ -168,7 +214,6 @@ class MariaDatabase:
         raise DatabaseUnavailable
 
     async def _attempt(self, connection: _Connection, work: Work[T]) -> T:
-        await connection.execute("BEGIN")
         try:
             result = await work(connection)
         except BaseException:
@@ -176,7 +221,7 @@ class MariaDatabase:
                 await self._rollback(connection)
             raise
         try:
-            await connection.execute("COMMIT")
+            await connection.commit()
         except MySQLError as error:
             if _again(error):
                 raise
@@ -187,20 +232,20 @@ class MariaDatabase:
     @staticmethod
     async def _rollback(connection: _Connection) -> None:
         try:
-            await connection.execute("ROLLBACK")
+            await connection.rollback()
         except MySQLError:
             connection.usable = False
 
     def _forget_idle(self) -> None:
         while self._idle:
-            self._idle.pop().raw.close()
+            self._drop(self._idle.pop())
 
     async def _read(self, statement: Statement, parameters: dict[str, Any]) -> Any:
         compiled = compile_for(statement, self.dialect)
         arguments = compiled.bind(parameters)
         for _ in range(TRIES):
             try:
-                async with self._connection() as connection:
+                async with self._connection(transacting=False) as connection:
                     return await connection.execute(compiled.text, arguments)
             except (OperationalError, InterfaceError) as error:
                 if not (_again(error) or _lost(error)):
