@@ -121,7 +121,7 @@ async def test_a_host_that_came_up_meanwhile_is_found_although_the_view_is_old()
     conductor, placement = Conductor([host("a", up=False)]), Placement(a=1)
     scheduler = scheduler_of(conductor, placement)
     await boot(scheduler, "1")
-    assert conductor.failed["1"] == "No valid host was found. a: its compute service is down."
+    assert conductor.failed["1"].startswith("No valid host was found. a: its compute service is down.")
     conductor.hosts = [host("a")]
     await boot(scheduler, "2")
     assert conductor.placed == {"2": "a"}
