@@ -11,7 +11,6 @@ from tinstack.api import devices, images, names, networks
 from tinstack.api.devices import DevicePlan
 from tinstack.api.errors import Invalid, TooMany
 from tinstack.api.hosts import fleet_of
-from tinstack.api.images import Image
 from tinstack.api.networks import NetworkPlan
 from tinstack.api.numbers import number
 from tinstack.api.operations import asked_by
@@ -43,7 +42,6 @@ class Plan(msgspec.Struct, kw_only=True):
 
     body: dict[str, Any]
     flavor: Flavor
-    image: Image | None
     disks: DevicePlan
     nets: NetworkPlan
     place: Placement
@@ -64,10 +62,10 @@ async def check(compute: Compute, request: Request) -> Plan:
     _check_user_data(body.get("user_data"))
     limits = await quota_limits.limits(compute.db, compute.default_quotas, request.project_id, request.user_id)
     _check_metadata(body.get("metadata") or {}, limits["metadata_items"])
-    disks = await devices.plan(compute, request.context, body, most)
+    disks = await devices.plan(compute, request.context, body, most, flavor)
     if disks.volumes:
         request.authorize("os_compute_api:servers:create:attach_volume")
-    image = await _image(compute, request, disks, flavor)
+    _check_image(request, disks, flavor)
     asked = body.get("networks")
     if isinstance(asked, list) and asked:
         request.authorize("os_compute_api:servers:create:attach_network")
@@ -76,7 +74,6 @@ async def check(compute: Compute, request: Request) -> Plan:
     return Plan(
         body=body,
         flavor=flavor,
-        image=image,
         disks=disks,
         nets=nets,
         place=await _place(compute, request, body),
@@ -130,15 +127,12 @@ def _check_metadata(metadata: dict[str, str], most: int) -> None:
         raise TooMany(f"Quota exceeded, too many metadata items: at most {most} are allowed.")
 
 
-async def _image(compute: Compute, request: Request, disks: DevicePlan, flavor: Flavor) -> Image | None:
-    id = disks.image_id or disks.source_image
-    if id is None:
-        return None
-    image = await images.find(compute, request.context, id)
-    images.check_fits(image, flavor, on_volume=disks.on_volume)
+def _check_image(request: Request, disks: DevicePlan, flavor: Flavor) -> None:
+    if disks.image is None:
+        return
+    images.check_fits(disks.image, flavor, on_volume=disks.on_volume)
     if not disks.on_volume and flavor.root_gib == 0:
         request.authorize("os_compute_api:servers:create:zero_disk_flavor")
-    return image
 
 
 async def _place(compute: Compute, request: Request, body: dict[str, Any]) -> Placement:
@@ -217,7 +211,7 @@ def _row(compute: Compute, request: Request, plan: Plan, at: int, password: str,
         availability_zone=plan.place.zone,
         pinned_zone=plan.place.zone,
         image_id=plan.disks.image_id,
-        image_properties=plan.image.properties if plan.image else {},
+        image_properties=plan.disks.properties,
         flavor_id=flavor.id,
         flavor=FlavorDetails(
             name=flavor.name,
@@ -245,7 +239,7 @@ def _row(compute: Compute, request: Request, plan: Plan, at: int, password: str,
         volumes=plan.disks.each(),
         scheduler_hints=plan.hints,
         trusted_certs=body.get("trusted_image_certificates"),
-        root_device="/dev/vda",
+        root_device=plan.disks.root_device,
         server_group=plan.group,
         audit_id=request.context.audit_id or None,
         created_at=now,

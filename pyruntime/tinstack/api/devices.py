@@ -1,38 +1,40 @@
-"""Block devices that a request names, checked with the volume service. Source: "Block device mapping in Nova"."""
+"""Block devices that a request names, checked with the image and volume services. Source: "Block device mapping in Nova"."""
 
 from typing import Any
-from urllib.parse import quote
 from uuid import uuid4
 
 import msgspec
 
+from tinstack.api import images, volume_sources
+from tinstack.api.disk_names import BadDevicePath, DevicePathInUse, Names, letters_of, prefix_of
 from tinstack.api.errors import Invalid
+from tinstack.api.images import Image
 from tinstack.api.numbers import number
 from tinstack.api.parts import Compute
-from tinstack.api.schemas.words import is_uuid, truth
-from tinstack.api.user_calls import ask
+from tinstack.api.schemas.words import truth
+from tinstack.api.volume_sources import BadMapping
+from tinstack.computedb.flavors import Flavor
 from tinstack.conductor.rpc import RequestedVolume
-from tinstack.core.client import RemoteError
 from tinstack.core.context import Context
 
-VOLUME = "block-storage"
+BAD_SEQUENCE = "Boot sequence for the instance and image/block device mapping is not valid."
+LOCAL = "local"
+"""The source of a disk of the host's own: ephemeral, or swap."""
 
-
-class BadMapping(Invalid):
-    """400: the block devices can't be as asked."""
-
-    code, message = "compute.bdm", "Block Device Mapping is Invalid: {reason}"
+Json = dict[str, Any]
 
 
 class DevicePlan(msgspec.Struct, kw_only=True):
     """``image_id``: the root disk's image, None for a server that boots from a volume. ``volumes``: all other disks.
 
-    ``source_image``: the image that a boot volume is made from; it is checked like any other.
+    ``image``: what it (or the boot volume) is made from; ``properties``: what that says of the guest's hardware.
     """
 
     image_id: str | None
     volumes: list[RequestedVolume]
-    source_image: str | None = None
+    image: Image | None = None
+    properties: Json = {}
+    root_device: str = "/dev/vda"
 
     @property
     def on_volume(self) -> bool:
@@ -40,17 +42,24 @@ class DevicePlan(msgspec.Struct, kw_only=True):
         return self.image_id is None
 
     def each(self) -> list[RequestedVolume]:
-        """The disks for one more server, with attachment ids chosen now."""
-        return [msgspec.structs.replace(volume, attachment_id=str(uuid4())) for volume in self.volumes]
+        """The disks for one more server, with the ids of attachments and of volumes that are to be made chosen now."""
+        return [
+            msgspec.structs.replace(
+                volume,
+                attachment_id=str(uuid4()),
+                volume_id=volume.volume_id if volume.source in ("volume", LOCAL) else str(uuid4()),
+            )
+            for volume in self.volumes
+        ]
 
 
-def _from_v1(devices: list[dict[str, Any]], image: str | None) -> list[dict[str, Any]]:
+def _from_v1(devices: list[Json], image: str | None) -> list[Json]:
     """The older form: volumes and snapshots by device name; the first is booted where there is no image."""
-    found: list[dict[str, Any]] = []
+    found: list[Json] = []
     for device in devices:
         if "no_device" in device and device["no_device"] is not None:
             continue
-        one: dict[str, Any] = {
+        one: Json = {
             key: device[key] for key in ("device_name", "volume_size", "delete_on_termination") if key in device
         }
         if device.get("volume_id"):
@@ -64,35 +73,68 @@ def _from_v1(devices: list[dict[str, Any]], image: str | None) -> list[dict[str,
     return found
 
 
-async def plan(compute: Compute, context: Context, body: dict[str, Any], count: int) -> DevicePlan:
+async def plan(compute: Compute, context: Context, body: Json, count: int, flavor: Flavor) -> DevicePlan:
     """From the body's ``imageRef`` and mappings. Raises BadMapping, Invalid."""
-    image = body.get("imageRef") or None
+    ref = body.get("imageRef") or None
     if "block_device_mapping" in body and "block_device_mapping_v2" in body:
         raise Invalid("Using different block_device_mapping syntaxes is not allowed in the same request.")
-    devices = body.get("block_device_mapping_v2") or _from_v1(body.get("block_device_mapping") or [], image)
-    made = DevicePlan(image_id=image, volumes=[])
-    indexes: set[int] = set()
-    for device in devices:
-        index = _boot_index(device, indexes)
-        if device.get("source_type") == "image" and device.get("destination_type", "local") == "local":
-            _root_image(made, device, image, index)
-            continue
-        volume = await _volume(compute, context, device, index, count)
-        made.volumes.append(volume)
-        if index == 0:
-            if image:
-                raise BadMapping(reason="Boot sequence for the instance and image/block device mapping is not valid.")
-            made.source_image = volume.source_id if volume.source == "image" else None
-    if not image and 0 not in indexes:
-        if devices:
-            raise BadMapping(reason="Boot sequence for the instance and image/block device mapping is not valid.")
-        raise Invalid("Invalid imageRef provided.")
-    if indexes and sorted(index for index in indexes) != list(range(min(indexes), min(indexes) + len(indexes))):
-        raise BadMapping(reason="Boot sequence for the instance and image/block device mapping is not valid.")
+    devices = body.get("block_device_mapping_v2") or _from_v1(body.get("block_device_mapping") or [], ref)
+    image = await images.find(compute, context, ref) if ref else None
+    if image and "block_device_mapping" in image.properties:
+        devices, ref = _with_image_mapping(image, devices), None
+    made = DevicePlan(image_id=ref, volumes=[], image=image, properties=image.properties if image else {})
+    await _add(compute, context, made, devices, ref, count)
+    if made.image_id and made.image is None:
+        made.image = await images.find(compute, context, made.image_id)
+        made.properties = made.image.properties
+    _check_local(made.volumes, flavor)
+    _name(made, flavor)
     return made
 
 
-def _boot_index(device: dict[str, Any], seen: set[int]) -> int | None:
+async def _add(
+    compute: Compute, context: Context, made: DevicePlan, devices: list[Json], ref: str | None, count: int
+) -> None:
+    indexes: set[int] = set()
+    for device in devices:
+        if device.get("no_device"):
+            continue
+        index = _boot_index(device, indexes)
+        if device.get("source_type") == "image" and device.get("destination_type", LOCAL) == LOCAL:
+            _root_image(made, device, ref, index)
+            continue
+        if index == 0 and ref:
+            raise BadMapping(reason=BAD_SEQUENCE)
+        volume = await _volume(compute, context, device, index, count, made)
+        made.volumes.append(volume)
+    if not ref and 0 not in indexes:
+        if devices:
+            raise BadMapping(reason=BAD_SEQUENCE)
+        raise Invalid("Invalid imageRef provided.")
+    if indexes and sorted(indexes) != list(range(min(indexes), min(indexes) + len(indexes))):
+        raise BadMapping(reason=BAD_SEQUENCE)
+
+
+def _with_image_mapping(image: Image, devices: list[Json]) -> list[Json]:
+    """The disks of an image that was made of a server on volumes; the request's own come before those of the same name or turn."""
+    try:
+        mapped = msgspec.json.decode(image.properties["block_device_mapping"], type=list[Json])
+    except (msgspec.DecodeError, msgspec.ValidationError, TypeError) as error:
+        raise BadMapping(reason=f"the mapping of image {image.id} can't be read.") from error
+    names = {one.get("device_name") for one in devices} - {None}
+    turns = {str(one.get("boot_index")) for one in devices}
+    kept: list[Json] = []
+    for one in mapped:
+        turn = one.get("boot_index")
+        if one.get("device_name") in names or (turn is not None and int(turn) >= 0 and str(turn) in turns):
+            continue
+        source = str(one.get("source_type"))
+        found = {key: value for key, value in one.items() if value is not None}
+        kept.append({**found, "uuid": one.get(f"{source}_id")})
+    return kept + devices
+
+
+def _boot_index(device: Json, seen: set[int]) -> int | None:
     text = device.get("boot_index")
     if text is None:
         return None
@@ -100,12 +142,12 @@ def _boot_index(device: dict[str, Any], seen: set[int]) -> int | None:
     if index < 0:
         return None
     if index in seen:
-        raise BadMapping(reason="Boot sequence for the instance and image/block device mapping is not valid.")
+        raise BadMapping(reason=BAD_SEQUENCE)
     seen.add(index)
     return index
 
 
-def _root_image(made: DevicePlan, device: dict[str, Any], image: str | None, index: int | None) -> None:
+def _root_image(made: DevicePlan, device: Json, image: str | None, index: int | None) -> None:
     """The mapping that says what ``imageRef`` says already."""
     if index != 0:
         raise BadMapping(reason="Mapping image to local is not supported.")
@@ -115,24 +157,17 @@ def _root_image(made: DevicePlan, device: dict[str, Any], image: str | None, ind
 
 
 async def _volume(
-    compute: Compute, context: Context, device: dict[str, Any], index: int | None, count: int
+    compute: Compute, context: Context, device: Json, index: int | None, count: int, made: DevicePlan
 ) -> RequestedVolume:
-    source = device.get("source_type")
-    id = device.get("uuid")
+    source, id = device.get("source_type"), device.get("uuid")
     if source is None:
         raise BadMapping(reason="Missing device source_type.")
     if source != "blank" and not id:
         raise BadMapping(reason=f"Missing uuid of the {source}.")
     size = number(device["volume_size"], "volume_size", 1) if device.get("volume_size") else None
-    if source == "volume":
-        if count > 1:
-            raise Invalid("Can not attach the same volume to several servers.")
-        await _check_volume(compute, context, str(id))
-    if source in ("image", "blank") and size is None:
-        raise BadMapping(reason="Images and blank devices with destination_type 'volume' need a non-zero size.")
-    return RequestedVolume(
+    asked = RequestedVolume(
         attachment_id="",
-        source=source if device.get("destination_type") != "local" else "local",
+        source=str(source),
         source_id=None if source in ("volume", "blank") else id,
         volume_id=id if source == "volume" else None,
         size_gib=size,
@@ -140,24 +175,58 @@ async def _volume(
         device=device.get("device_name"),
         delete_on_termination=truth(device.get("delete_on_termination", False)),
         tag=device.get("tag"),
+        guest_format=device.get("guest_format"),
     )
+    if device.get("destination_type", LOCAL if source == "blank" else "volume") == LOCAL:
+        if source != "blank" or index is not None:
+            raise BadMapping(reason=f"Mapping {source} to local is not supported.")
+        return msgspec.structs.replace(asked, source=LOCAL)
+    if source == "volume" and count > 1:
+        raise Invalid("Can not attach the same volume to several servers.")
+    found = await volume_sources.check(compute, context, asked, boots=index == 0)
+    if index == 0:
+        made.image = found.image or made.image
+        made.properties = {**made.properties, **found.properties}
+    kind = await volume_sources.type_id(compute, context, device.get("volume_type"))
+    return msgspec.structs.replace(asked, size_gib=found.size_gib, volume_type=kind)
 
 
-async def find_volume(compute: Compute, context: Context, id: str) -> Any:
-    """A volume that the caller sees; None where there is none."""
-    if not is_uuid(id):
-        return None
+def _check_local(volumes: list[RequestedVolume], flavor: Flavor) -> None:
+    """Disks of the host's own are the flavor's: as many, and as large at the most."""
+    own = [one for one in volumes if one.source == LOCAL]
+    swaps = [one for one in own if one.guest_format == "swap"]
+    ephemerals = [one for one in own if one.guest_format != "swap"]
+    if len(swaps) > 1 or len(ephemerals) > 1:
+        raise BadMapping(reason="More local disks were given than a server has here: one ephemeral and one swap.")
+    if sum(one.size_gib or flavor.ephemeral_gib for one in ephemerals) > flavor.ephemeral_gib or (
+        ephemerals and not flavor.ephemeral_gib
+    ):
+        raise BadMapping(reason="Ephemeral disks requested are larger than the instance type allows.")
+    if sum(one.size_gib or flavor.swap_mib for one in swaps) > flavor.swap_mib or (swaps and not flavor.swap_mib):
+        raise BadMapping(reason="Swap drive requested is larger than instance type allows.")
+
+
+def _name(made: DevicePlan, flavor: Flavor) -> None:
+    """Every volume has a name: what was asked for first, the rest by their turn; the root disk the first letter."""
+    prefix = prefix_of(made.properties)
+    root = next((one for one in made.volumes if one.boot_index == 0), None)
+    made.root_device = f"{prefix}a"
+    if root and root.device:
+        made.root_device = root.device if root.device.startswith("/dev/") else f"/dev/{root.device}"
+    rest = [one for one in made.volumes if one is not root and one.source != LOCAL]
+    found: dict[int, str] = {}
     try:
-        return (await ask(compute, context, "GET", VOLUME, f"/volumes/{quote(id)}")).json()["volume"]
-    except RemoteError as error:
-        if error.remote_status in (400, 403, 404):
-            return None
-        raise
-
-
-async def _check_volume(compute: Compute, context: Context, id: str) -> None:
-    volume = await find_volume(compute, context, id)
-    if volume is None:
-        raise BadMapping(reason=f"failed to get volume {id}.")
-    if volume["status"] != "available" and not (volume.get("multiattach") and volume["status"] == "in-use"):
-        raise Invalid(f"Invalid volume: Volume {id} is '{volume['status']}' and must be 'available' to be attached.")
+        letters_of(made.root_device)
+        names = Names(prefix, 0, [], made.root_device)
+        for one in (one for one in rest if one.device):
+            found[id(one)] = names.take(one.device)
+        for _ in range(bool(flavor.ephemeral_gib) + bool(flavor.swap_mib)):
+            names.take(None)
+        for one in (one for one in rest if not one.device):
+            found[id(one)] = names.take(None)
+    except (BadDevicePath, DevicePathInUse) as error:
+        raise BadMapping(reason=error.text) from error
+    made.volumes = [
+        msgspec.structs.replace(one, device=made.root_device if one is root else found.get(id(one)))
+        for one in made.volumes
+    ]

@@ -11,13 +11,13 @@ from tinstack.compute import rpc as compute_rpc
 from tinstack.computedb import actions, instances, store
 from tinstack.computedb.actions import Action
 from tinstack.computedb.kinds import KINDS
-from tinstack.computedb.rows import Instance
+from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.store import OPERATIONS, Asked, Begun, WrongState
 from tinstack.conductor import rpc as conductor
 from tinstack.core import crash
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
-from tinstack.core.errors import Unavailable
+from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.http import Request
 from tinstack.core.operations import RUNNING, Operation
 
@@ -61,11 +61,15 @@ async def operate(
     data: dict[str, Any] | None = None,
     vm_states: Collection[str] | None = None,
     also: Callable[[Transaction, Begun], Awaitable[None]] | None = None,
+    prepare: Callable[[Begun], Awaitable[None]] | None = None,
+    undo: Callable[[Transaction, Instance], Awaitable[None]] | None = None,
     even_locked: bool = False,
 ) -> Begun:
     """Swap the state and open the operation, then tell its host (or, where it has none, the conductor).
 
-    ``also``: what is written in the same transaction. What is under way without showing a task state is waited for.
+    ``also``: what is written in the same transaction. ``prepare``: what is asked of other services while the lease is still
+    ours; what it raises ends the operation, with ``undo`` in the transaction of that. What is under way without showing
+    a task state is waited for.
     Raises WrongState and ServerLocked (409), ServerNotFound. Where nobody can be told, the lease runs out and the
     conductor goes on.
     """
@@ -84,8 +88,44 @@ async def operate(
             if error.values["state"] not in UNSEEN or time.monotonic() > end:
                 raise
         await asyncio.sleep(LOOK_SECONDS)
+    if prepare:
+        await _prepared(compute, begun, prepare, undo)
     compute.background.start(_tell(compute, begun), f"telling of {kind} of server {row.id}")
     return begun
+
+
+async def _prepared(
+    compute: Compute,
+    begun: Begun,
+    prepare: Callable[[Begun], Awaitable[None]],
+    undo: Callable[[Transaction, Instance], Awaitable[None]] | None,
+) -> None:
+    """A refusal ends the operation, unless another owner has it by now: he meets the same refusal, and undoes it."""
+    try:
+        await prepare(begun)
+    except ApiError as error:
+        fault = Fault(code=error.status, message=error.text, created=now_us())
+
+        async def work(tx: Transaction) -> None:
+            server = await instances.locked(tx, begun.server.id)
+            operation = await OPERATIONS.get(tx, begun.operation.id)
+            if operation is None or operation.owner != begun.operation.owner or operation.state != RUNNING:
+                return
+            await store.abandon(tx, operation, fault)
+            if undo:
+                await undo(tx, server)
+
+        await compute.db.transact(work)
+        raise
+
+
+def check_state(row: Instance, kind: str) -> None:
+    """Whether it could begin now, so that a request is not looked at further in vain. Raises WrongState."""
+    rules = KINDS[kind]
+    if rules.vm_states is not None and row.vm_state not in rules.vm_states:
+        raise WrongState(verb=rules.verb, id=row.id, attribute="vm_state", state=row.vm_state)
+    if rules.task_states is not None and row.task_state not in rules.task_states:
+        raise WrongState(verb=rules.verb, id=row.id, attribute="task_state", state=row.task_state)
 
 
 async def outcome(compute: Compute, begun: Begun) -> Operation:

@@ -49,11 +49,12 @@ _RULES = {
         os-volumes-attachments:delete os-volumes-attachments:update server-metadata:create server-metadata:delete
         server-metadata:update server-metadata:update_all servers:create servers:create:attach_network
         servers:create:attach_volume servers:create:trusted_certs servers:create_image servers:delete servers:reboot
-        servers:rebuild servers:resize servers:start servers:stop servers:update
+        servers:create_image:allow_volume_backed servers:rebuild servers:resize servers:start servers:stop servers:update
     """,
     ANYONE: "extensions flavors limits os-availability-zone:list os-quota-sets:defaults",
     OWN_KEYS: "os-keypairs:create os-keypairs:delete os-keypairs:index os-keypairs:show",
     "rule:project_reader_or_service": "os-volumes-attachments:show",
+    "rule:admin_or_service": "os-volumes-attachments:swap",
     "rule:service_role": "os-server-external-events:create",
 }
 

@@ -25,6 +25,7 @@ from tinstack.api.handlers import (
     security_groups,
     servers,
     services,
+    snapshots,
     usage,
     versions,
 )
@@ -33,6 +34,7 @@ from tinstack.api.handlers import network_proxies as net
 from tinstack.api.handlers import volume_proxies as block
 from tinstack.api.schemas import actions as act
 from tinstack.api.schemas import admin
+from tinstack.api.schemas import attachments as attach
 from tinstack.api.schemas import flavors as flavor
 from tinstack.api.schemas import keypairs as keys
 from tinstack.api.schemas import proxies as proxy
@@ -94,11 +96,13 @@ SERVERS = [
           body=act.ATTACH_INTERFACE, status=200),
     Route("GET",    "/servers/{server_id}/os-interface/{port_id}", interfaces.show,    checked=True),
     Route("DELETE", "/servers/{server_id}/os-interface/{port_id}", interfaces.delete,  checked=True, status=202),
-    Route("GET",    "/servers/{server_id}/os-volume_attachments", attachments.volumes, checked=True),
-    Route("POST",   "/servers/{server_id}/os-volume_attachments", attachments.missing, checked=True),
-    Route("GET",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.volume, checked=True),
-    Route("PUT",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.missing, checked=True),
-    Route("DELETE", "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.missing, checked=True),
+    Route("GET",    "/servers/{server_id}/os-volume_attachments", attachments.index, checked=True),
+    Route("POST",   "/servers/{server_id}/os-volume_attachments", attachments.create, checked=True,
+          body=attach.CREATE, status=200),
+    Route("GET",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.show, checked=True),
+    Route("PUT",    "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.update, checked=True,
+          body=attach.UPDATE, status=202),
+    Route("DELETE", "/servers/{server_id}/os-volume_attachments/{volume_id}", attachments.delete, checked=True, status=202),
 ]  # fmt: skip
 
 _ACCEPTED: list[tuple[str, Handler, dict[str, Any] | SchemaVersions]] = [
@@ -132,6 +136,8 @@ ACTIONS = [
           status=202, last="2.43"),
     Route("POST", ACTION, addresses.remove_floating, checked=True, action="removeFloatingIp", body=act.REMOVE_FLOATING_IP,
           status=202, last="2.43"),
+    Route("POST", ACTION, snapshots.create_image, checked=True, action="createImage", body=act.CREATE_IMAGE, status=202),
+    Route("POST", ACTION, snapshots.create_backup, checked=True, action="createBackup", body=act.CREATE_BACKUP, status=202),
     Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
 ]  # fmt: skip
 

@@ -18,7 +18,9 @@ from tinstack.compute.lease import LOST, Lease
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
 from tinstack.compute.rpc import Look, ServerEvent
+from tinstack.compute.snapshots import Snapshots
 from tinstack.compute.steps import Rehearse, Steps
+from tinstack.compute.volumes import Volumes
 from tinstack.conductor import rpc as conductor
 from tinstack.conductor.rpc import AskServer, ServerDetails
 from tinstack.core import crash
@@ -45,12 +47,14 @@ class Agent:
         boot: Boot,
         ports: Ports,
         interfaces: Interfaces,
+        volumes: Volumes,
+        snapshots: Snapshots,
         reports: Reports,
         tracer: Tracer,
     ) -> None:
         self._config, self._bus, self._driver, self._rehearse = config, bus, driver, rehearse
         self._boot, self._ports, self._reports, self._tracer = boot, ports, reports, tracer
-        self._interfaces = interfaces
+        self._interfaces, self._volumes, self._snapshots = interfaces, volumes, snapshots
         self.owner = f"compute@{config.host}/{uuid4().hex[:12]}"
         self._at: dict[str, tuple[str, asyncio.Task[None]]] = {}
 
@@ -135,13 +139,15 @@ class Agent:
                 async with steps.step(29):
                     await lease.finished(state)
                 return
-            if server.kind != "attach_interface":
+            if server.kind not in ("attach_interface", "attach_volume"):
                 await self._rehearse(server.kind, server)
             with crash.around(server.kind):
                 if server.kind == "attach_interface":
                     await self._interfaces.attach(server, lease.token)
+                elif server.kind == "attach_volume":
+                    await self._volumes.attach(server, lease.token)
                 else:
-                    await self._change(server)
+                    await self._change(server, lease)
             power = await self._driver.power_state(server.id)
         except LeaseLost:
             raise
@@ -158,9 +164,11 @@ class Agent:
                 await self._driver.remove(server.id)
         elif server.kind == "attach_interface":
             await self._interfaces.detach(server)
+        elif server.kind == "attach_volume":
+            await self._volumes.detach(server)
         steps.judge(retried=await lease.failed(problem))
 
-    async def _change(self, server: ServerDetails) -> None:
+    async def _change(self, server: ServerDetails, lease: Lease) -> None:
         """Every kind of operation but the boot. An unknown one is refused: a newer conductor than this host."""
         grace = float(server.data.get("shutdown_seconds", self._config.shutdown_seconds))
         changes: dict[str, Callable[[], Awaitable[None]]] = {
@@ -174,6 +182,9 @@ class Agent:
             "suspend": lambda: self._driver.suspend(server.id),
             "resume": lambda: self._driver.resume(server.id),
             "detach_interface": lambda: self._interfaces.detach(server),
+            "detach_volume": lambda: self._volumes.detach(server),
+            "create_image": lambda: self._snapshots.create(server, lease),
+            "create_backup": lambda: self._snapshots.create(server, lease),
         }
         if server.kind not in changes:
             raise ApiError(f"The host {self._config.host} does not know the operation '{server.kind}'.")

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import msgspec
+
 from tinstack.compute import config_drive
 from tinstack.compute.drivers.interface import RUNNING, AttachedDisk, Driver, Guest, Nic
 from tinstack.compute.errors import StepFailed
@@ -12,11 +14,14 @@ from tinstack.compute.lease import Lease
 from tinstack.compute.ports import Ports
 from tinstack.compute.steps import Steps
 from tinstack.compute.volumes import Volumes
-from tinstack.conductor.rpc import ServerDetails
+from tinstack.conductor.rpc import FlavorDetails, ServerDetails
 from tinstack.core import trace
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS = 0.02, 2.0
+"""How often the conductor is asked whether volumes are made."""
 
 
 class Boot:
@@ -62,6 +67,8 @@ class Boot:
 
     async def _disks(self, server: ServerDetails, lease: Lease, steps: Steps) -> list[AttachedDisk]:
         async with steps.step(25) as attaching:
+            if any(one.source in ("image", "snapshot", "blank") for one in server.volumes):
+                await _until_made(lease)
             found = await self._volumes.attachments(server, lease.token)
             if not found:
                 attaching.outcome = trace.NONE
@@ -103,6 +110,23 @@ async def _both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> t
     return first.result(), second.result()
 
 
+async def _until_made(lease: Lease) -> None:
+    """Ask often first, as most are made at once. Raises VolumesRefused, LeaseLost."""
+    pause = FIRST_LOOK_SECONDS
+    while not await lease.volumes_ready():
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LAST_LOOK_SECONDS)
+
+
+def _own_disks(server: ServerDetails) -> FlavorDetails:
+    """The flavor with the disks of the host's own in the sizes that were asked for."""
+    sizes: dict[str, int] = {}
+    for one in server.volumes:
+        if one.source == "local" and one.size_gib:
+            sizes["swap_mib" if one.guest_format == "swap" else "ephemeral_gib"] = one.size_gib
+    return msgspec.structs.replace(server.flavor, **sizes) if sizes else server.flavor
+
+
 def guest_of(
     server: ServerDetails,
     image: CachedImage | None,
@@ -117,10 +141,10 @@ def guest_of(
         name=server.name,
         project_id=server.project_id,
         user_id=server.user_id,
-        flavor=server.flavor,
+        flavor=_own_disks(server),
         image=image.path if image else None,
         image_format=image.format if image else "raw",
-        image_properties=image.properties if image else {},
+        image_properties=image.properties if image else server.image_properties,
         nics=nics,
         disks=disks,
         config_drive=config_drive.files(server, bodies) if server.config_drive else None,

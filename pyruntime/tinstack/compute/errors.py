@@ -48,6 +48,12 @@ def failed(step: int, error: Exception, *, elsewhere: bool) -> StepFailed:
     return StepFailed(step, reason, elsewhere=elsewhere, refused=refused)
 
 
+class VolumesRefused(ApiError):
+    """A volume that a disk was to be made as can't be had."""
+
+    code = "compute.volumes_refused"
+
+
 class LeaseLost(ApiError):
     """The conductor gave the operation to another owner, or it is over: stop, and leave the rest to them."""
 

@@ -5,9 +5,20 @@ import logging
 import time
 from typing import Any, TypeVar
 
-from tinstack.compute.errors import LeaseLost, StepFailed
+from tinstack.compute.errors import LeaseLost, StepFailed, VolumesRefused
 from tinstack.conductor import rpc as conductor
-from tinstack.conductor.rpc import Done, Failed, Finished, Outcome, Progress, Renew, Renewed, ServerDetails
+from tinstack.conductor.rpc import (
+    AskVolumes,
+    Done,
+    Failed,
+    Finished,
+    Outcome,
+    Progress,
+    Renew,
+    Renewed,
+    ServerDetails,
+    VolumesReady,
+)
 from tinstack.core.bus import Bus, Message, RemoteFailure
 from tinstack.core.errors import ApiError, Unavailable
 
@@ -80,6 +91,22 @@ class Lease:
         """What is told in the background has arrived, so that what follows is not overtaken by it."""
         if self._told:
             await self._told
+
+    async def volumes_ready(self) -> bool:
+        """Whether the volumes that a boot makes are reserved. Raises LeaseLost, VolumesRefused."""
+        ask = AskVolumes(operation_id=self._server.operation_id, owner=self._owner)
+        try:
+            return (await self._bus.call(conductor.TOPIC, ask, VolumesReady)).ready
+        except RemoteFailure as error:
+            if error.remote_status in LOST:
+                self.lost = True
+                raise LeaseLost(id=self._server.operation_id) from error
+            if error.remote_status != 503:
+                raise VolumesRefused(error.text) from error
+            log.warning("the volumes are not there yet: %s", error.text)
+        except Unavailable as error:
+            log.warning("the conductor was not asked for volumes yet: %s", error.text)
+        return False
 
     async def finished(self, power_state: int, result: dict[str, Any] | None = None) -> None:
         """It is done here, whatever of the progress is still on its way. Raises LeaseLost."""

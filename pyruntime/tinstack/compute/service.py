@@ -12,6 +12,7 @@ from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
 from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, GetUptime, Look, ServerEvent
+from tinstack.compute.snapshots import Snapshots
 from tinstack.compute.volumes import Volumes
 from tinstack.core.bus import Bus
 from tinstack.core.client import Http
@@ -29,12 +30,13 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     tracer = Tracer(bus, "compute", config.host)
     driver, rehearse = drivers.create(config)
     ports = Ports(http, config.host, config.vif_plug_seconds)
-    volumes = Volumes(http, config.host, config.my_ip)
+    volumes = Volumes(http, driver, rehearse, config.host, config.my_ip)
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
     reports = Reports(config, bus, driver)
     boot = Boot(driver, images, ports, volumes, config.builds_at_once)
     interfaces = Interfaces(driver, ports, rehearse)
-    agent = Agent(config, bus, driver, rehearse, boot, ports, interfaces, reports, tracer)
+    snapshots = Snapshots(http, driver)
+    agent = Agent(config, bus, driver, rehearse, boot, ports, interfaces, volumes, snapshots, reports, tracer)
 
     async def start() -> None:
         tracer.start()

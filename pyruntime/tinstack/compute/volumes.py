@@ -1,44 +1,51 @@
-"""A server's volumes: asked for always, connected to this host (steps 25 and 27). Source: Block Storage API, Attachments (3.27)."""
+"""A server's volumes: asked for always, connected to this host (steps 25 and 27), attached and detached while it is there.
+
+Source: Block Storage API v3, Attachments (3.27).
+"""
 
 from typing import Any
 
-from tinstack.compute.drivers.interface import AttachedDisk
+from tinstack.compute.drivers.interface import AttachedDisk, Driver
+from tinstack.compute.steps import Rehearse
 from tinstack.conductor.rpc import ServerDetails
 from tinstack.core.client import Http
 
 VERSION = {"OpenStack-API-Version": "volume 3.54"}
+ATTACHMENT, VOLUME = "attachment_id", "volume_id"
+"""In an operation's data: what it is about."""
 
 
 class Volumes:
-    """The volume service as a host sees it."""
+    """The volume service as a host sees it, and the volumes of this host's guests. Every method may be called again."""
 
-    def __init__(self, http: Http, host: str, my_ip: str) -> None:
-        self._http = http
+    def __init__(self, http: Http, driver: Driver, rehearse: Rehearse, host: str, my_ip: str) -> None:
+        self._http, self._driver, self._rehearse = http, driver, rehearse
         self._connector = {"host": host, "ip": my_ip, "platform": "x86_64", "os_type": "linux", "multipath": False}
 
-    async def attachments(self, server: ServerDetails, token: str) -> list[dict[str, Any]]:
-        """Step 25: what is reserved for this server."""
+    async def attachments(self, server: ServerDetails, token: str) -> list[str]:
+        """Step 25: what is reserved for this server; ids in the order in which the server has its disks."""
         url = f"{server.endpoints['volume']}/attachments?instance_id={server.id}"
         answer = await self._http.send("GET", url, token=token, headers=VERSION, service="volume")
-        found: list[dict[str, Any]] = answer.json()["attachments"]
-        return found
+        there = {one["id"] for one in answer.json()["attachments"]}
+        known = [one.attachment_id for one in server.volumes if one.attachment_id in there]
+        return known + sorted(there - set(known))
 
-    async def connect(self, server: ServerDetails, attachments: list[dict[str, Any]], token: str) -> list[AttachedDisk]:
+    async def connect(self, server: ServerDetails, attachments: list[str], token: str) -> list[AttachedDisk]:
         """Step 27: connection info for each; asking again gives the same."""
         return [await self._one(server, attachment, token) for attachment in attachments]
 
-    async def _one(self, server: ServerDetails, attachment: dict[str, Any], token: str) -> AttachedDisk:
-        id = attachment["id"]
+    async def _one(self, server: ServerDetails, id: str, token: str) -> AttachedDisk:
         wanted = next((one for one in server.volumes if one.attachment_id == id), None)
+        device = wanted.device if wanted else None
         url = f"{server.endpoints['volume']}/attachments/{id}"
-        body = {"attachment": {"connector": self._connector}}
+        body = {"attachment": {"connector": {**self._connector, **({"mountpoint": device} if device else {})}}}
         answer = await self._http.send("PUT", url, token=token, json=body, headers=VERSION, service="volume")
         found = answer.json()["attachment"]
         return AttachedDisk(
             volume_id=found["volume_id"],
             attachment_id=id,
             connection=found["connection_info"],
-            device=wanted.device if wanted else None,
+            device=device,
             boot_index=wanted.boot_index if wanted else None,
         )
 
@@ -48,3 +55,15 @@ class Volumes:
             url = f"{server.endpoints['volume']}/attachments/{disk.attachment_id}/action"
             body: dict[str, Any] = {"os-complete": {}}
             await self._http.send("POST", url, token=token, json=body, headers=VERSION, service="volume")
+
+    async def attach(self, server: ServerDetails, token: str) -> None:
+        """One more volume for a guest that is there. Raises ApiError: the guest may have it then."""
+        disks = await self.connect(server, [server.data[ATTACHMENT]], token)
+        await self._rehearse(server.kind, server)
+        for disk in disks:
+            await self._driver.attach_disk(server.id, disk, server.image_properties)
+        await self.complete(server, disks, token)
+
+    async def detach(self, server: ServerDetails) -> None:
+        """The guest has it no more; its attachment is the conductor's to end. Raises DriverError where the guest keeps it."""
+        await self._driver.detach_disk(server.id, server.data[VOLUME])

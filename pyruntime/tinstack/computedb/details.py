@@ -24,7 +24,7 @@ class _Text(msgspec.Struct):
     text: str
 
 
-_JSON = ("metadata", "tags", "security_groups", "ports")
+_JSON = ("metadata", "tags", "security_groups", "ports", "volumes")
 _READ = {
     name: prepared(
         select(instances.c[name].label("text")).where(instances.c.id == bindparam("key"), instances.c.deleted_at == 0)
@@ -44,7 +44,7 @@ _SWAP = {
 
 
 async def swap(db: Database, id: str, column: str, change: Callable[[Any], Any], now: int) -> Any:
-    """Apply ``change`` to ``metadata``, ``tags``, ``security_groups`` or ``ports``; the new value, None for a server that is gone.
+    """Apply ``change`` to a column that holds JSON; the new value, None for a server that is gone.
 
     Raises Changed; whatever ``change`` raises passes through.
     """

@@ -76,6 +76,9 @@ KINDS: dict[str, Kind] = {
     "create_image": Kind(
         verb="createImage", action="createImage", task_state="image_snapshot", vm_states=_KEPT, token=True
     ),
+    "create_backup": Kind(
+        verb="createBackup", action="createBackup", task_state="image_backup", vm_states=_KEPT, token=True
+    ),
     "rebuild": Kind(
         verb="rebuild",
         action="rebuild",
@@ -100,14 +103,13 @@ KINDS: dict[str, Kind] = {
         verb="attach_volume",
         action="attach_volume",
         task_state=None,
-        vm_states=frozenset({"active", "paused", "stopped", "suspended"}),
+        vm_states=frozenset({"active", "paused", "stopped"}),
         token=True,
     ),
     "detach_volume": Kind(
         verb="detach_volume",
         action="detach_volume",
         task_state=None,
-        vm_states=frozenset({"active", "paused", "stopped", "suspended"}),
-        token=True,
+        vm_states=frozenset({"active", "paused", "stopped"}),
     ),
 }

@@ -177,7 +177,8 @@ async def begin(
 ) -> Begun:
     """Swap the server's state and open the operation. States not given are those of ``kinds.KINDS``.
 
-    A delete ends whatever else is under way; a second delete gives the one that is. Raises WrongState, ServerNotFound.
+    A delete ends whatever else is under way (and takes along images that were being made); a second delete gives the one
+    that is. Raises WrongState, ServerNotFound.
     """
     rules = KINDS[kind]
     server = await instances.locked(tx, server_id)
@@ -197,6 +198,9 @@ async def begin(
         )
         if running and rules.task_states is not None and None in rules.task_states and len(rules.task_states) == 1:
             raise WrongState(verb=rules.verb, id=server.id, attribute="task_state", state=running[0].kind)
+    unfinished = [one.data["image_id"] for one in running if one.kind in ("create_image", "create_backup")]
+    if unfinished:
+        data = {**(data or {}), "unfinished_images": unfinished}
     for one in running:
         await OPERATIONS.end(tx, one.id, {"superseded": kind})
         await actions.finish(tx, one.id, failed=True)
@@ -267,6 +271,13 @@ async def fail(tx: Transaction, operation: Operation, fault: Fault, **changes: A
     await instances.write(tx, operation.subject, fault=fault, **changes)
     await actions.finish(tx, operation.id, failed=True)
     return True
+
+
+async def abandon(tx: Transaction, operation: Operation, fault: Fault) -> None:
+    """The operation was refused before it did anything: the server is as it was, only the action tells of it."""
+    await OPERATIONS.end(tx, operation.id, msgspec.to_builtins(fault))
+    await instances.write(tx, operation.subject, task_state=None)
+    await actions.finish(tx, operation.id, failed=True)
 
 
 async def bury(tx: Transaction, operation: Operation, server: Instance) -> bool:

@@ -11,7 +11,8 @@ from tinstack.computedb import instances, store
 from tinstack.computedb.kinds import KINDS, NO_POWER, RUNNING_POWER
 from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.store import OPERATIONS
-from tinstack.conductor.interfaces import ATTACH, CLEARED, DETACH, UNDO, forget_port, note_refusal, port_of
+from tinstack.conductor import images, interfaces, volumes
+from tinstack.conductor.interfaces import ATTACH, CLEARED, DETACH, UNDO, note_refusal
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
 from tinstack.conductor.remote import Remote
@@ -37,6 +38,23 @@ NO_VALID_HOST = "No valid host was found."
 """A fault that begins so names every host with its reason; clients know these words."""
 
 
+_REST = {
+    ATTACH: (interfaces.clear, interfaces.forget),
+    DETACH: (interfaces.clear, interfaces.forget),
+    volumes.ATTACH: (volumes.clear, volumes.forget),
+    volumes.DETACH: (volumes.clear, volumes.forget),
+    images.CREATE: (images.clear, images.forget),
+    images.BACKUP: (images.clear, images.forget),
+}
+"""Kinds whose rest is the conductor's: what it clears at other services, then what it writes into the server's row."""
+
+_CLEARED_BY_HOST = {"delete", DETACH, volumes.DETACH, images.BACKUP}
+"""Kinds that are not over when the host is done."""
+
+_UNDONE = {ATTACH, volumes.ATTACH, volumes.DETACH, images.CREATE, images.BACKUP}
+"""Kinds of which something is left to clear when they fail."""
+
+
 class Endings:
     """Finishes, fails and undoes."""
 
@@ -57,7 +75,7 @@ class Endings:
         async def work(tx: Transaction) -> Operation:
             operation, server = await _held(tx, message.operation_id, message.owner)
             only_host(envelope, server.host)
-            if operation.kind in ("delete", DETACH):
+            if operation.kind in _CLEARED_BY_HOST:
                 operation.data[CLEARED] = True
                 await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
             else:
@@ -77,7 +95,7 @@ class Endings:
         async def work(tx: Transaction) -> tuple[Operation, bool]:
             operation, server = await _held(tx, message.operation_id, message.owner)
             only_host(envelope, server.host)
-            if operation.kind == ATTACH:
+            if operation.kind in _UNDONE:
                 note_refusal(operation, message.reason, message.refused)
                 await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
                 return operation, False
@@ -141,14 +159,16 @@ class Endings:
             await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id))
         elif operation.kind == "delete":
             await self._delete(operation, server)
-        elif operation.kind in (ATTACH, DETACH):
-            await self._let_go(operation, server)
+        elif operation.kind in _REST:
+            await self._end(operation, server)
         elif UNDO in operation.data:
             await self._undo(operation, server)
 
     async def _delete(self, operation: Operation, server: Instance) -> None:
         """The host (if any) has nothing of it any more: clear the rest, then forget it."""
         await self._remote.clear(server, gone=True)
+        for id in operation.data.get("unfinished_images", []):
+            await self._remote.clear_image(id)
 
         async def work(tx: Transaction) -> None:
             held, row = await _held(tx, operation.id, self._parts.owner)
@@ -157,14 +177,14 @@ class Endings:
         with crash.around("bury"):
             await self._parts.db.transact(work)
 
-    async def _let_go(self, operation: Operation, server: Instance) -> None:
-        """The host has a port plugged in no more (or never had): clear it, then forget it."""
-        port_id = port_of(operation)
-        await self._remote.clear_port(server, port_id)
+    async def _end(self, operation: Operation, server: Instance) -> None:
+        """The host is done, or could not do it: clear what is left elsewhere, then say so."""
+        clear, forget = _REST[operation.kind]
+        await clear(self._remote, operation, server)
 
         async def work(tx: Transaction) -> None:
             held, row = await _held(tx, operation.id, self._parts.owner)
-            await forget_port(tx, held, row, port_id)
+            await forget(tx, held, row)
 
         await self._parts.db.transact(work)
 
@@ -174,13 +194,13 @@ class Endings:
         if operation.data[UNDO].get(AGAIN):
             await self._try_again(operation)
             return
+        await self._remote.clear_made(server)
 
         async def work(tx: Transaction) -> None:
             held, row = await _held(tx, operation.id, self._parts.owner)
             fault = fault_of(held)
-            await store.fail(
-                tx, held, fault, vm_state="error", host=None, node=None, power_state=NO_POWER, network_info=[]
-            )
+            changes = {"host": None, "node": None, "network_info": [], "volumes": volumes.left(row)}
+            await store.fail(tx, held, fault, vm_state="error", power_state=NO_POWER, **changes)
             log.info("server %s: %s", row.id, fault.message)
 
         await self._parts.db.transact(work)
@@ -232,6 +252,18 @@ class Endings:
         held = await self._parts.db.transact(work)
         self._parts.background.start(self.drive(held), f"undoing the boot of {held.subject}")
 
+    async def refuse(self, operation: Operation, reason: str, status: int) -> None:
+        """An operation that the host has not begun can't be: undo it. Raises OperationTaken."""
+
+        async def work(tx: Transaction) -> Operation:
+            held, _ = await _held(tx, operation.id, operation.owner)
+            note_refusal(held, reason, status)
+            await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
+            return held
+
+        held = await self._parts.db.transact(work)
+        self._parts.background.start(self.drive(held), f"undoing the {held.kind} of {held.subject}")
+
     def _may_try_again(self, operation: Operation) -> bool:
         """Whether there is a host that the scheduler named beside this one, and tries are left."""
         return operation.attempt < self._parts.config.max_attempts and bool(operation.data.get("alternates"))
@@ -265,7 +297,7 @@ class Endings:
     async def expire(self, operation: Operation, server: Instance) -> None:
         """Past its deadline: ERROR. The claim, ports and attachments stay with the server, as its host may still use them.
 
-        A port that could not be attached is undone (by the next owner), one that could not be detached stays.
+        What could not be attached is undone (by the next owner), a port that could not be detached stays.
         """
 
         async def work(tx: Transaction) -> None:
@@ -278,7 +310,7 @@ class Endings:
             at = f" It had reached step {held.step} ({STEPS[held.step]})." if held.step in STEPS else ""
             words = f"The operation {verb} was not done by its deadline{where}.{at}"
             fault = Fault(code=500, message=words, created=now_us(), step=held.step or None, host=row.host)
-            if held.kind == ATTACH:
+            if held.kind in _UNDONE:
                 note_refusal(held, words, fault.code)
                 await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
             elif held.kind == DETACH:

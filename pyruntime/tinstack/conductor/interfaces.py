@@ -2,6 +2,7 @@
 
 from tinstack.computedb import store
 from tinstack.computedb.rows import Fault, Instance
+from tinstack.conductor.remote import Remote
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.operations import Operation
@@ -23,8 +24,14 @@ def note_refusal(operation: Operation, reason: str, status: int) -> None:
     operation.data[UNDO] = {"reason": reason, "status": status}
 
 
-async def forget_port(tx: Transaction, operation: Operation, server: Instance, port_id: str) -> None:
+async def clear(remote: Remote, operation: Operation, server: Instance) -> None:
+    """The host has a port plugged in no more (or never had): it is gone, or free where it was given."""
+    await remote.clear_port(server, port_of(operation))
+
+
+async def forget(tx: Transaction, operation: Operation, server: Instance) -> None:
     """The port is gone or free: the server has it no more, and the operation is over."""
+    port_id = port_of(operation)
     changes = {
         "ports": [port for port in server.ports if port.id != port_id],
         "network_info": [one for one in server.network_info if one.port_id != port_id],

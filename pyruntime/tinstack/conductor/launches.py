@@ -7,12 +7,13 @@ from tinstack.computedb import instances, store
 from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor import volumes
 from tinstack.conductor.config import Config
 from tinstack.conductor.endings import Endings
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_host
 from tinstack.conductor.remote import Remote
-from tinstack.conductor.rpc import AskServer, Done, Progress, Renew, Renewed, ServerDetails
+from tinstack.conductor.rpc import AskServer, AskVolumes, Done, Progress, Renew, Renewed, ServerDetails, VolumesReady
 from tinstack.core import crash
 from tinstack.core.bus import Envelope
 from tinstack.core.client import RemoteError
@@ -60,8 +61,7 @@ class Launches:
         steps.reached(16)
         details = _details(operation, server, self._parts.config)
         steps.reached(17)
-        if operation.kind == "boot" and server.volumes:
-            await self._reserve(operation, server)
+        await self._reserve(operation, server)
         if KINDS[operation.kind].token:
             details.token = await self._token(operation, server, envelope.host)
             details.endpoints = await self._remote.endpoints()
@@ -109,14 +109,44 @@ class Launches:
             self._network_info.read_early(operation.id, server)
         return Done()
 
-    async def _reserve(self, operation: Operation, server: Instance) -> None:
-        """A volume that can't be had ends the boot: no other host could have it. Raises OperationTaken then."""
+    async def volumes(self, message: AskVolumes, envelope: Envelope) -> VolumesReady:
+        """Step 25: those that the boot makes. Raises OperationTaken, VolumeFailed, RemoteError."""
+        held_by_host(message.owner, envelope)
+
+        async def work(tx: Transaction) -> tuple[Operation, Instance]:
+            operation = await OPERATIONS.get(tx, message.operation_id)
+            if operation is None or operation.owner != message.owner or operation.state != RUNNING:
+                raise OperationTaken(id=message.operation_id)
+            return operation, await instances.find(tx, operation.subject)
+
+        operation, server = await self._parts.db.transact(work)
+        only_host(envelope, server.host)
+        wanted = volumes.made(operation, server)
         try:
-            await self._remote.reserve(server)
+            ready = await self._remote.make(server, wanted)
+            await self._remote.reserve(server, ready)
+        except RemoteError as error:
+            if error.remote_status >= 500:
+                raise Unavailable(error.text) from error
+            raise
+        return VolumesReady(ready=len(ready) == len(wanted))
+
+    async def _reserve(self, operation: Operation, server: Instance) -> None:
+        """A volume that can't be had ends the operation: no other host could have it. Raises OperationTaken then.
+
+        Those that the boot makes are begun now, so that they are made while the host fetches its image.
+        """
+        try:
+            await self._remote.reserve(server, volumes.wanted(operation, server))
+            await self._remote.make(server, volumes.made(operation, server))
         except ApiError as error:
             if isinstance(error, Unavailable) or (isinstance(error, RemoteError) and error.remote_status >= 500):
                 raise
-            await self._endings.give_up(operation, BLOCK_DEVICES, None, error.text)
+            if operation.kind == "boot":
+                await self._endings.give_up(operation, BLOCK_DEVICES, None, error.text)
+            else:
+                status = error.remote_status if isinstance(error, RemoteError) else error.status
+                await self._endings.refuse(operation, error.text, status)
             raise OperationTaken(id=operation.id) from error
 
     async def _token(self, operation: Operation, server: Instance, host: str) -> str:

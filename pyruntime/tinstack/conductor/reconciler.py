@@ -6,7 +6,7 @@ from tinstack.computedb import fleet, heartbeats, instances, store
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.endings import SHOWN, Endings
-from tinstack.conductor.interfaces import CLEARED, DETACH, UNDO
+from tinstack.conductor.interfaces import CLEARED, UNDO
 from tinstack.conductor.launches import TAKEN_BY_HOST
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts
@@ -120,4 +120,4 @@ def _goes_on(operation: Operation) -> bool:
     """Whether it goes on after its deadline, as nobody waits for it any more: the client sees its end already (or nothing of it)."""
     if operation.kind == "boot":
         return SHOWN in operation.data.get(UNDO, {})
-    return UNDO in operation.data or (operation.kind == DETACH and CLEARED in operation.data)
+    return UNDO in operation.data or (operation.kind != "delete" and CLEARED in operation.data)

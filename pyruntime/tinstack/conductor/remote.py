@@ -1,13 +1,15 @@
 """What belongs to a server at other services: its claim, ports and attachments, brought to absent; and its launch tokens."""
 
+import asyncio
 import logging
 from typing import Any
 from urllib.parse import quote
 
 from tinstack.computedb.rows import Instance
+from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core import crash
-from tinstack.core.client import Session
-from tinstack.core.errors import ApiError, NotImplementedHere
+from tinstack.core.client import RemoteError, Session
+from tinstack.core.errors import ApiError, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -15,13 +17,25 @@ PLACEMENT = "1.38"
 VOLUME = {"OpenStack-API-Version": "volume 3.70"}
 
 
-class NotOffered(NotImplementedHere):
-    """A disk that would have to be made first."""
+MADE = {"image", "snapshot", "blank"}
+"""Sources of volumes that a boot makes."""
 
-    code, message = (
-        "conductor.device",
-        "A disk made from '{source}' at boot is not offered here yet; make the volume first.",
-    )
+UNFINISHED = {"creating", "downloading"}
+"""States of a volume that is being made: it can be neither attached nor deleted."""
+
+TRIES, AGAIN_SECONDS = 20, 0.25
+
+
+class VolumeFailed(ApiError):
+    """The volume service could not make it."""
+
+    code, message = "conductor.volume", "The volume {id}, to be made from {source}, is in the status {status}."
+
+
+class VolumeUnfinished(Unavailable):
+    """It is still being made, so that it can't be deleted yet."""
+
+    code, message = "conductor.volume.unfinished", "The volume {id} is still being made."
 
 
 class Remote:
@@ -55,19 +69,58 @@ class Remote:
             "volume": await self._session.endpoint("block-storage"),
         }
 
-    async def reserve(self, server: Instance) -> None:
-        """Its volumes, each by the attachment's id that was chosen at step 7 (before step 25). Raises RemoteError."""
-        for volume in server.volumes:
-            if volume.volume_id is None:
-                raise NotOffered(source=volume.source)
+    async def reserve(self, server: Instance, volumes: list[RequestedVolume]) -> None:
+        """Some of its volumes, each by the attachment's id that was chosen before. Raises RemoteError."""
+        for volume in volumes:
             body = {
                 "attachment": {
                     "volume_uuid": volume.volume_id,
                     "instance_uuid": server.id,
                     "attachment_id": volume.attachment_id,
+                    "mountpoint": volume.device,
                 }
             }
             await self._session.request("POST", "block-storage", "/attachments", json=body, headers=VOLUME)
+
+    async def make(self, server: Instance, volumes: list[RequestedVolume]) -> list[RequestedVolume]:
+        """Begin to make volumes of the server's owner, by the ids that were chosen at step 7; those that are made.
+
+        Raises VolumeFailed, RemoteError.
+        """
+        ready = []
+        for volume in volumes:
+            path = f"/volumes/{volume.volume_id}"
+            found = await self._session.request("GET", "block-storage", path, headers=VOLUME, ok=(404,))
+            if found.status == 404:
+                await self._begin_volume(server, volume)
+                continue
+            status = found.json()["volume"]["status"]
+            if status.startswith("error"):
+                raise VolumeFailed(id=volume.volume_id, source=volume.source, status=status)
+            if status not in UNFINISHED:
+                ready.append(volume)
+        return ready
+
+    async def _begin_volume(self, server: Instance, volume: RequestedVolume) -> None:
+        body: dict[str, Any] = {
+            "id": volume.volume_id,
+            "project_id": server.project_id,
+            "user_id": server.user_id,
+            "name": "",
+            "size": volume.size_gib,
+            "volume_type": volume.volume_type,
+        }
+        if volume.source != "blank":
+            body["imageRef" if volume.source == "image" else "snapshot_id"] = volume.source_id
+        await self._session.request(
+            "POST", "block-storage", "/volumes", json={"volume": body}, headers=VOLUME, ok=(409,)
+        )
+
+    async def clear_made(self, server: Instance) -> None:
+        """The volumes that a boot made are absent afterwards."""
+        for volume in server.volumes:
+            if volume.source in MADE:
+                await self._clear_volume(server, volume)
 
     async def clear(self, server: Instance, *, gone: bool) -> None:
         """Its ports, attachments and claim are absent afterwards; ``gone``: the server is deleted, so are its own volumes.
@@ -102,20 +155,56 @@ class Remote:
         path = f"/attachments?instance_id={quote(server.id)}"
         answer = await self._session.request("GET", "block-storage", path, headers=VOLUME)
         for attachment in answer.json()["attachments"]:
-            await self._session.request(
-                "DELETE", "block-storage", f"/attachments/{attachment['id']}", headers=VOLUME, ok=(404,)
-            )
+            await self.clear_attachment(attachment["id"])
+
+    async def clear_attachment(self, id: str) -> None:
+        """Absent afterwards, its export too."""
+        await self._session.request("DELETE", "block-storage", f"/attachments/{quote(id)}", headers=VOLUME, ok=(404,))
+
+    async def keep_volume(self, id: str) -> None:
+        """A volume that was being detached is in use again."""
+        await self._session.request(
+            "POST",
+            "block-storage",
+            f"/volumes/{quote(id)}/action",
+            json={"os-roll_detaching": {}},
+            headers=VOLUME,
+            ok=(404,),
+        )
 
     async def _clear_volumes(self, server: Instance) -> None:
         for volume in server.volumes:
-            if volume.volume_id is None or not volume.delete_on_termination:
-                continue
+            if volume.volume_id is not None and volume.delete_on_termination:
+                await self._clear_volume(server, volume)
+
+    async def _clear_volume(self, server: Instance, volume: RequestedVolume) -> None:
+        """One that is still being made is waited for. Raises VolumeUnfinished where that takes long: it is tried again then."""
+        path = f"/volumes/{volume.volume_id}"
+        for again in (True,) * TRIES + (False,):
             try:
-                await self._session.request(
-                    "DELETE", "block-storage", f"/volumes/{volume.volume_id}", headers=VOLUME, ok=(404,)
-                )
-            except ApiError as error:
-                log.warning("volume %s of deleted server %s stays: %s", volume.volume_id, server.id, error.text)
+                await self._session.request("DELETE", "block-storage", path, headers=VOLUME, ok=(404,))
+                return
+            except RemoteError as error:
+                found = await self._session.request("GET", "block-storage", path, headers=VOLUME, ok=(404,))
+                if found.status == 404:
+                    return
+                if found.json()["volume"]["status"] not in UNFINISHED:
+                    log.warning("volume %s of server %s stays: %s", volume.volume_id, server.id, error.text)
+                    return
+                if not again:
+                    raise VolumeUnfinished(id=volume.volume_id) from error
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def clear_image(self, id: str) -> None:
+        """An image that a server did not become is absent afterwards."""
+        await self._session.request("DELETE", "image", f"/v2/images/{quote(id)}", ok=(403, 404))
+
+    async def backups(self, server_id: str, kind: str) -> list[str]:
+        """The images of that type of backup of a server, newest first."""
+        query = f"instance_uuid={quote(server_id)}&image_type=backup&backup_type={quote(kind, safe='')}"
+        path = f"/v2/images?{query}&sort=created_at:desc&limit=1000"
+        answer = await self._session.request("GET", "image", path)
+        return [one["id"] for one in answer.json()["images"] if one["status"] == "active"]
 
     async def inventory(self, provider: str, name: str, wanted: dict[str, Any]) -> None:
         """A host's resource provider with that inventory; written only where it differs."""

@@ -204,6 +204,8 @@ class RequestedVolume(msgspec.Struct, frozen=True, kw_only=True):
     device: str | None = None
     delete_on_termination: bool = False
     tag: str | None = None
+    volume_type: str | None = None
+    guest_format: str | None = None
 
 
 class ServerDetails(Message):
@@ -260,6 +262,22 @@ class Renewed(Message):
     """The launch token from now on; '' where none was asked for."""
 
     token: str = ""
+
+
+class AskVolumes(Message):
+    """Make and reserve the volumes that a boot's disks are made as (step 25). Answer: ``VolumesReady``; asked again until they are.
+
+    Refused where one can't be had.
+    """
+
+    operation_id: str
+    owner: str
+
+
+class VolumesReady(Message):
+    """Whether all of them are reserved."""
+
+    ready: bool
 
 
 class Progress(Message):

@@ -42,6 +42,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         rpc.SchedulingFailed: scheduling.failed,
         rpc.AskServer: launches.ask,
         rpc.Renew: launches.renew,
+        rpc.AskVolumes: launches.volumes,
         rpc.Progress: launches.progress,
         rpc.Finished: endings.finished,
         rpc.Failed: endings.failed,

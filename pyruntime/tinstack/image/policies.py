@@ -8,7 +8,7 @@ DEFAULTS = {
     "default": "rule:admin_required",
     "context_is_admin": "rule:admin_required",
     "add_image": _OWN,
-    "delete_image": _OWN,
+    "delete_image": "rule:project_member_or_service",
     "get_image": _SEEN,
     "get_images": "rule:admin_or_service or role:reader",
     "modify_image": _OWN,

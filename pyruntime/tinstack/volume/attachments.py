@@ -101,7 +101,12 @@ class Attachments:
         info = await driver.connect(volume.id, attachment.id, connector, attachment.mode)
         status = ATTACHED if attachment.status == ATTACHED else ATTACHING
         await self._write(
-            attachment, status=status, connector=connector, connection_info=info, host=connector.get("host")
+            attachment,
+            status=status,
+            connector=connector,
+            connection_info=info,
+            host=connector.get("host"),
+            mountpoint=connector.get("mountpoint") or attachment.mountpoint,
         )
         return attachment
 

@@ -7,7 +7,8 @@ import msgspec
 
 from tinstack.core.clock import now_us
 from tinstack.core.context import Context
-from tinstack.core.db import Database, Transaction, to_json, values
+from tinstack.core.db import Database, Duplicate, Transaction, to_json, values
+from tinstack.core.errors import Conflict
 from tinstack.core.operations import Operation
 from tinstack.volume import store
 from tinstack.volume import tables as t
@@ -37,7 +38,7 @@ CREATE, DELETE, EXTEND = "volume.create", "volume.delete", "volume.extend"
 
 
 class NewVolume(msgspec.Struct, kw_only=True):
-    """What a create request says."""
+    """What a create request says. ``id``, ``project_id`` and ``user_id``: chosen by one of our own services, for its user."""
 
     size: int | None = None
     name: str | None = None
@@ -49,6 +50,9 @@ class NewVolume(msgspec.Struct, kw_only=True):
     source_volid: str | None = None
     image_id: str | None = None
     multiattach: bool = False
+    id: str | None = None
+    project_id: str | None = None
+    user_id: str | None = None
 
 
 class Volumes:
@@ -80,9 +84,9 @@ class Volumes:
         if wanted.availability_zone not in (None, self.zone):
             raise Invalid(f"Availability zone '{wanted.availability_zone}' is invalid.")
         volume = Volume(
-            id=str(uuid4()),
-            project_id=context.project_id or "",
-            user_id=context.user_id,
+            id=wanted.id or str(uuid4()),
+            project_id=wanted.project_id or context.project_id or "",
+            user_id=wanted.user_id or context.user_id,
             name=wanted.name,
             description=wanted.description,
             size=wanted.size or 0,
@@ -146,7 +150,10 @@ class Volumes:
             await tx.run(store.ADD_VOLUME, **values(volume))
             return await self.work.open(tx, CREATE, volume.id, volume.project_id)
 
-        self.work.begin(await self.database.transact(work))
+        try:
+            self.work.begin(await self.database.transact(work))
+        except Duplicate as error:
+            raise Conflict(f"The volume id {volume.id} is taken.") from error
         return volume
 
     # --- delete, extend ---------------------------------------------------------------------------

@@ -30,6 +30,7 @@ class MemoryHypervisor:
         """Tap → interface of what was plugged in."""
         self.pressed = asyncio.Semaphore(0)
         self.refuse: str | None = None
+        self.copied: tuple[str, str] | None = None
         self.heard: Heard = lambda id, state: None
 
     def _set(self, id: str, state: int, what: str) -> None:
@@ -102,6 +103,16 @@ class MemoryHypervisor:
         if self.holds < 0:
             self.live.pop(device, None)
         return device in self.live
+
+    async def begin_copy(self, id: str, disk: str, target: str) -> None:
+        self._set(id, self.domains[id][0], "copy")
+        self.copied = disk, target
+
+    async def is_copying(self, id: str) -> bool:
+        return False
+
+    async def end_copy(self, id: str) -> None:
+        self.copied = None
 
     async def statistics(self, id: str) -> dict[str, Any]:
         return {"vcpu.current": 1, "vcpu.0.time": 5, "balloon.maximum": 131072, "balloon.current": 65536}

@@ -84,7 +84,7 @@ async def test_a_guest_that_holds_on_keeps_it(
 ) -> None:
     monkeypatch.setattr(drivers, "UNPLUG_SECONDS", 0.02)
     hypervisor.holds = 1000
-    with pytest.raises(DriverError, match="did not release the interface"):
+    with pytest.raises(DriverError, match="did not release the device"):
         await driver.detach_nic(ID, FIRST)
     assert taps(kept(tmp_path)) == [tap_of(FIRST)]
 

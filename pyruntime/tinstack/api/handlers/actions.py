@@ -169,7 +169,7 @@ async def missing(request: Request, service: Compute) -> None:
 
 MISSING: dict[str | None, str] = {
     None: """
-        changePassword confirmResize createBackup createImage evacuate migrate os-migrateLive rebuild rescue resize
+        changePassword confirmResize evacuate migrate os-migrateLive rebuild rescue resize
         revertResize shelve shelveOffload trigger_crash_dump unrescue unshelve
     """,
     "2.5": "os-getRDPConsole os-getSerialConsole os-getSPICEConsole os-getVNCConsole",

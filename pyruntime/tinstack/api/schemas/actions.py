@@ -4,8 +4,10 @@ from tinstack.api.schemas.words import (
     DEVICE_TAG,
     IPV4,
     IPV6,
+    METADATA,
     NAME,
     NULL,
+    STRING,
     UUID,
     Json,
     integer,
@@ -22,6 +24,13 @@ def bare(name: str) -> Json:
 
 
 _REBOOT_TYPE: Json = {"type": "string", "enum": ["HARD", "Hard", "hard", "SOFT", "Soft", "soft"]}
+CREATE_IMAGE = wrapped("createImage", object_of(("name",), name=NAME, metadata=METADATA))
+CREATE_BACKUP = wrapped(
+    "createBackup",
+    object_of(
+        ("name", "backup_type", "rotation"), name=NAME, backup_type=STRING, rotation=integer(0), metadata=METADATA
+    ),
+)
 REBOOT = wrapped("reboot", object_of(("type",), type=_REBOOT_TYPE))
 LOCK = versions(
     ("2.1", bare("lock")),

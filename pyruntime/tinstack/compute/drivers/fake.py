@@ -9,8 +9,10 @@ go behind the agent's back, as domains do in a hypervisor.
 
 import asyncio
 import logging
+import struct
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,18 @@ class SimulatedGuest(msgspec.Struct, kw_only=True):
     state: int = NOSTATE
     started_at: int = 0
     console: list[str] = []
+
+
+def empty_qcow2(gib: int) -> bytes:
+    """A disk of that size without data: header, refcount table, refcount block and L1 table, a cluster of 64 KiB each.
+
+    Source: QEMU, docs/interop/qcow2.txt.
+    """
+    cluster, size = 1 << 16, gib << 30
+    entries = -(-size // (cluster * cluster // 8))
+    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, size, 0, entries, 3 * cluster, cluster, 1, 0, 0)
+    parts = (header, struct.pack(">Q", 2 * cluster), struct.pack(">4H", 1, 1, 1, 1), b"")
+    return b"".join(part.ljust(cluster, b"\0") for part in parts)
 
 
 class FakeDriver:
@@ -191,6 +205,28 @@ class FakeDriver:
         for nic in list(self._guest(id).nics):
             if nic.port_id not in port_ids:
                 await self.detach_nic(id, nic.port_id)
+
+    async def attach_disk(self, id: str, disk: AttachedDisk, image_properties: Mapping[str, Any]) -> None:
+        guest = self._guest(id)
+        if disk.volume_id not in {one.volume_id for one in guest.disks}:
+            guest.disks.append(disk)
+            self._set(id, guest.state, f"disk {disk.device} plugged in")
+
+    async def detach_disk(self, id: str, volume_id: str) -> None:
+        guest = self._guests.get(id)
+        if guest and (gone := [one for one in guest.disks if one.volume_id == volume_id]):
+            guest.disks.remove(gone[0])
+            self._set(id, guest.state, f"disk {gone[0].device} unplugged")
+
+    @asynccontextmanager
+    async def snapshot(self, id: str) -> AsyncIterator[Path]:
+        guest = self._guest(id)
+        path = self._folder / f"{id}.snapshot"
+        path.write_bytes(empty_qcow2(guest.flavor.root_gib))
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
     async def console_output(self, id: str, length: int | None) -> str:
         lines = self._guest(id).console

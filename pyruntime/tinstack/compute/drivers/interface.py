@@ -4,6 +4,7 @@ Every method may be called again after it was done, and does nothing then. Memor
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -134,6 +135,15 @@ class Driver(Protocol):
 
     async def keep_nics(self, id: str, port_ids: Collection[str]) -> None:
         """A guest that is off starts with no other NICs than these."""
+
+    async def attach_disk(self, id: str, disk: AttachedDisk, image_properties: Mapping[str, Any]) -> None:
+        """The guest has that volume, on the bus that the image wants: at once where it runs, and at each start. Raises DriverError."""
+
+    async def detach_disk(self, id: str, volume_id: str) -> None:
+        """The guest has it no more. Raises DriverError where the guest does not let go of it."""
+
+    def snapshot(self, id: str) -> AbstractAsyncContextManager[Path]:
+        """The root disk of now as a qcow2 of its own, whatever the guest is doing; the file is absent afterwards. Raises DriverError."""
 
     async def console_output(self, id: str, length: int | None) -> str:
         """The last ``length`` lines of its console log (all that is kept: None)."""

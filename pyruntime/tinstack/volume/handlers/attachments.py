@@ -69,14 +69,19 @@ async def show(request: Request, parts: Parts) -> views.Body:
 async def create(request: Request, parts: Parts) -> views.Body:
     """Reserve a volume, and connect it where a connector is given."""
     body = request.body["attachment"]
-    if "attachment_id" in body and not request.context.is_service:
-        raise Invalid("attachment_id is given by the cloud's own services only.")
+    for name in ("attachment_id", "mountpoint"):
+        if name in body and not request.context.is_service:
+            raise Invalid(f"{name} is given by the cloud's own services only.")
     if body.get("mode") and not request.at_least(3, 54):
         raise Invalid("mode is known from microversion 3.54 on.")
     volume = await parts.volumes.get(request.context, body["volume_uuid"])
     request.authorize("volume:attachment_create", {"project_id": volume.project_id})
     row = await parts.attachments.create(
-        volume, body.get("instance_uuid"), mode=body.get("mode") or "rw", id=body.get("attachment_id")
+        volume,
+        body.get("instance_uuid"),
+        mode=body.get("mode") or "rw",
+        id=body.get("attachment_id"),
+        mountpoint=body.get("mountpoint"),
     )
     if body.get("connector"):
         row = await parts.attachments.connect(row, body["connector"])

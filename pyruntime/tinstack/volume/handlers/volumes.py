@@ -133,6 +133,8 @@ async def create(request: Request, parts: Parts) -> views.Body:
         source_volid=body.get("source_volid"),
         image_id=body.get("imageRef") or body.get("image_id"),
     )
+    if request.context.is_service:
+        wanted.id, wanted.project_id, wanted.user_id = (body.get(key) for key in ("id", "project_id", "user_id"))
     row = await parts.volumes.create(request.context, wanted)
     return {"volume": views.volume(request, row, await store.types(parts.database), [], parts.config.host)}
 

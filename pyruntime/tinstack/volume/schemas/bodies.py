@@ -51,6 +51,9 @@ CREATE_VOLUME = under(
         "multiattach": {"anyOf": [BOOLEAN, {"type": "null"}]},
         "image_id": {"type": ["string", "null"]},
         "imageRef": {"type": ["string", "null"]},
+        "id": {"anyOf": [UUID, {"type": "null"}]},
+        "project_id": NAME,
+        "user_id": NAME,
     },
     more=True,
 )
@@ -74,6 +77,7 @@ CREATE_ATTACHMENT = under(
         "connector": _CONNECTOR,
         "mode": {"type": "string", "enum": ["rw", "ro"]},
         "attachment_id": UUID,
+        "mountpoint": {"type": ["string", "null"], "minLength": 1, "maxLength": 255},
     },
     "volume_uuid",
 )

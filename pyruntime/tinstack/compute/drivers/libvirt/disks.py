@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tinstack.compute.drivers.interface import DriverError, Guest
 from tinstack.compute.drivers.libvirt import config_drive
-from tinstack.compute.drivers.libvirt.formats import UnusableImage, inspect
+from tinstack.compute.drivers.libvirt.formats import UnusableImage, inspect, virtual_size
 
 GIB, MIB = 1 << 30, 1 << 20
 SHARED, READABLE = 0o660, 0o640
@@ -27,6 +27,7 @@ class Folder:
         self.path = instances / id
         self.root, self.ephemeral = self.path / "disk", self.path / "disk.eph0"
         self.swap, self.config_drive = self.path / "disk.swap", self.path / "disk.config"
+        self.snapshot = self.path / "disk.snapshot"
         self.xml, self.console, self.started = (self.path / name for name in ("domain.xml", "console.log", "started"))
 
     def make(self, guest: Guest) -> None:
@@ -77,6 +78,27 @@ class Folder:
             pass
         except OSError as error:
             raise DriverError(f"{error.filename or self.path} can't be removed: {error.strerror}.") from error
+
+
+def blank(disk: Path, target: Path) -> None:
+    """A qcow2 of the disk's size at ``target``, for QEMU to write to. Raises DriverError."""
+    target.unlink(missing_ok=True)
+    _run("qemu-img", "create", "-q", "-f", "qcow2", str(target), str(_overlay_size(disk)))
+    target.chmod(SHARED)
+
+
+def flatten(disk: Path, target: Path, *, shared: bool = False) -> None:
+    """What the guest sees of its disk, without the image below it. ``shared``: a paused guest has it open. Raises DriverError."""
+    target.unlink(missing_ok=True)
+    _run(
+        "qemu-img", "convert", "-q", *(("-U",) if shared else ()), "-f", "qcow2", "-O", "qcow2", str(disk), str(target)
+    )
+
+
+def _overlay_size(disk: Path) -> int:
+    """Of one of our own overlays: its header is QEMU's, and the guest can't write there."""
+    with disk.open("rb") as file:
+        return virtual_size(file.read(104))
 
 
 def check(guest: Guest) -> None:

@@ -1,7 +1,7 @@
 """A guest as libvirt sees it: typed data, then the domain's XML by a Jinja2 template. Source: libvirt, "Domain XML format"."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from pathlib import Path
 from string import ascii_lowercase
@@ -75,6 +75,21 @@ def render(domain: Domain) -> str:
 def render_nic(nic: Nic, model: str) -> str:
     """One interface of the domain's XML. ``model``: as ``Hardware.vif_model``."""
     return _environment().get_template("interface.xml.j2").render(nic=nic, hardware=Hardware(vif_model=model))
+
+
+def render_disk(volume: AttachedDisk, bus: str, taken: set[str]) -> str:
+    """One volume of the domain's XML. ``bus``: as ``Hardware.disk_bus``; ``taken``: names that other disks have."""
+    disk = _volume(volume, bus, None)
+    if not disk.target or disk.target in taken:
+        free = next(name for name in _names(_PREFIXES[bus]) if name not in taken)
+        disk = msgspec.structs.replace(disk, target=free)
+    return _environment().get_template("disk.xml.j2").render(disk=disk)
+
+
+def backup_xml(disk: str, disks: Collection[str], target: str) -> str:
+    """A copy of one disk of several, written by QEMU. Source: libvirt, "Backup XML"."""
+    template = _environment().get_template("backup.xml.j2")
+    return template.render(disk=disk, others=sorted(set(disks) - {disk}), target=target)
 
 
 def _disks(guest: Guest, folder: Folder, bus: str) -> list[Disk]:

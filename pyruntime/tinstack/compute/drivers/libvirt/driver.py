@@ -4,8 +4,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -16,6 +16,7 @@ from tinstack.compute.drivers.interface import (
     RUNNING,
     SHUTDOWN,
     SUSPENDED,
+    AttachedDisk,
     DriverError,
     Guest,
     HostFacts,
@@ -23,9 +24,10 @@ from tinstack.compute.drivers.interface import (
     PowerChanged,
 )
 from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe
+from tinstack.compute.drivers.libvirt.copying import CopyFailed
 from tinstack.compute.drivers.libvirt.disks import Folder
-from tinstack.compute.drivers.libvirt.domain import describe, render, render_nic
-from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor
+from tinstack.compute.drivers.libvirt.domain import describe, render, render_disk, render_nic
+from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor, LibvirtRefused
 from tinstack.conductor.rpc import ObservedServer
 from tinstack.core.guestdata import tap_of
 
@@ -35,6 +37,7 @@ T = TypeVar("T")
 
 UNPLUG_SECONDS, UNPLUG_LOOK_SECONDS = 60.0, 0.25
 """How long a guest may take to let go of a device, and how often it is looked at meanwhile."""
+COPY_LOOK_SECONDS = 0.25
 PRESS_AGAIN_SECONDS = 10.0
 """A guest that boots does not hear the power button: it is pressed again after that time."""
 
@@ -48,7 +51,7 @@ class NoGuest(DriverError):
 class StillPlugged(DriverError):
     """The guest did not let go of a device."""
 
-    code, message = "compute.libvirt.plugged", "The guest did not release the interface {device} within {seconds:g} s."
+    code, message = "compute.libvirt.plugged", "The guest did not release the device {device} within {seconds:g} s."
 
 
 class LibvirtDriver:
@@ -151,13 +154,33 @@ class LibvirtDriver:
         """Into the kept XML first: what is plugged in then is there after the next start too."""
         interface = render_nic(nic, hardware.wanted(image_properties, {}).vif_model)
         with self._command(id):
-            await self._rewrite(id, lambda domain: nics.with_nic(domain, interface, nic.device))
+            await self._rewrite(id, lambda domain: nics.with_device(domain, interface, nic.device))
             await self._define_again(id)
             await self._hypervisor.plug(id, interface, nic.device)
 
     async def detach_nic(self, id: str, port_id: str) -> None:
+        await self._unplug(id, tap_of(port_id), "interface")
+
+    async def attach_disk(self, id: str, disk: AttachedDisk, image_properties: Mapping[str, Any]) -> None:
+        """Into the kept XML first, as with NICs."""
+        bus = hardware.wanted(image_properties, {}).disk_bus
+        with self._command(id):
+            xml = ""
+
+            def add(domain: str) -> str:
+                nonlocal xml
+                xml = nics.find(domain, disk.volume_id) or render_disk(disk, bus, nics.disk_targets(domain))
+                return nics.with_device(domain, xml, disk.volume_id)
+
+            await self._rewrite(id, add)
+            await self._define_again(id)
+            await self._hypervisor.plug(id, xml, disk.volume_id)
+
+    async def detach_disk(self, id: str, volume_id: str) -> None:
+        await self._unplug(id, volume_id, "disk")
+
+    async def _unplug(self, id: str, device: str, kind: str) -> None:
         """The guest must let go of it; one that boots does not hear the first time."""
-        device = tap_of(port_id)
         if await self._hypervisor.state(id) is None and not self._folder(id).xml.exists():
             return
         with self._command(id):
@@ -170,11 +193,47 @@ class LibvirtDriver:
                 if time.monotonic() > deadline:
                     raise StillPlugged(device=device, seconds=UNPLUG_SECONDS)
                 await asyncio.sleep(UNPLUG_LOOK_SECONDS)
-            await self._rewrite(id, lambda domain: nics.without(domain, lambda one: one == device))
+            await self._rewrite(id, lambda domain: nics.without(domain, lambda one: one == device, kind))
 
     async def keep_nics(self, id: str, port_ids: Collection[str]) -> None:
         wanted = {tap_of(port_id) for port_id in port_ids}
         await self._rewrite(id, lambda domain: nics.without(domain, lambda one: one not in wanted))
+
+    @asynccontextmanager
+    async def snapshot(self, id: str) -> AsyncIterator[Path]:
+        folder = self._folder(id)
+        path = folder.snapshot
+        try:
+            with self._command(id):
+                if await self._known(id) in (RUNNING, PAUSED):
+                    await self._copy_while_it_runs(id, folder)
+                else:
+                    await _to_the_end(lambda: disks.flatten(folder.root, path))
+            yield path
+        finally:
+            await _to_the_end(lambda: path.unlink(missing_ok=True))
+
+    async def _copy_while_it_runs(self, id: str, folder: Folder) -> None:
+        """By QEMU itself, as the disk is at this moment; where it can't, from a guest that is paused meanwhile."""
+        try:
+            await _to_the_end(lambda: disks.blank(folder.root, folder.snapshot))
+            await self._hypervisor.begin_copy(id, str(folder.root), str(folder.snapshot))
+            while True:
+                if not await self._hypervisor.is_copying(id):
+                    return
+                await asyncio.sleep(COPY_LOOK_SECONDS)
+        except asyncio.CancelledError:
+            await self._hypervisor.end_copy(id)
+            raise
+        except (LibvirtRefused, CopyFailed) as error:
+            log.warning("guest %s is paused for its snapshot: %s", id, error.text)
+        was_running = await self._known(id) == RUNNING
+        await self._hypervisor.pause(id)
+        try:
+            await _to_the_end(lambda: disks.flatten(folder.root, folder.snapshot, shared=True))
+        finally:
+            if was_running:
+                await self._hypervisor.unpause(id)
 
     async def console_output(self, id: str, length: int | None) -> str:
         return await asyncio.to_thread(console.tail, self._folder(id).console, length)

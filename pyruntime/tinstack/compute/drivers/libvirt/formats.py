@@ -45,6 +45,13 @@ def inspect(path: Path, format: str) -> ImageFile:
     raise UnusableImage(why=f"its format is '{format}', and guests here have disks of format raw or qcow2")
 
 
+def virtual_size(header: bytes) -> int:
+    """Of a qcow2 of our own, which may have a backing file. Raises UnusableImage."""
+    if len(header) < 72 or not header.startswith(_MAGIC):
+        raise UnusableImage(why="the guest's disk is no qcow2")
+    return int(_HEADER.unpack_from(header)[5])
+
+
 def _qcow2_size(header: bytes) -> int:
     if len(header) < 72 or not header.startswith(_MAGIC):
         raise UnusableImage(why="it is registered as qcow2, but is none")

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from tinstack.compute.drivers.interface import CRASHED, NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
-from tinstack.compute.drivers.libvirt import nics
+from tinstack.compute.drivers.libvirt import copying, nics
 from tinstack.compute.drivers.libvirt.domain import NAMESPACE
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,9 @@ class Hypervisor(Protocol):
     async def save(self, id: str) -> None: ...
     async def plug(self, id: str, interface: str, device: str) -> None: ...
     async def unplug(self, id: str, device: str, *, ask: bool) -> bool: ...
+    async def begin_copy(self, id: str, disk: str, target: str) -> None: ...
+    async def is_copying(self, id: str) -> bool: ...
+    async def end_copy(self, id: str) -> None: ...
     async def forget_memory(self, id: str) -> None: ...
     async def forget(self, id: str) -> None: ...
     async def statistics(self, id: str) -> dict[str, Any]: ...
@@ -142,12 +145,24 @@ class LibvirtHypervisor:
         await self._domain(id, "suspend the guest", lambda domain: domain.isActive() and domain.managedSave(0))
 
     async def plug(self, id: str, interface: str, device: str) -> None:
-        """The running guest and its definition have that interface, known by its tap."""
-        await self._domain(id, "plug in the NIC", partial(_plug, interface=interface, device=device))
+        """The running guest and its definition have that interface or disk, known by its tap or serial."""
+        await self._domain(id, "plug in the device", partial(_plug, interface=interface, device=device))
 
     async def unplug(self, id: str, device: str, *, ask: bool) -> bool:
         """Whether the running guest still has it. ``ask``: it is asked to let go; its definition has it no more."""
-        return bool(await self._domain(id, "unplug the NIC", partial(_unplug, device=device, ask=ask)))
+        return bool(await self._domain(id, "unplug the device", partial(_unplug, device=device, ask=ask)))
+
+    async def begin_copy(self, id: str, disk: str, target: str) -> None:
+        """Let QEMU write the running guest's disk, as it is now, into ``target``, a qcow2 of its size."""
+        await self._domain(id, "copy the guest's disk", partial(copying.begin, disk=disk, target=target))
+
+    async def is_copying(self, id: str) -> bool:
+        """Whether that goes on. Raises CopyFailed where it ended badly."""
+        return bool(await self._domain(id, "copy the guest's disk", copying.goes_on))
+
+    async def end_copy(self, id: str) -> None:
+        """Give it up."""
+        await self._domain(id, "end the copying of the guest's disk", copying.end)
 
     async def forget_memory(self, id: str) -> None:
         """The saved memory: the guest is then shut down."""
