@@ -102,3 +102,25 @@ async def test_past_the_end_of_a_list_a_link_leads_back(client: Any, net: Any) -
     assert page["networks"] == [] and [link["rel"] for link in page["networks_links"]] == ["previous"]
     query = page["networks_links"][0]["href"].partition("?")[2]
     assert [one["id"] for one in (await client.get(f"networks?{query}")).json["networks"]] == [net["id"]]
+
+
+async def test_everybody_sees_the_subnets_of_external_networks(client: Any, net: Any) -> None:
+    public = await client.external()
+    seen = (await client.get("subnets?router:external=true", "bob")).json["subnets"]
+    assert [one["id"] for one in seen] == [public["subnet"]["id"]]
+    assert (await client.get(f"subnets/{public['subnet']['id']}", "bob")).status_code == 200
+    assert (await client.get(f"subnets/{net['subnet']['id']}", "bob")).status_code == 404
+    assert (await client.get("subnets?router:external=false", "bob")).json["subnets"] == []
+    assert (await client.put(f"subnets/{public['subnet']['id']}", {"subnet": {"name": "x"}}, "bob")).status_code == 403
+
+
+async def test_a_network_is_wide_enough_for_its_subnets(client: Any) -> None:
+    narrow = await client.network(None, mtu=67)
+    wanted = {"network_id": narrow["id"], "ip_version": 4, "cidr": "10.0.0.0/24"}
+    refused = await client.post("subnets", {"subnet": wanted})
+    assert refused.status_code == 409 and refused.json["NeutronError"]["type"] == "NetworkMTUSubnetConflict"
+    four = await client.network(mtu=1279)
+    six = {"network_id": four["id"], "ip_version": 6, "cidr": "2001:db8::/64"}
+    assert (await client.post("subnets", {"subnet": six})).status_code == 409
+    assert (await client.put(f"networks/{four['id']}", {"network": {"mtu": 67}})).status_code == 409
+    assert (await client.put(f"networks/{four['id']}", {"network": {"mtu": 68}})).status_code == 200

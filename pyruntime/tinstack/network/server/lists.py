@@ -65,7 +65,7 @@ SUBNETS = Listing(
     lambda: or_(
         mine(_S.project_id),
         _S.network_id.in_(select(_N.id).where(mine(_N.project_id))),
-        is_shared("network", _S.network_id, "project") == 1,
+        visible("network", _S.network_id),
     ),
     {
         "network_id": Attribute(_S.network_id),
@@ -79,6 +79,10 @@ SUBNETS = Listing(
         "dns_publish_fixed_ip": Attribute(_S.dns_publish_fixed_ip, "bool"),
     },
     {
+        "router:external": Special(
+            lambda name: _S.network_id.in_(select(_N.id).where(_N.external == bindparam(name))),
+            lambda text: int(text.lower() in TRUE),
+        ),
         "shared": _shared("network", _S.network_id),
     },
 )

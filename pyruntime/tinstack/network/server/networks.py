@@ -18,8 +18,6 @@ from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
 from tinstack.network.server.rows import DHCP, FLOATING_IP, ROUTER_GATEWAY, FloatingIp, Network, Port
 
-MIN_MTU_V6 = 1280
-
 _P, _F = t.ports.c, t.floatingips.c
 
 GATEWAYS_AND_FLOATING = prepared(
@@ -57,10 +55,6 @@ class ExternalNetworkInUse(Conflict):
     )
 
 
-class NetworkMTUSubnetConflict(Conflict):
-    code, message = "network.network.mtu", "MTU of {net_mtu} is not valid with subnet(s) {subnets}."
-
-
 class ProviderNetworkFixed(BadRequest):
     """400: a network keeps its kind and segment."""
 
@@ -78,8 +72,6 @@ class Networks:
         largest = segments.largest_mtu(self.config, network.kind)
         if network.mtu > largest:
             raise InvalidInput(error_message=f"Requested MTU is too big, maximum is {largest}")
-        if network.mtu < segments.MIN_MTU:
-            raise InvalidInput(error_message=f"Requested MTU is too small, minimum is {segments.MIN_MTU}")
 
     async def create(self, rows: Sequence[Network]) -> list[Network]:
         """All or none. ``mtu`` 0: the largest. Raises OverQuota, InvalidInput and what segments.take does."""
@@ -127,17 +119,11 @@ class Networks:
             raise ProviderNetworkFixed(names=", ".join(fixed))
         if new.mtu != old.mtu:
             self.check_mtu(new)
-            await self._check_mtu_v6(change, new)
+            segments.check_mtu(new, await addresses.subnets_of(change, new.id))
         if old.shared and not new.shared and await sharing.needed(change, "network", old, sharing.SHARED):
             raise InvalidSharedSetting(network=old.name)
         if old.external and not new.external and await change.tx.scalar(GATEWAYS_AND_FLOATING, network=old.id):
             raise ExternalNetworkInUse(net_id=old.id)
-
-    @staticmethod
-    async def _check_mtu_v6(change: Change, network: Network) -> None:
-        subnets = [one for one in await addresses.subnets_of(change, network.id) if one.ip_version == 6]
-        if subnets and network.mtu < MIN_MTU_V6:
-            raise NetworkMTUSubnetConflict(net_mtu=network.mtu, subnets=", ".join(one.id for one in subnets))
 
     async def delete(self, id: str, revision: int | None) -> None:
         """With its subnets and DHCP ports. Raises NetworkNotFound, NetworkInUse."""

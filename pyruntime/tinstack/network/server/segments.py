@@ -1,6 +1,6 @@
 """Kinds of network and their segments: VNIs, keys and VLAN ids from the configured ranges, each given once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -11,11 +11,11 @@ from tinstack.network.server import gaps, segment_ranges
 from tinstack.network.server import tables as t
 from tinstack.network.server.config import Config
 from tinstack.network.server.errors import InvalidInput
-from tinstack.network.server.rows import Network
+from tinstack.network.server.rows import Network, Subnet
 
 KINDS = ("vxlan", "gre", "vlan", "flat", "local")
 OVERHEAD = {"vxlan": 50, "gre": 42}
-MIN_MTU = 68
+MIN_MTU = {4: 68, 6: 1280}
 
 _S = t.segments.c
 
@@ -58,6 +58,18 @@ class VlanIdInUse(Conflict):
 
 class FlatNetworkInUse(Conflict):
     code, message = "network.segment.flat", "Unable to create the flat network. Physical network {physical} is in use."
+
+
+class NetworkMTUSubnetConflict(Conflict):
+    """409: IPv4 wants 68 bytes, IPv6 1280 (RFC 791, RFC 8200)."""
+
+    code, message = "network.network.mtu", "MTU of {net_mtu} is not valid with subnet(s) {subnets}."
+
+
+def check_mtu(network: Network, subnets: Iterable[Subnet]) -> None:
+    """Can these be on it? Raises NetworkMTUSubnetConflict."""
+    if small := [one.id for one in subnets if network.mtu < MIN_MTU[one.ip_version]]:
+        raise NetworkMTUSubnetConflict(net_mtu=network.mtu, subnets=", ".join(small))
 
 
 def largest_mtu(config: Config, kind: str) -> int:

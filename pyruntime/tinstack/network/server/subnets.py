@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, cidrs, dhcp, gaps, ipam, own_ports, store, subnetpools
+from tinstack.network.server import addresses, cidrs, dhcp, gaps, ipam, own_ports, segments, store, subnetpools
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.config import Config
 from tinstack.network.server.errors import InvalidInput, NetworkNotFound, SubnetNotFound
@@ -54,6 +54,7 @@ class Subnets:
             raise NetworkNotFound(id=subnet.network_id)
         subnet.created_at = subnet.updated_at = change.now
         complete(subnet, asked.gateway, asked.has_pools)
+        segments.check_mtu(network, [subnet])
         await self._check_overlap(change, subnet)
         await store.subnets.add(change.tx, subnet)
         await gaps.add(change.tx, subnet.id)

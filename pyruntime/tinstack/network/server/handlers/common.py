@@ -38,7 +38,11 @@ async def network_target(request: Request, parts: Parts, row: Owned | None, netw
     if network is None:
         return target(row, **more)
     on = await shared_target(request, parts, "network", network)
-    owner = {"network:project_id": network.project_id, "network:tenant_id": network.project_id}
+    owner = {
+        "router:external": on["router:external"],
+        "network:project_id": network.project_id,
+        "network:tenant_id": network.project_id,
+    }
     return target(row, shared=on["shared"], **owner, **more)
 
 
