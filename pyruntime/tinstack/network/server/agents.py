@@ -16,6 +16,7 @@ from tinstack.core.errors import Conflict
 from tinstack.network import rpc
 from tinstack.network.server import events, store
 from tinstack.network.server import tables as t
+from tinstack.network.server.beats import Beats
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.config import Config
 from tinstack.network.server.errors import AgentNotFound
@@ -110,14 +111,19 @@ class Agents:
     def __init__(self, config: Config, changes: Changes, wanted: Wanted, reconciler: Reconciler) -> None:
         self.config, self._changes, self._wanted, self._reconciler = config, changes, wanted, reconciler
         self._db: Database = changes.database
+        self.beats = Beats(changes.database, config.agent_down_seconds, self._learn_of)
 
     def handlers(self) -> Mapping[type[Any], Any]:
         """For ``bus.serve``."""
         return {rpc.AgentReport: self.report, rpc.AskHostState: self.ask, rpc.Applied: self.applied}
 
     async def report(self, message: rpc.AgentReport, envelope: Envelope) -> None:
-        """The heartbeat of a host; what is new about it is told to those that it concerns."""
+        """The heartbeat of a host."""
         _vouched(message.host, envelope)
+        await self.beats.heard(message)
+
+    async def _learn_of(self, message: rpc.AgentReport) -> None:
+        """What is new about a host is told to those that it concerns."""
         before = await self._db.one(HOST, Host, name=message.host)
         now = now_us()
         fields = {

@@ -93,9 +93,18 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     async def start_parts() -> None:
         tracer.start()
         reconciler.start()
+        parts.agents.beats.start()
         await bus.serve(rpc.TOPIC, parts.agents.handlers())
 
     service.on_start += [tokens.start, telling.start, events.start, start_parts]
     service.apps.append((config.http, build([api(config, parts, tokens)])))
-    service.on_stop += [session.close, events.stop, telling.stop, tracer.stop, reconciler.stop, tokens.stop]
+    service.on_stop += [
+        session.close,
+        events.stop,
+        telling.stop,
+        tracer.stop,
+        parts.agents.beats.stop,
+        reconciler.stop,
+        tokens.stop,
+    ]
     return service
