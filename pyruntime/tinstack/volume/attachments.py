@@ -3,6 +3,7 @@
 Our own services give an attachment's id when they reserve it, so that the same request twice reserves once.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -11,13 +12,25 @@ from tinstack.core.client import RemoteError, Session
 from tinstack.core.clock import now_us
 from tinstack.core.context import Context
 from tinstack.core.db import Database, Duplicate, Transaction, to_json, values
-from tinstack.core.errors import Conflict, Forbidden
+from tinstack.core.errors import ApiError, Conflict, Forbidden
 from tinstack.volume import store
 from tinstack.volume import tables as t
-from tinstack.volume.drivers.interface import Driver
+from tinstack.volume.drivers.interface import Connected, Driver
 from tinstack.volume.errors import Invalid, InvalidState, NoSuchAttachment, NoSuchVolume
-from tinstack.volume.rows import ATTACHED, ATTACHING, AVAILABLE, DETACHING, IN_USE, RESERVED, Attachment, Volume
+from tinstack.volume.rows import (
+    ATTACHED,
+    ATTACHING,
+    AVAILABLE,
+    DETACHING,
+    IN_USE,
+    RESERVED,
+    Attachment,
+    Backend,
+    Volume,
+)
 from tinstack.volume.volumes import sees
+
+log = logging.getLogger(__name__)
 
 
 class UsedByServer(Conflict):
@@ -109,6 +122,22 @@ class Attachments:
             mountpoint=connector.get("mountpoint") or attachment.mountpoint,
         )
         return attachment
+
+    async def resume(self) -> None:
+        """What hosts were told how to reach is reached so: after a restart, and when an export died."""
+        rows = await self.database.all(store.ATTACHMENTS, Attachment)
+        backends = {row.id: row.backend for row in await self.database.all(store.BACKENDS, Backend)}
+        known = {row.id for row in rows}
+        for name, driver in self.drivers.items():
+            connected = [
+                Connected(volume=row.volume_id, attachment=row.id, mode=row.mode, connection=row.connection_info)
+                for row in rows
+                if row.connection_info and backends.get(row.volume_id) == name
+            ]
+            try:
+                await driver.resume(connected, known)
+            except ApiError as error:
+                log.error("not all volumes of backend %s are reached: %s", name, error.text)
 
     async def complete(self, attachment: Attachment) -> None:
         """The server has it: the volume is in use."""

@@ -30,10 +30,19 @@ def _backends() -> list[BackendConfig]:
 
 
 class Config(ServiceConfig):
-    """``default_volume_type``: for volumes that name none. ``quota``: changes to the usual limits."""
+    """``default_volume_type``: for volumes that name none. ``quota``: changes to the usual limits.
+
+    ``export_host``: the address at which hosts reach volumes of driver ``file`` (default: the API's own); ``export_ports``: the
+    first and last port of it; ``exports_dir``: sockets of the storage daemons (default below ``state_dir``; paths of sockets
+    are short). ``resume_seconds``: how often exports are looked at.
+    """
 
     state_dir: str = "/var/lib/tinstack/volume"
     backends: list[BackendConfig] = msgspec.field(default_factory=_backends)
     default_volume_type: str = "lab1"
     availability_zone: str = "nova"
     quota: dict[str, int] = {}
+    export_host: str | None = None
+    export_ports: tuple[int, int] = (10810, 11809)
+    exports_dir: str | None = None
+    resume_seconds: float = 15.0

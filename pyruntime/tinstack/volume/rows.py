@@ -68,6 +68,13 @@ class Attachment(msgspec.Struct, kw_only=True):
     created_at: int
 
 
+class Backend(msgspec.Struct):
+    """Where a volume is."""
+
+    id: str
+    backend: str | None
+
+
 class Type(msgspec.Struct, kw_only=True):
     """A volume type; its extra specs choose the backend."""
 

@@ -11,6 +11,7 @@ from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, V, build
 from tinstack.core.http.app import PROJECT, Authenticator
 from tinstack.core.operations import Operations
+from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 from tinstack.volume import tables
@@ -19,6 +20,7 @@ from tinstack.volume.config import BackendConfig, Config
 from tinstack.volume.drivers.fake import FakeDriver
 from tinstack.volume.drivers.file import FileDriver
 from tinstack.volume.drivers.interface import Driver
+from tinstack.volume.drivers.storage_daemon import StorageDaemons
 from tinstack.volume.errors import render, violation
 from tinstack.volume.images import Images
 from tinstack.volume.jobs import Jobs
@@ -40,7 +42,9 @@ def driver(config: Config, backend: BackendConfig) -> Driver:
         return FakeDriver(backend.name, backend.capacity_gib)
     if backend.driver == "file":
         directory = Path(backend.directory) if backend.directory else Path(config.state_dir) / "volumes" / backend.name
-        return FileDriver(backend.name, directory)
+        sockets = Path(config.exports_dir or Path(config.state_dir) / "exports") / backend.name
+        host = config.export_host or config.http.host
+        return FileDriver(backend.name, directory, StorageDaemons(sockets, host, config.export_ports))
     raise ConfigError(f"Backend '{backend.name}': there is no driver '{backend.driver}', only file and fake.")
 
 
@@ -93,15 +97,23 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     tokens, tracer = TokenCache(session, bus, "volume"), Tracer(bus, "volume", config.host)
     parts, work = assemble(config, database, session, tracer)
     service = Service("volume")
+    resuming = Periodic("exports", config.resume_seconds, parts.attachments.resume, delay=config.resume_seconds)
 
     async def start_parts() -> None:
         tracer.start()
         for one in parts.drivers.values():
             await one.start()
         await parts.types.start()
+        await parts.attachments.resume()
+        resuming.start()
         await work.start()
+
+    async def stop_drivers() -> None:
+        await resuming.stop()
+        for one in parts.drivers.values():
+            await one.stop()
 
     service.on_start += [tokens.start, start_parts]
     service.apps.append((config.http, build(apis(config, parts, tokens))))
-    service.on_stop += [session.close, tracer.stop, work.stop, tokens.stop]
+    service.on_stop += [session.close, tracer.stop, work.stop, tokens.stop, stop_drivers]
     return service

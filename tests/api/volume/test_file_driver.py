@@ -1,16 +1,24 @@
 """Volumes as qcow2 files, by the real qemu-img (Debian package qemu-utils)."""
 
+import asyncio
 import json
+import shutil
 import subprocess
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tinstack.core.errors import NotImplementedHere
 from tinstack.volume.drivers.file import FileDriver
-from tinstack.volume.drivers.interface import DriverFailed, Source
+from tinstack.volume.drivers.interface import Connected, DriverFailed, Source
+from tinstack.volume.drivers.storage_daemon import StorageDaemons
+
+exports = pytest.mark.skipif(
+    not shutil.which("qemu-storage-daemon"),
+    reason="qemu-storage-daemon (Debian package qemu-system-common) is not installed",
+)
 
 
 def info(path: Path) -> Any:
@@ -29,10 +37,38 @@ def convert(place: Path, raw: Path) -> None:
 
 
 @pytest.fixture
-async def driver(tmp_path: Path) -> FileDriver:
-    driver = FileDriver("lab1", tmp_path / "volumes")
+def sockets() -> Iterator[Path]:
+    """Paths of sockets must be short."""
+    with tempfile.TemporaryDirectory(prefix="qsd-") as folder:
+        yield Path(folder)
+
+
+def made(tmp_path: Path, sockets: Path) -> FileDriver:
+    return FileDriver("lab1", tmp_path / "volumes", StorageDaemons(sockets, "127.0.0.1", (24300, 24399)))
+
+
+@pytest.fixture
+async def driver(tmp_path: Path, sockets: Path) -> AsyncIterator[FileDriver]:
+    driver = made(tmp_path, sockets)
     await driver.start()
-    return driver
+    yield driver
+    await driver.stop()
+
+
+def run(*arguments: str | Path) -> str:
+    return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+
+
+def url(info: dict[str, Any]) -> str:
+    data = info["data"]
+    return f"nbd://{data['host']}:{data['port']}/{data['export']}"
+
+
+def listed(info: dict[str, Any]) -> list[str]:
+    """The names of all exports of that server."""
+    host, port = info["data"]["host"], str(info["data"]["port"])
+    shown = run("qemu-nbd", "--list", "-b", host, "-p", port)
+    return [line.split("'")[1] for line in shown.splitlines() if line.startswith(" export:")]
 
 
 async def image() -> AsyncIterator[bytes]:
@@ -70,6 +106,90 @@ async def test_data_of_another_format_are_not_guessed(driver: FileDriver) -> Non
     assert list(driver.directory.iterdir()) == []
 
 
-async def test_there_are_no_exports(driver: FileDriver) -> None:
-    with pytest.raises(NotImplementedHere):
+def can_write(url: str) -> bool:
+    done = subprocess.run(["qemu-io", "-f", "raw", "-c", "write 0 64k", url], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@exports
+async def test_what_is_written_by_nbd_is_in_the_volume(driver: FileDriver) -> None:
+    await driver.create("a", 1)
+    for _ in range(2):
+        info = await driver.connect("a", "x", {}, "rw")
+    assert info["driver_volume_type"] == "nbd" and listed(info) == ["x"]
+    assert json.loads(run("qemu-img", "info", "--output=json", url(info)))["virtual-size"] == 1 << 30
+    run("qemu-io", "-f", "raw", "-c", "write -P 0x41 0 64k", url(info))
+    for _ in range(2):
+        await driver.disconnect("a", "x")
+    assert driver._daemons.volumes() == set()
+    run("qemu-io", "-r", "-f", "qcow2", "-c", "read -P 0x41 0 64k", driver.directory / "volume-a.qcow2")
+
+
+@exports
+async def test_a_volume_may_be_attached_twice_and_is_exported_to_the_last(driver: FileDriver) -> None:
+    await driver.create("a", 1)
+    first, second = await driver.connect("a", "x", {}, "rw"), await driver.connect("a", "y", {}, "ro")
+    assert listed(first) == listed(second) == ["x", "y"]
+    assert not can_write(url(second)) and can_write(url(first))
+    await driver.disconnect("a", "x")
+    assert listed(second) == ["y"]
+
+
+@exports
+async def test_copies_of_an_attached_volume_have_what_was_written(driver: FileDriver) -> None:
+    await driver.create("a", 1)
+    info = await driver.connect("a", "x", {}, "rw")
+    run("qemu-io", "-f", "raw", "-c", "write -P 0x42 1M 64k", url(info))
+    await driver.create_snapshot("s", "a")
+    await driver.create_from("b", 2, Source("volume", "a"))
+    for name in ("snapshot-s", "volume-b"):
+        run("qemu-io", "-r", "-f", "qcow2", "-c", "read -P 0x42 1M 64k", driver.directory / f"{name}.qcow2")
+    async with driver.content("a", "raw") as file:
+        assert file.stat().st_size == 1 << 30
+        run("qemu-io", "-r", "-f", "raw", "-c", "read -P 0x42 1M 64k", file)
+    assert list(driver.directory.glob("upload-*")) == []
+    with pytest.raises(DriverFailed):
+        await driver.extend("a", 2)
+    assert listed(info) == ["x"]
+
+
+@exports
+async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets: Path, driver: FileDriver) -> None:
+    await driver.create("a", 1)
+    info = await driver.connect("a", "x", {}, "rw")
+    await driver.stop()
+    later = made(tmp_path, sockets)
+    await later.start()
+    connected = [Connected(volume="a", attachment="x", mode="rw", connection=info)]
+    for _ in range(2):
+        await later.resume(connected, {"x"})
+    assert listed(info) == ["x"]
+    await later.resume([], set())
+    assert later._daemons.volumes() == set()
+
+
+@exports
+async def test_a_daemon_that_died_is_started_again_where_it_was(driver: FileDriver) -> None:
+    await driver.create("a", 1)
+    info = await driver.connect("a", "x", {}, "rw")
+    process = driver._daemons._processes["a"]
+    process.kill()
+    await process.wait()
+    await driver.resume([Connected(volume="a", attachment="x", mode="rw", connection=info)], {"x"})
+    assert listed(info) == ["x"]
+
+
+@exports
+async def test_several_volumes_have_ports_of_their_own(driver: FileDriver) -> None:
+    for volume in ("a", "b", "c"):
+        await driver.create(volume, 1)
+    infos = await asyncio.gather(*(driver.connect(one, f"x{one}", {}, "rw") for one in ("a", "b", "c")))
+    assert len({info["data"]["port"] for info in infos}) == 3
+    assert [listed(info) for info in infos] == [["xa"], ["xb"], ["xc"]]
+
+
+async def test_without_the_daemon_an_attachment_fails_with_a_reason(driver: FileDriver) -> None:
+    driver._daemons._program = "no-such-program"
+    await driver.create("a", 1)
+    with pytest.raises(DriverFailed, match="can't be run"):
         await driver.connect("a", "x", {}, "rw")

@@ -9,7 +9,6 @@ go behind the agent's back, as domains do in a hypervisor.
 
 import asyncio
 import logging
-import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -34,6 +33,7 @@ from tinstack.compute.drivers.interface import (
     PowerChanged,
 )
 from tinstack.conductor.rpc import FlavorDetails, ObservedServer, ServerDetails
+from tinstack.core import qcow2
 from tinstack.core.clock import iso, now_us
 
 log = logging.getLogger(__name__)
@@ -79,18 +79,6 @@ class SimulatedGuest(msgspec.Struct, kw_only=True):
     state: int = NOSTATE
     started_at: int = 0
     console: list[str] = []
-
-
-def empty_qcow2(gib: int) -> bytes:
-    """A disk of that size without data: header, refcount table, refcount block and L1 table, a cluster of 64 KiB each.
-
-    Source: QEMU, docs/interop/qcow2.txt.
-    """
-    cluster, size = 1 << 16, gib << 30
-    entries = -(-size // (cluster * cluster // 8))
-    header = struct.pack(">4sIQIIQIIQQIIQ", b"QFI\xfb", 2, 0, 0, 16, size, 0, entries, 3 * cluster, cluster, 1, 0, 0)
-    parts = (header, struct.pack(">Q", 2 * cluster), struct.pack(">4H", 1, 1, 1, 1), b"")
-    return b"".join(part.ljust(cluster, b"\0") for part in parts)
 
 
 class FakeDriver:
@@ -222,7 +210,7 @@ class FakeDriver:
     async def snapshot(self, id: str) -> AsyncIterator[Path]:
         guest = self._guest(id)
         path = self._folder / f"{id}.snapshot"
-        path.write_bytes(empty_qcow2(guest.flavor.root_gib))
+        path.write_bytes(qcow2.empty(guest.flavor.root_gib))
         try:
             yield path
         finally:

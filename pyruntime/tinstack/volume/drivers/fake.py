@@ -1,15 +1,20 @@
 """A backend without data, for development and tests of the API."""
 
+import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
-from tinstack.volume.drivers.interface import Capacity, Source
+from tinstack.core import qcow2
+from tinstack.volume.drivers.interface import Capacity, Connected, DriverFailed, Source
 
 
 class FakeDriver:
     """Says yes to everything."""
 
     storage_protocol = "iSCSI"
+    extends_attached = True
 
     def __init__(self, name: str, capacity_gib: int) -> None:
         self.name, self._capacity = name, capacity_gib
@@ -53,6 +58,22 @@ class FakeDriver:
 
     async def disconnect(self, volume: str, attachment: str) -> None:
         """Nothing is connected."""
+
+    async def resume(self, connected: list[Connected], known: set[str]) -> None:
+        """Nothing is connected."""
+
+    async def stop(self) -> None:
+        """Nothing is left."""
+
+    @asynccontextmanager
+    async def content(self, volume: str, disk_format: str) -> AsyncIterator[Path]:
+        """No data: a qcow2 of its size, or a raw file of one MiB."""
+        if disk_format not in ("raw", "qcow2"):
+            raise DriverFailed(what="the upload", why=f"a simulated volume can't be written as {disk_format}")
+        with tempfile.NamedTemporaryFile(prefix="tinstack-") as file:
+            file.write(qcow2.empty(self._sizes.get(volume, 1)) if disk_format == "qcow2" else bytes(1 << 20))
+            file.flush()
+            yield Path(file.name)
 
     async def capacity(self) -> Capacity:
         """What is left of the configured figure."""

@@ -4,11 +4,12 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tinstack.core.errors import NotImplementedHere
-from tinstack.volume.drivers.interface import Capacity, DriverFailed, Source
+from tinstack.volume.drivers.interface import Capacity, Connected, DriverFailed, Source
+from tinstack.volume.drivers.storage_daemon import StorageDaemons
 
 GIB = 1 << 30
 FORMATS = {"raw": "raw", "ami": "raw", "ari": "raw", "aki": "raw", "iso": "raw", "vhd": "vpc"}
@@ -16,17 +17,18 @@ FORMATS = {"raw": "raw", "ami": "raw", "ari": "raw", "aki": "raw", "iso": "raw",
 
 
 class FileDriver:
-    """``directory``: where the files are."""
+    """``directory``: where the files are. Those that are attached are exported by ``daemons``, which have them open."""
 
     storage_protocol = "nbd"
+    extends_attached = False
 
-    def __init__(self, name: str, directory: Path) -> None:
-        self.name, self.directory = name, directory
+    def __init__(self, name: str, directory: Path, daemons: StorageDaemons) -> None:
+        self.name, self.directory, self._daemons = name, directory, daemons
 
     async def start(self) -> None:
         """Make the directory; parts of files that were never finished go."""
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o750)
-        for left in self.directory.glob("*.part"):
+        for left in (*self.directory.glob("*.part"), *self.directory.glob("upload-*")):
             left.unlink(missing_ok=True)
 
     def _volume(self, id: str) -> Path:
@@ -49,8 +51,10 @@ class FileDriver:
         place = self._volume(volume)
         if place.exists():
             return
-        origin = self._volume(source.id) if source.kind == "volume" else self._snapshot(source.id)
-        await self._convert(origin, "qcow2", place, size)
+        if source.kind == "volume":
+            await self._copy(source.id, place, size)
+        else:
+            await self._convert(self._snapshot(source.id), "qcow2", place, size)
 
     async def create_from_image(self, volume: str, size: int, disk_format: str, data: AsyncIterator[bytes]) -> None:
         """The image is downloaded, then converted as the format that the image service has checked."""
@@ -63,6 +67,22 @@ class FileDriver:
             await self._convert(download, FORMATS.get(disk_format, disk_format), place, size)
         finally:
             download.unlink(missing_ok=True)
+
+    async def _copy(self, volume: str, place: Path, size: int | None) -> None:
+        """Of a volume as it is at this moment; where a daemon has it open, by that."""
+        part = place.with_suffix(".part")
+        try:
+            part.unlink(missing_ok=True)
+            length = await asyncio.to_thread(_virtual_size, self._volume(volume))
+            await _qemu_img("create", "-q", "-f", "qcow2", str(part), str(length))
+            if not await self._daemons.copy(volume, part):
+                await self._convert(self._volume(volume), "qcow2", place, size)
+                return
+            if size is not None:
+                await _qemu_img("resize", "-q", "-f", "qcow2", str(part), str(size * GIB))
+            part.rename(place)
+        finally:
+            part.unlink(missing_ok=True)
 
     async def _convert(self, origin: Path, form: str, place: Path, size: int | None) -> None:
         part = place.with_suffix(".part")
@@ -79,30 +99,79 @@ class FileDriver:
         await _qemu_img("resize", "-q", "-f", "qcow2", str(self._volume(volume)), str(size * GIB))
 
     async def delete(self, volume: str) -> None:
-        """The file goes."""
+        """The file goes, and what is still exported of it."""
+        await self._daemons.keep(volume, ())
         await asyncio.to_thread(self._volume(volume).unlink, True)
 
     async def create_snapshot(self, snapshot: str, volume: str) -> None:
         """A full copy."""
         place = self._snapshot(snapshot)
         if not place.exists():
-            await self._convert(self._volume(volume), "qcow2", place, None)
+            await self._copy(volume, place, None)
 
     async def delete_snapshot(self, snapshot: str) -> None:
         """The file goes."""
         await asyncio.to_thread(self._snapshot(snapshot).unlink, True)
 
     async def connect(self, volume: str, attachment: str, connector: dict[str, Any], mode: str) -> dict[str, Any]:
-        """Hosts can't reach these files: exports are not offered."""
-        raise NotImplementedHere(f"Backend '{self.name}' (driver file) does not export volumes to hosts.")
+        """An export by the attachment's id."""
+        port = await self._daemons.export(volume, self._volume(volume), attachment, writable=mode == "rw", port=None)
+        data = {
+            "volume_id": volume,
+            "host": self._daemons.host,
+            "port": port,
+            "export": attachment,
+            "tls": False,
+            "access_mode": mode,
+            "encrypted": False,
+        }
+        return {"driver_volume_type": "nbd", "data": data}
 
     async def disconnect(self, volume: str, attachment: str) -> None:
-        """Nothing is exported."""
+        """Its export is gone."""
+        await self._daemons.withdraw(volume, attachment)
+
+    async def resume(self, connected: list[Connected], known: set[str]) -> None:
+        """On the ports on which they were."""
+        problem: DriverFailed | None = None
+        for one in connected:
+            place, port = self._volume(one.volume), one.connection.get("data", {}).get("port")
+            try:
+                await self._daemons.export(one.volume, place, one.attachment, writable=one.mode == "rw", port=port)
+            except DriverFailed as error:
+                problem = error
+        for volume in self._daemons.volumes():
+            await self._daemons.keep(volume, known)
+        if problem:
+            raise problem
+
+    async def stop(self) -> None:
+        await self._daemons.stop()
+
+    @asynccontextmanager
+    async def content(self, volume: str, disk_format: str) -> AsyncIterator[Path]:
+        """A file beside the volumes; what was left of one by an earlier process goes at the start."""
+        copy, file = (self.directory / f"upload-{volume}.{name}" for name in ("qcow2", "data"))
+        try:
+            await self._copy(volume, copy, None)
+            await _qemu_img(
+                "convert", "-q", "-f", "qcow2", "-O", FORMATS.get(disk_format, disk_format), str(copy), str(file)
+            )
+            yield file
+        finally:
+            copy.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
 
     async def capacity(self) -> Capacity:
         """Of the file system."""
         usage = await asyncio.to_thread(shutil.disk_usage, self.directory)
         return Capacity(round(usage.total / GIB, 2), round(usage.free / GIB, 2))
+
+
+def _virtual_size(path: Path) -> int:
+    """Of a qcow2 of ours, in bytes."""
+    with path.open("rb") as file:
+        return int.from_bytes(file.read(32)[24:], "big")
 
 
 async def _save(path: Path, data: AsyncIterator[bytes]) -> None:

@@ -1,6 +1,8 @@
 """What a backend must be able to do. Every method may be called again with the same ids and then changes nothing."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -28,11 +30,21 @@ class Source(msgspec.Struct, frozen=True):
     id: str
 
 
+class Connected(msgspec.Struct, frozen=True, kw_only=True):
+    """An attachment that a host was told how to reach: ``connection`` is what ``connect`` gave."""
+
+    volume: str
+    attachment: str
+    mode: str
+    connection: dict[str, Any]
+
+
 class Driver(Protocol):
-    """A backend. Sizes in GiB, ids of volumes and snapshots."""
+    """A backend. Sizes in GiB, ids of volumes and snapshots. ``extends_attached``: also what a guest has."""
 
     name: str
     storage_protocol: str
+    extends_attached: bool
 
     async def start(self) -> None:
         """Prepare; raises DriverFailed."""
@@ -63,6 +75,16 @@ class Driver(Protocol):
 
     async def disconnect(self, volume: str, attachment: str) -> None:
         """That host does not reach it any more."""
+
+    async def resume(self, connected: list[Connected], known: set[str]) -> None:
+        """All of these are reached as they were, and no attachment that is not ``known``. Raises DriverFailed for the last that
+        can't be."""
+
+    async def stop(self) -> None:
+        """The service ends; the next one resumes."""
+
+    def content(self, volume: str, disk_format: str) -> AbstractAsyncContextManager[Path]:
+        """Its content as a file of that format, which is gone afterwards."""
 
     async def capacity(self) -> Capacity:
         """How much there is."""
