@@ -26,7 +26,7 @@ from tinstack.core.db import Transaction
 from tinstack.core.errors import Conflict, NotFound
 from tinstack.core.http import Request
 
-ATTACH, DETACH = "attach_volume", "detach_volume"
+ATTACH, DETACH, EXTEND = "attach_volume", "detach_volume", "extend_volume"
 MULTIATTACH = (2, 60)
 VERSION = {"OpenStack-API-Version": "volume 3.70"}
 
@@ -171,6 +171,13 @@ async def detach(compute: Compute, request: Request, row: Instance, id: str) -> 
 
     data = {"volume_id": id, "attachment_id": volume.attachment_id}
     await operate(compute, request, row, DETACH, data=data, also=still_there, prepare=begin, undo=nothing)
+
+
+async def extended(compute: Compute, request: Request, row: Instance, id: str) -> None:
+    """The volume service says that a volume has grown: its host lets the guest see it."""
+    volume = await compute.session.request("GET", VOLUME, f"/volumes/{quote(id)}", headers=VERSION)
+    data = {"volume_id": id, "size_gib": volume.json()["volume"]["size"]}
+    await operate(compute, request, row, EXTEND, data=data, even_locked=True)
 
 
 async def change(compute: Compute, row: Instance, id: str, wanted: dict[str, Any]) -> None:

@@ -183,6 +183,7 @@ class Agent:
             "resume": lambda: self._driver.resume(server.id),
             "detach_interface": lambda: self._interfaces.detach(server),
             "detach_volume": lambda: self._volumes.detach(server),
+            "extend_volume": lambda: self._volumes.extend(server),
             "create_image": lambda: self._snapshots.create(server, lease),
             "create_backup": lambda: self._snapshots.create(server, lease),
         }

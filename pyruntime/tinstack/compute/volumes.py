@@ -64,6 +64,10 @@ class Volumes:
             await self._driver.attach_disk(server.id, disk, server.image_properties)
         await self.complete(server, disks, token)
 
+    async def extend(self, server: ServerDetails) -> None:
+        """The guest may see that it has grown. Raises DriverError."""
+        await self._driver.extend_disk(server.id, server.data[VOLUME], int(server.data["size_gib"]))
+
     async def detach(self, server: ServerDetails) -> None:
         """The guest has it no more; its attachment is the conductor's to end. Raises DriverError where the guest keeps it."""
         await self._driver.detach_disk(server.id, server.data[VOLUME])

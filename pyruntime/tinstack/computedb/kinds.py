@@ -106,6 +106,12 @@ KINDS: dict[str, Kind] = {
         vm_states=frozenset({"active", "paused", "stopped"}),
         token=True,
     ),
+    "extend_volume": Kind(
+        verb="extend_volume",
+        action="extend_volume",
+        task_state=None,
+        vm_states=frozenset({"active", "paused", "stopped", "suspended"}),
+    ),
     "detach_volume": Kind(
         verb="detach_volume",
         action="detach_volume",

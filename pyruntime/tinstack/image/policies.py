@@ -16,7 +16,7 @@ DEFAULTS = {
     "communitize_image": _OWN,
     "download_image": "rule:admin_or_service or (role:member and (project_id:%(project_id)s or project_id:%(member_id)s or "
     "'public':%(visibility)s or 'community':%(visibility)s or 'shared':%(visibility)s))",
-    "upload_image": _OWN,
+    "upload_image": "rule:project_member_or_service",
     "deactivate": _OWN,
     "reactivate": _OWN,
     "get_member": "rule:admin_or_service or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s))",

@@ -9,6 +9,7 @@ from tinstack.volume import snapshots, store, volumes
 from tinstack.volume import tables as t
 from tinstack.volume.drivers.interface import Driver, DriverFailed, Source
 from tinstack.volume.images import Images
+from tinstack.volume.notices import Notices
 from tinstack.volume.rows import (
     AVAILABLE,
     CREATING,
@@ -17,9 +18,12 @@ from tinstack.volume.rows import (
     ERROR_DELETING,
     ERROR_EXTENDING,
     EXTENDING,
+    IN_USE,
+    UPLOADING,
     Snapshot,
     Volume,
 )
+from tinstack.volume.uploads import UPLOAD, Uploads
 
 
 class NoBackend(DriverFailed):
@@ -30,13 +34,21 @@ class Jobs:
     """``drive`` and ``undo`` of ``work.Work``."""
 
     def __init__(
-        self, database: Database, operations: Operations, drivers: Mapping[str, Driver], images: Images
+        self,
+        database: Database,
+        operations: Operations,
+        drivers: Mapping[str, Driver],
+        images: Images,
+        uploads: Uploads,
+        notices: Notices,
     ) -> None:
         self.database, self.operations, self.drivers, self.images = database, operations, drivers, images
+        self._uploads, self._notices = uploads, notices
         self._kinds = {
             volumes.CREATE: self._create_volume,
             volumes.DELETE: self._delete_volume,
             volumes.EXTEND: self._extend_volume,
+            UPLOAD: self._upload_volume,
             snapshots.CREATE: self._create_snapshot,
             snapshots.DELETE: self._delete_snapshot,
         }
@@ -90,7 +102,16 @@ class Jobs:
         volume = await self._volume(operation.subject)
         if volume and volume.status == EXTENDING:
             await self._driver(volume.backend).extend(volume.id, operation.data["size"])
-        await self._end_volume(operation, EXTENDING, AVAILABLE)
+        attached = operation.data.get("attached", False)
+        if attached:
+            await self._notices.extended(operation.subject)
+        await self._end_volume(operation, EXTENDING, IN_USE if attached else AVAILABLE)
+
+    async def _upload_volume(self, operation: Operation) -> None:
+        volume = await self._volume(operation.subject)
+        if volume and volume.status == UPLOADING:
+            await self._uploads.fill(self._driver(volume.backend), operation)
+        await self._end_volume(operation, UPLOADING, operation.data["was"])
 
     async def _end_volume(self, operation: Operation, old: str, new: str) -> None:
         async def work(tx: Transaction) -> None:
@@ -132,11 +153,15 @@ class Jobs:
     # --- failure ----------------------------------------------------------------------------------
 
     async def undo(self, operation: Operation, reason: str) -> None:
-        """Show that it failed; a volume that could not grow has its old size again."""
+        """Show that it failed; a volume that could not grow has its old size again, an image without data is gone."""
+        if operation.kind == UPLOAD:
+            await self._uploads.drop(operation.data["image_id"])
 
         async def work(tx: Transaction) -> None:
             id, now = operation.subject, now_us()
             swap_volume = {CREATING: ERROR, DELETING: ERROR_DELETING, EXTENDING: ERROR_EXTENDING}
+            if operation.kind == UPLOAD:
+                swap_volume = {UPLOADING: operation.data["was"]}
             if operation.kind.startswith("volume."):
                 for old, new in swap_volume.items():
                     await tx.run(store.SWAP_VOLUME, key=id, old=old, new=new, now=now)

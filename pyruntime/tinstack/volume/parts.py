@@ -14,6 +14,7 @@ from tinstack.volume.quotas import Quotas
 from tinstack.volume.rows import Snapshot, Volume
 from tinstack.volume.snapshots import Snapshots
 from tinstack.volume.types import Types
+from tinstack.volume.uploads import Uploads
 from tinstack.volume.volumes import Volumes
 
 
@@ -28,6 +29,7 @@ class Parts:
     attachments: Attachments
     types: Types
     quotas: Quotas
+    uploads: Uploads
     drivers: Mapping[str, Driver]
     tracer: Tracer
 

@@ -19,6 +19,7 @@ volume:attachment_complete volume:attachment_delete volume:multiattach_bootable_
 volume_extension:volume_actions:attach volume_extension:volume_actions:begin_detaching
 volume_extension:volume_actions:detach volume_extension:volume_actions:initialize_connection
 volume_extension:volume_actions:reserve volume_extension:volume_actions:roll_detaching
+volume_extension:volume_actions:upload_image volume:extend_attached_volume
 volume_extension:volume_actions:terminate_connection volume_extension:volume_actions:unreserve volume:set_bootable
 volume_extension:volume_image_metadata:set volume_extension:volume_image_metadata:remove volume:retype
 """

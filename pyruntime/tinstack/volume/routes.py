@@ -65,6 +65,7 @@ ROUTES = [
           body=b.INITIALIZE, status=200),
     Route("POST", f"{V}/action", actions.terminate_connection, checked=True, action="os-terminate_connection",
           body=b.TERMINATE, status=202),
+    Route("POST", f"{V}/action", actions.upload, checked=True, action="os-volume_upload_image", body=b.UPLOAD, status=202),
     Route("POST", f"{V}/action", actions.retype, checked=True, action="os-retype", body=b.RETYPE, status=202),
     Route("POST", f"{V}/action", actions.show_image_metadata, checked=True, action="os-show_image_metadata", status=200),
     Route("POST", f"{V}/action", actions.set_image_metadata, checked=True, action="os-set_image_metadata",

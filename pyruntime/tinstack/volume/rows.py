@@ -6,6 +6,7 @@ import msgspec
 
 CREATING, AVAILABLE, IN_USE, DELETING, ERROR = "creating", "available", "in-use", "deleting", "error"
 RESERVED, ATTACHING, DETACHING, EXTENDING = "reserved", "attaching", "detaching", "extending"
+UPLOADING = "uploading"
 DOWNLOADING, ERROR_DELETING, ERROR_EXTENDING, ATTACHED = "downloading", "error_deleting", "error_extending", "attached"
 
 

@@ -24,12 +24,14 @@ from tinstack.volume.drivers.storage_daemon import StorageDaemons
 from tinstack.volume.errors import render, violation
 from tinstack.volume.images import Images
 from tinstack.volume.jobs import Jobs
+from tinstack.volume.notices import Notices
 from tinstack.volume.parts import Parts
 from tinstack.volume.policies import DEFAULTS
 from tinstack.volume.quotas import Quotas
 from tinstack.volume.routes import ROUTES, VERSIONS
 from tinstack.volume.snapshots import Snapshots
 from tinstack.volume.types import Types
+from tinstack.volume.uploads import Uploads
 from tinstack.volume.volumes import Volumes
 from tinstack.volume.work import Work
 
@@ -53,7 +55,8 @@ def assemble(config: Config, database: Database, session: Session, tracer: Trace
     drivers = {backend.name: driver(config, backend) for backend in config.backends}
     operations = Operations(tables.operations)
     work, images = Work(database, operations, config.host), Images(session)
-    jobs = Jobs(database, operations, drivers, images)
+    uploads = Uploads(database, work, session)
+    jobs = Jobs(database, operations, drivers, images, uploads, Notices(database, session))
     work.drive, work.undo = jobs.drive, jobs.undo
     quotas, types = Quotas(database, config.quota), Types(database, config.backends, config.default_volume_type)
     parts = Parts(
@@ -64,6 +67,7 @@ def assemble(config: Config, database: Database, session: Session, tracer: Trace
         attachments=Attachments(database, drivers, session),
         types=types,
         quotas=quotas,
+        uploads=uploads,
         drivers=drivers,
         tracer=tracer,
     )

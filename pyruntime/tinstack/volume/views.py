@@ -5,7 +5,7 @@ from typing import Any
 from tinstack.core.clock import iso_us
 from tinstack.core.http import Request
 from tinstack.core.http.app import PROJECT
-from tinstack.volume.rows import ATTACHED, Attachment, ServiceRow, Snapshot, Type, Volume
+from tinstack.volume.rows import ATTACHED, UPLOADING, Attachment, ServiceRow, Snapshot, Type, Volume
 
 Body = dict[str, Any]
 
@@ -103,6 +103,26 @@ def _attached(row: Attachment) -> Body:
         "device": row.mountpoint,
         "attached_at": _moment(row.attached_at),
     }
+
+
+def upload(request: Request, row: Volume, types: dict[str, Type], image: Body) -> Body:
+    """A volume that becomes an image."""
+    kind = types.get(row.volume_type_id or "")
+    shown: Body = {
+        "id": row.id,
+        "updated_at": _moment(row.updated_at),
+        "status": UPLOADING,
+        "display_description": row.description,
+        "size": row.size,
+        "volume_type": volume_type(request, kind) if kind else None,
+        "image_id": image["id"],
+        "container_format": image["container_format"],
+        "disk_format": image["disk_format"],
+        "image_name": image["name"],
+    }
+    if request.at_least(3, 1):
+        shown |= {"visibility": image["visibility"], "protected": image["protected"]}
+    return {"os-volume_upload_image": shown}
 
 
 def snapshot(request: Request, row: Snapshot, *, detail: bool = False) -> Body:

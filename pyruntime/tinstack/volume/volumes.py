@@ -184,12 +184,12 @@ class Volumes:
 
         self.work.begin(await self.database.transact(work))
 
-    async def extend(self, volume: Volume, size: int) -> None:
-        """Begin to extend. Raises InvalidState, Invalid, OverLimit."""
+    async def extend(self, volume: Volume, size: int, *, attached: bool = False) -> None:
+        """Begin to extend; ``attached``: one that is in use. Raises InvalidState, Invalid, OverLimit."""
         kinds = await store.types(self.database)
 
         async def work(tx: Transaction) -> Operation:
-            if volume.status != AVAILABLE:
+            if volume.status != (IN_USE if attached else AVAILABLE):
                 raise InvalidState(why=f"Volume status must be available to extend, but is {volume.status}.")
             if size <= volume.size:
                 why = f"New size for extend must be greater than current size. (current: {volume.size}, extended: {size})."
@@ -199,7 +199,9 @@ class Volumes:
             await self.quotas.take(tx, volume.project_id, more, kind.name if kind else None, size)
             await self._swap(tx, volume, EXTENDING)
             await tx.run(t.volumes.update().where(t.volumes.c.id == volume.id).values(size=size))
-            return await self.work.open(tx, EXTEND, volume.id, volume.project_id, {"size": size, "was": volume.size})
+            return await self.work.open(
+                tx, EXTEND, volume.id, volume.project_id, {"size": size, "was": volume.size, "attached": attached}
+            )
 
         self.work.begin(await self.database.transact(work))
 

@@ -242,3 +242,53 @@ def test_a_server_on_a_port_that_was_made_before(client: Shell) -> None:
     client.ok("server create --image tiny --flavor t1.nano --port before --wait on-port")
     client.ok("server delete --wait on-port")
     client.ok("port delete before")
+
+
+def _until(cloud: Any, service: str, path: str, kind: str, wanted: str) -> None:
+    cloud.demo.wait(service, path, lambda answer: answer.json[kind]["status"] == wanted)
+
+
+def test_volumes_come_from_images_snapshots_and_volumes_and_go_to_servers(client: Shell, cloud: Any) -> None:
+    def volume(options: str, name: str) -> str:
+        id = str(client.json(f"volume create {options} {name}")["id"])
+        _until(cloud, "block-storage", f"/volumes/{id}", "volume", "available")
+        return id
+
+    root = volume("--image tiny --size 1", "cli-root")
+    snapshot = client.json("volume snapshot create --volume cli-root cli-snap")["id"]
+    _until(cloud, "block-storage", f"/snapshots/{snapshot}", "snapshot", "available")
+    data, clone = volume("--snapshot cli-snap", "cli-data"), volume("--source cli-root", "cli-clone")
+    client.ok("server create --volume cli-root --flavor t1.nano --network demo-net --wait cli-bfv")
+    assert client.json("server show cli-bfv")["image"].startswith("N/A")
+    client.ok("server add volume cli-bfv cli-data")
+    _until(cloud, "block-storage", f"/volumes/{data}", "volume", "in-use")
+    assert data in client.ok("server volume list cli-bfv") and root in client.ok("server volume list cli-bfv")
+    client.ok("server remove volume cli-bfv cli-data")
+    _until(cloud, "block-storage", f"/volumes/{data}", "volume", "available")
+    client.ok("server delete --wait cli-bfv")
+    client.ok("volume snapshot delete cli-snap")
+    cloud.demo.wait("block-storage", f"/snapshots/{snapshot}", lambda answer: answer.status == 404)
+    client.ok(f"volume delete {root} {data} {clone}")
+
+
+def test_a_server_boots_on_volumes_made_for_it(client: Shell) -> None:
+    client.ok("server create --image tiny --boot-from-volume 1 --flavor t1.nano --network demo-net --wait cli-made")
+    client.ok(
+        "server create --image tiny --flavor t1.nano --network demo-net --wait "
+        "--block-device source_type=blank,destination_type=volume,volume_size=1,delete_on_termination=true cli-disk"
+    )
+    for name in ("cli-made", "cli-disk"):
+        [attached] = client.json(f"server show {name}")["volumes_attached"]
+        client.ok(f"server delete --wait {name}")
+        if name == "cli-made":
+            client.ok(f"volume delete {attached['id']}")
+
+
+def test_images_of_servers(client: Shell) -> None:
+    client.ok("server create --image tiny --flavor t1.nano --network demo-net --wait cli-golden")
+    client.ok("server image create --name cli-image --property a=b --wait cli-golden")
+    assert client.json("image show cli-image")["status"] == "active"
+    client.ok("server backup create --name cli-backup --type daily --rotate 1 --wait cli-golden")
+    assert client.json("image show cli-backup")["properties"]["image_type"] == "backup"
+    client.ok("server delete --wait cli-golden")
+    client.ok("image delete cli-image cli-backup")

@@ -104,6 +104,9 @@ class MemoryHypervisor:
             self.live.pop(device, None)
         return device in self.live
 
+    async def resize_disk(self, id: str, serial: str, size: int) -> None:
+        self._set(id, self.domains[id][0], f"resize {serial} {size}")
+
     async def begin_copy(self, id: str, disk: str, target: str) -> None:
         self._set(id, self.domains[id][0], "copy")
         self.copied = disk, target

@@ -1,6 +1,6 @@
 """External events: what other services tell of servers. Source: compute API reference, "Run Events"."""
 
-from tinstack.api import interfaces
+from tinstack.api import interfaces, volumes
 from tinstack.api.parts import Compute
 from tinstack.api.views import Body
 from tinstack.compute import rpc as compute_rpc
@@ -13,7 +13,7 @@ from tinstack.core.http import Request, Response
 FOR_THE_CACHE = {"network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"}
 """Events after which a server's addresses are looked up again."""
 
-FOR_THE_HOST = {"network-vif-plugged", "network-vif-unplugged", "network-vif-deleted", "volume-extended"}
+FOR_THE_HOST = {"network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"}
 
 
 async def create(request: Request, service: Compute) -> Response:
@@ -41,6 +41,8 @@ async def _take(request: Request, service: Compute, event: Body, row: Instance |
         await service.bus.cast(compute_rpc.topic(row.host), told)
     if name == "network-vif-deleted" and tag in {port.id for port in row.ports}:
         service.background.start(interfaces.forget(service, request, row, tag), f"unplugging port {tag}")
+    if name == "volume-extended" and row.host is not None and tag in {one.volume_id for one in row.volumes}:
+        service.background.start(volumes.extended(service, request, row, tag), f"extending volume {tag}")
     if name in FOR_THE_CACHE:
         await service.bus.cast(conductor.TOPIC, conductor.NetworkChanged(server_id=row.id))
     if row.host is None and name != "network-changed":

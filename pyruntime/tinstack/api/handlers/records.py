@@ -12,14 +12,27 @@ from tinstack.computedb import instances
 from tinstack.computedb.actions import Action, Event
 from tinstack.computedb.instances import ServerNotFound
 from tinstack.computedb.rows import Instance
+from tinstack.computedb.store import OPERATIONS
 from tinstack.core.clock import iso_us, parse_iso
+from tinstack.core.db import Transaction
 from tinstack.core.errors import NotFound
 from tinstack.core.http import Request, page_of
 from tinstack.core.http.paging import next_link
+from tinstack.core.operations import FAILED as FAILED_OPERATION
+from tinstack.core.operations import RUNNING, Operation
 from tinstack.core.trace import FAILED, STEPS
 
 BEFORE = (1, 2)
 """Steps that know no server: joined by the token's audit id."""
+
+
+_NAMES = {kind: f"{kind}_instance" for kind in ("start", "stop", "reboot", "pause", "unpause", "suspend", "resume")} | {
+    "delete": "terminate_instance",
+    "reboot_hard": "reboot_instance",
+    "create_image": "snapshot_instance",
+    "create_backup": "backup_instance",
+}
+"""Kind of operation → the name of what a host does for it, where it is another."""
 
 
 class ActionNotFound(NotFound):
@@ -105,8 +118,11 @@ async def show(request: Request, service: Compute) -> Body:
     whole = request.may("os_compute_api:os-instance-actions:events", {"project_id": row.project_id})
     if whole or request.at_least(2, 51):
         details = request.may("os_compute_api:os-instance-actions:events:details", {"project_id": row.project_id})
-        events = await _events(service, row, action)
-        shown["events"] = [_event(event, row, request, whole=whole, details=details) for event in events]
+        if action.action == "create":
+            events = await _events(service, row, action)
+            shown["events"] = [_event(event, row, request, whole=whole, details=details) for event in events]
+        else:
+            shown["events"] = await _on_host(service, row, action, request, whole=whole, details=details)
     return {"instanceAction": shown}
 
 
@@ -136,6 +152,38 @@ def _event(event: Event, row: Instance, request: Request, *, whole: bool, detail
     if request.at_least(2, 84):
         shown["details"] = event.message if failed and details else None
     return shown
+
+
+async def _on_host(
+    service: Compute, row: Instance, action: Action, request: Request, *, whole: bool, details: bool
+) -> list[Body]:
+    """What the host did for an action, by Nova's name; none for an action that was over as soon as it was asked."""
+    id = action.operation_id
+    if id is None:
+        return []
+
+    async def work(tx: Transaction) -> Operation | None:
+        return await OPERATIONS.get(tx, id)
+
+    operation = await service.db.transact(work)
+    if operation is None:
+        return []
+    over, failed = operation.state != RUNNING, operation.state == FAILED_OPERATION
+    words = str((operation.error or {}).get("message") or "") or None
+    shown: Body = {
+        "event": f"compute_{_NAMES.get(operation.kind, operation.kind)}",
+        "start_time": iso_us(operation.created_at),
+        "finish_time": iso_us(operation.updated_at) if over else None,
+        "result": None if not over else "Error" if failed else "Success",
+        "traceback": words if failed and whole else None,
+    }
+    if request.at_least(2, 62):
+        shown["hostId"] = host_id(row.project_id, row.host)
+        if whole:
+            shown["host"] = row.host
+    if request.at_least(2, 84):
+        shown["details"] = words if failed and details else None
+    return [shown]
 
 
 async def trace(request: Request, service: Compute) -> Body:

@@ -200,6 +200,11 @@ class FakeDriver:
             guest.disks.append(disk)
             self._set(id, guest.state, f"disk {disk.device} plugged in")
 
+    async def extend_disk(self, id: str, volume_id: str, gib: int) -> None:
+        guest = self._guest(id)
+        if volume_id in {one.volume_id for one in guest.disks}:
+            self._set(id, guest.state, f"disk {volume_id} has {gib} GiB now")
+
     async def detach_disk(self, id: str, volume_id: str) -> None:
         guest = self._guests.get(id)
         if guest and (gone := [one for one in guest.disks if one.volume_id == volume_id]):

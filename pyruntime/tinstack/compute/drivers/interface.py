@@ -139,6 +139,9 @@ class Driver(Protocol):
     async def attach_disk(self, id: str, disk: AttachedDisk, image_properties: Mapping[str, Any]) -> None:
         """The guest has that volume, on the bus that the image wants: at once where it runs, and at each start. Raises DriverError."""
 
+    async def extend_disk(self, id: str, volume_id: str, gib: int) -> None:
+        """A guest that runs sees the volume's new size. Raises DriverError."""
+
     async def detach_disk(self, id: str, volume_id: str) -> None:
         """The guest has it no more. Raises DriverError where the guest does not let go of it."""
 

@@ -25,9 +25,27 @@ def flag(value: Any) -> bool:
 
 
 async def extend(request: Request, parts: Parts) -> None:
-    """Larger."""
+    """Larger; from 3.42 also one that a server has, where its backend can."""
     row = await parts.volume(request, "volume:extend")
-    await parts.volumes.extend(row, int(request.body["os-extend"]["new_size"]))
+    attached = row.status == IN_USE and request.at_least(3, 42)
+    if attached:
+        request.authorize("volume:extend_attached_volume", {"project_id": row.project_id, "user_id": row.user_id})
+        driver = parts.drivers.get(row.backend or "")
+        if driver is None or not driver.extends_attached:
+            raise InvalidState(why=f"the backend of volume {row.id} can't extend it while it is attached.")
+    await parts.volumes.extend(row, int(request.body["os-extend"]["new_size"]), attached=attached)
+
+
+async def upload(request: Request, parts: Parts) -> views.Body:
+    """An image of it; who may see it is said from 3.1 on."""
+    row = await parts.volume(request, f"{_ACTION}upload_image")
+    wanted = dict(request.body["os-volume_upload_image"])
+    if not request.at_least(3, 1):
+        wanted = {name: value for name, value in wanted.items() if name not in ("visibility", "protected")}
+    if "protected" in wanted:
+        wanted["protected"] = flag(wanted["protected"])
+    image = await parts.uploads.begin(request.context, row, wanted)
+    return views.upload(request, row, await store.types(parts.database), image)
 
 
 async def reset_status(request: Request, parts: Parts) -> None:

@@ -163,6 +163,15 @@ SET_IMAGE_METADATA = under("os-set_image_metadata", {"metadata": METADATA}, "met
 UNSET_IMAGE_METADATA = under(
     "os-unset_image_metadata", {"key": {"type": "string", "minLength": 1, "maxLength": 255}}, "key"
 )
+_UPLOAD: dict[str, Any] = {
+    "image_name": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"\S"},
+    "force": BOOLEAN,
+    "disk_format": {"type": "string", "enum": ["raw", "vmdk", "vdi", "qcow2", "vhd", "vhdx", "ploop"]},
+    "container_format": {"type": "string", "minLength": 0, "maxLength": 255},
+    "visibility": {"type": "string", "enum": ["community", "public", "private", "shared"]},
+    "protected": BOOLEAN,
+}
+UPLOAD = under("os-volume_upload_image", _UPLOAD, "image_name")
 RETYPE = under(
     "os-retype",
     {"new_type": TYPE_NAME, "migration_policy": {"type": ["string", "null"], "enum": ["on-demand", "never", None]}},

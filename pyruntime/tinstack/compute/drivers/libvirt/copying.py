@@ -1,4 +1,4 @@
-"""Copies of a running guest's disk, by libvirt's backup job; called in libvirt's threads. Source: libvirt, "Backup XML"."""
+"""A running guest's disks copied, by libvirt's backup job, and resized; called in libvirt's threads. Source: libvirt, "Backup XML"."""
 
 from typing import Any
 
@@ -20,6 +20,14 @@ def begin(domain: Any, disk: str, target: str) -> None:
     name = nics.disk_of_file(domain.XMLDesc(0), disk)
     flags = libvirt.VIR_DOMAIN_BACKUP_BEGIN_REUSE_EXTERNAL
     domain.backupBegin(backup_xml(name, nics.disk_targets(domain.XMLDesc(0)), target), None, flags)
+
+
+def resize(domain: Any, serial: str, size: int) -> None:
+    """Source: libvirt, virDomainBlockResize."""
+    import libvirt
+
+    name = nics.disk_of_serial(domain.XMLDesc(0), serial)
+    domain.blockResize(name, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
 
 def goes_on(domain: Any) -> bool:

@@ -176,6 +176,11 @@ class LibvirtDriver:
             await self._define_again(id)
             await self._hypervisor.plug(id, xml, disk.volume_id)
 
+    async def extend_disk(self, id: str, volume_id: str, gib: int) -> None:
+        """One that is off sees it at its next start."""
+        if await self._known(id) in (RUNNING, PAUSED):
+            await self._hypervisor.resize_disk(id, volume_id, gib << 30)
+
     async def detach_disk(self, id: str, volume_id: str) -> None:
         await self._unplug(id, volume_id, "disk")
 

@@ -29,6 +29,15 @@ def disk_of_file(domain: str, path: str) -> str:
     raise LookupError(f"the guest has no disk {path}")
 
 
+def disk_of_serial(domain: str, serial: str) -> str:
+    """The name of the disk with that serial: vdb. Raises LookupError."""
+    for disk in ElementTree.fromstring(domain).iterfind("devices/disk"):
+        target = disk.find("target")
+        if target is not None and disk.findtext("serial") == serial:
+            return target.get("dev", "")
+    raise LookupError(f"the guest has no disk {serial}")
+
+
 def disk_targets(domain: str) -> set[str]:
     """The names of its disks: vda …"""
     return {target.get("dev", "") for target in ElementTree.fromstring(domain).iterfind("devices/disk/target")}
