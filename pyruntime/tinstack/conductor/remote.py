@@ -179,7 +179,7 @@ class Remote:
 
     async def _clear_volume(self, server: Instance, volume: RequestedVolume) -> None:
         """One that is still being made is waited for. Raises VolumeUnfinished where that takes long: it is tried again then."""
-        path = f"/volumes/{volume.volume_id}"
+        path, waited = f"/volumes/{volume.volume_id}", True
         for again in (True,) * TRIES + (False,):
             try:
                 await self._session.request("DELETE", "block-storage", path, headers=VOLUME, ok=(404,))
@@ -188,7 +188,8 @@ class Remote:
                 found = await self._session.request("GET", "block-storage", path, headers=VOLUME, ok=(404,))
                 if found.status == 404:
                     return
-                if found.json()["volume"]["status"] not in UNFINISHED:
+                before, waited = waited, found.json()["volume"]["status"] in UNFINISHED
+                if not before and not waited:
                     log.warning("volume %s of server %s stays: %s", volume.volume_id, server.id, error.text)
                     return
                 if not again:

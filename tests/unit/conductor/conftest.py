@@ -34,6 +34,8 @@ from tinstack.core.config import BusConfig, DatabaseConfig
 from tinstack.running import Running
 from tinstack.scheduler import rpc as scheduler
 
+from .played_volumes import PlayedVolumes
+
 IMAGE = b"a very small image"
 FLAVOR = FlavorDetails(name="t1.nano", vcpus=1, ram_mib=128, root_gib=1)
 LIMITS = {"instances": -1, "cores": -1, "ram": -1}
@@ -48,7 +50,7 @@ class Cloud:
         self.inventories: dict[str, dict[str, Any]] = {}
         self.allocations: dict[str, dict[str, Any]] = {}
         self.ports: dict[str, dict[str, Any]] = {}
-        self.attachments: dict[str, dict[str, Any]] = {}
+        self.volumes = PlayedVolumes()
         self.images = {"tiny": IMAGE}
         self.launches: dict[str, dict[str, Any]] = {}
         self.downloads = 0
@@ -77,7 +79,7 @@ class Cloud:
         app.router.add_delete("/network/v2.0/ports/{id}", self.remove_port)
         app.router.add_get("/network/v2.0/networks/{id}", self.network)
         app.router.add_get("/network/v2.0/floatingips", self.floating)
-        app.router.add_get("/volume/v3/attachments", self.list_attachments)
+        self.volumes.routes(app)
         return app
 
     @web.middleware
@@ -207,11 +209,6 @@ class Cloud:
 
     async def floating(self, request: web.Request) -> web.Response:
         return web.json_response({"floatingips": []})
-
-    async def list_attachments(self, request: web.Request) -> web.Response:
-        wanted = request.query["instance_id"]
-        found = [one for one in self.attachments.values() if one["instance"] == wanted]
-        return web.json_response({"attachments": found})
 
 
 async def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
