@@ -24,6 +24,8 @@ from tinstack.dev.cloud import Cloud
 from tinstack.dev.rig import make_backends
 
 START_SECONDS = 60
+STOLEN = "stolen"
+"""A host that the bus knows and that no agent runs on: tests speak with its credentials."""
 
 
 class Answer(NamedTuple):
@@ -129,8 +131,8 @@ class TestCloud:
 
     __test__ = False
 
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
+    def __init__(self, cloud: Cloud, loop: asyncio.AbstractEventLoop) -> None:
+        self.cloud, self.loop = cloud, loop
         self.auth_url = cloud.auth_url
         self.admin = Client(self.auth_url, "admin", cloud.secrets.admin, "admin")
         self.system_admin = Client(self.auth_url, "admin", cloud.secrets.admin, system=True)
@@ -198,10 +200,11 @@ def running(state: Path) -> Iterator[TestCloud]:
     with contextlib.ExitStack() as stack:
         made = Cloud(state, configs.ports(free_base()), hosts=2)
         if os.environ.get("TINSTACK_TEST_BACKENDS") == "real":
-            real: backends.Backends = stack.enter_context(make_backends(state / "backends", made))
+            real: backends.Backends = stack.enter_context(make_backends(state / "backends", made, [STOLEN]))
             made.places = configs.Places(database=real.database_url, bus=real.bus_url)
-        stack.enter_context(_Thread(made))
-        yield TestCloud(made)
+        thread = _Thread(made)
+        stack.enter_context(thread)
+        yield TestCloud(made, thread.loop)
 
 
 @pytest.fixture(scope="session")

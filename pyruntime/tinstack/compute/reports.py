@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
@@ -10,18 +9,13 @@ from tinstack.compute.config import Config
 from tinstack.compute.drivers.interface import Driver
 from tinstack.compute.rpc import ConsoleOutput, Diagnostics, GetConsoleOutput, GetDiagnostics, GetUptime, Uptime
 from tinstack.conductor import rpc as conductor
-from tinstack.conductor.rpc import HostReport
+from tinstack.conductor.rpc import HostReport, provider_of
 from tinstack.core.bus import Bus, Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.errors import NotFound
 from tinstack.core.periodic import Periodic
 
 log = logging.getLogger(__name__)
-
-
-def provider_of(host: str) -> str:
-    """The uuid of a host's resource provider: the same after a reinstall."""
-    return str(uuid5(NAMESPACE_DNS, f"{host}.compute.tinstack"))
 
 
 class Reports:

@@ -1,6 +1,7 @@
 """What was done to a server (instance actions), the steps of it (trace events) and the scheduler's verdicts."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -125,6 +126,31 @@ async def trace(db: Database, server_id: str, audit_id: str | None) -> list[Even
     return await db.all(_TRACE, Event, server=server_id, audit=audit_id)
 
 
+class _Tried(msgspec.Struct):
+    """Of a boot: where it failed."""
+
+    subject: str
+    data: dict[str, Any]
+
+
+async def hosts_tried(db: Database, servers: Collection[str]) -> dict[str, set[str]]:
+    """Server → the hosts on which its boot failed."""
+    wanted, found = sorted(servers), defaultdict[str, set[str]](set)
+    for start in range(0, len(wanted), MOST):
+        some = wanted[start : start + MOST]
+        size = 1 << (len(some) - 1).bit_length()
+        given = {f"s_{n}": some[min(n, len(some) - 1)] for n in range(size)}
+        for boot in await db.all(_boots_of(size), _Tried, **given):
+            found[boot.subject].update(boot.data.get("tried", ()))
+    return found
+
+
+@lru_cache(maxsize=16)
+def _boots_of(size: int) -> Prepared:
+    among = operations.c.subject.in_([bindparam(f"s_{n}") for n in range(size)])
+    return prepared(select(operations.c.subject, operations.c.data).where(operations.c.kind == "boot", among))
+
+
 async def add_events(tx: Transaction, batch: Sequence[TraceEvent]) -> None:
     """Keep steps."""
     rows = [
@@ -167,6 +193,9 @@ async def verdicts_of(db: Database, server_id: str) -> list[Verdict]:
     """What the filters said for a server, in order."""
     return await db.all(_VERDICTS, Verdict, server=server_id)
 
+
+MOST = 512
+"""Values in one list."""
 
 MANY = 32
 """Rows per statement: few statements, each compiled once."""

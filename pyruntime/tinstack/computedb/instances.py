@@ -141,6 +141,28 @@ async def on_host(db: Database | Transaction, host: str) -> list[Instance]:
     return await db.all(_ON_HOST, Instance, host=host)
 
 
+async def hosts_of(db: Database | Transaction, ids: Collection[str]) -> dict[str, str | None]:
+    """Server → the host that it is on, for those of ``ids`` that there are or were."""
+    found: dict[str, str | None] = {}
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), MOST_IN_ONE):
+        some = wanted[start : start + MOST_IN_ONE]
+        size = _padded(len(some))
+        found |= {row.id: row.host for row in await db.all(_hosts_of(size), _Place, **_spread("id", some, size))}
+    return found
+
+
+@lru_cache(maxsize=16)
+def _hosts_of(size: int) -> Prepared:
+    among = instances.c.id.in_([bindparam(f"a_id_{n}") for n in range(size)])
+    return prepared(select(instances.c.id, instances.c.host).where(among))
+
+
+class _Place(msgspec.Struct, frozen=True):
+    id: str
+    host: str | None
+
+
 async def counts_per_host(db: Database | Transaction) -> dict[str, int]:
     """Host → number of servers."""
     return {row.host: row.servers for row in await db.all(_PER_HOST, HostCount)}

@@ -84,6 +84,7 @@ class Endings:
 
         with crash.around(29 if kind == "boot" else kind):
             operation = await self._parts.db.transact(work)
+        self._parts.over.note(operation)
         if CLEARED in operation.data:
             self._parts.background.start(self.drive(operation), f"{operation.kind} of {operation.subject}")
         return Done()
@@ -109,6 +110,7 @@ class Endings:
 
         with crash.around("failed"):
             operation, again = await self._parts.db.transact(work)
+        self._parts.over.note(operation)
         if UNDO in operation.data:
             self._parts.background.start(self.drive(operation), f"undoing the {operation.kind} of {operation.subject}")
         return Outcome(retried=again)
@@ -176,6 +178,7 @@ class Endings:
 
         with crash.around("bury"):
             await self._parts.db.transact(work)
+        self._parts.over.note_server(server.id)
 
     async def _end(self, operation: Operation, server: Instance) -> None:
         """The host is done, or could not do it: clear what is left elsewhere, then say so."""
@@ -319,6 +322,7 @@ class Endings:
                 await store.fail(tx, held, fault, vm_state="error")
 
         await self._parts.db.transact(work)
+        self._parts.over.note(operation)
 
 
 async def _held(tx: Transaction, id: str, owner: str) -> tuple[Operation, Instance]:

@@ -13,8 +13,8 @@ from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.beats import Beats
 from tinstack.conductor.parts import Parts, only
 from tinstack.conductor.remote import Remote
-from tinstack.conductor.rpc import HostReport, ObservedServer, ServiceReport
-from tinstack.core.bus import Envelope
+from tinstack.conductor.rpc import HostReport, ObservedServer, ServiceReport, provider_of
+from tinstack.core.bus import Envelope, Refused
 from tinstack.core.clock import SECOND, now_us
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError
@@ -52,6 +52,8 @@ class HostReports:
     async def report(self, message: HostReport, envelope: Envelope) -> None:
         """One report."""
         only(envelope, f"compute.{message.host}")
+        if message.provider != provider_of(message.host):
+            raise Refused(f"'{envelope.sender}' may not speak of the resource provider {message.provider}.")
         known = self._known.setdefault(message.host, _Known())
         await self.beats.heard(message.host, message.started_at)
         await self._describe(message, known)
@@ -60,8 +62,10 @@ class HostReports:
             await self._continue(message.host)
             known.started_at = message.started_at
         seen = tuple(message.servers)
-        if known.servers != seen and await self._sync_power(message):
-            known.servers = seen
+        if known.servers != seen:
+            await self._note_strangers(message, {one.id for one in known.servers})
+            if await self._sync_power(message):
+                known.servers = seen
 
     async def service(self, message: ServiceReport, envelope: Envelope) -> None:
         """A controller's service lives."""
@@ -126,6 +130,16 @@ class HostReports:
         for operation in await store.running_on(self._parts.db, host):
             if operation.owner.startswith((f"compute@{host}/", "scheduler@")):
                 await self._parts.look(host, operation)
+
+    async def _note_strangers(self, message: HostReport, before: set[str]) -> None:
+        """Guests that the host newly says it has, and that are another host's: what it says of them does not count."""
+        new = {one.id for one in message.servers} - before
+        places = await instances.hosts_of(self._parts.db, new) if new else {}
+        for id, host in places.items():
+            if host not in (None, message.host):
+                log.warning(
+                    "host '%s' reports server %s, which is on '%s': that does not count", message.host, id, host
+                )
 
     async def _sync_power(self, message: HostReport) -> bool:
         """A guest that halted by itself is SHUTOFF. False where something must be looked at again.

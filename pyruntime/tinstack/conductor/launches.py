@@ -58,6 +58,7 @@ class Launches:
 
         steps.reached(15)
         operation, server = await self._parts.db.transact(work)
+        self._parts.note_launch(server.id, envelope.host)
         steps.reached(16)
         details = _details(operation, server, self._parts.config)
         steps.reached(17)
@@ -151,7 +152,7 @@ class Launches:
 
     async def _token(self, operation: Operation, server: Instance, host: str) -> str:
         image = operation.data.get("image_id", server.image_id)
-        return await self._remote.launch_token(server, host, self._parts.config.launch_token_seconds, image)
+        return await self._remote.launch_token(server, host, self._parts.config.launch_token_seconds, image, operation)
 
 
 class _Steps:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from tinstack.compute import rpc as compute
 from tinstack.conductor.config import Config
+from tinstack.conductor.over import Over
 from tinstack.core.background import Background
 from tinstack.core.bus import Bus, Envelope, Refused
 from tinstack.core.client import Session
@@ -15,6 +16,9 @@ from tinstack.core.trace import Tracer
 
 log = logging.getLogger(__name__)
 
+KEEP = 10_000
+"""Launches that are remembered."""
+
 
 class Parts:
     """The parts of a running conductor. ``owner``: how this process signs operations that it drives itself."""
@@ -24,6 +28,18 @@ class Parts:
         self.started_at = now_us()
         self.owner = f"conductor@{config.host}/{uuid4().hex[:12]}"
         self.background = Background()
+        self.over = Over(session)
+        self._launched: dict[tuple[str, str], None] = {}
+
+    def note_launch(self, server_id: str, host: str) -> None:
+        """That host works for that server."""
+        if len(self._launched) >= KEEP:
+            self._launched.pop(next(iter(self._launched)))
+        self._launched[server_id, host] = None
+
+    def launched(self, server_id: str, host: str) -> bool:
+        """Whether that host was lately given work for that server by this process."""
+        return (server_id, host) in self._launched
 
     async def look(self, host: str, operation: Operation) -> None:
         """Tell a host to look at the operation's server."""

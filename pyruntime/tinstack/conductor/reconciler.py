@@ -58,6 +58,7 @@ class Reconciler:
         server = await instances.get(self._parts.db, operation.subject)
         if server is None or server.generation != operation.generation:
             await self._parts.db.transact(lambda tx: OPERATIONS.end(tx, operation.id, {"superseded": "another"}))
+            self._parts.over.note(operation)
             return
         now = await self._now()
         if operation.deadline < now and not _goes_on(operation):

@@ -10,6 +10,7 @@ from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core import crash
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.errors import ApiError, Unavailable
+from tinstack.core.operations import Operation
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ class Remote:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def launch_token(self, server: Instance, host: str, seconds: int, image: str | None) -> str:
+    async def launch_token(
+        self, server: Instance, host: str, seconds: int, image: str | None, operation: Operation
+    ) -> str:
         """A token that allows a host what this server needs, and nothing else (step 18). ``image``: the one it may read or write."""
         body = {
             "launch_token": {
@@ -55,6 +58,8 @@ class Remote:
                 "ports": [port.id for port in server.ports],
                 "volumes": [volume.volume_id for volume in server.volumes if volume.volume_id],
                 "networks": sorted({port.network_id for port in server.ports if port.network_id}),
+                "operation": operation.id,
+                "attempt": operation.attempt,
                 "seconds": seconds,
             }
         }

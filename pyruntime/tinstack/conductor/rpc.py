@@ -5,6 +5,7 @@ a server that is not its own: the envelope's sender, vouched for by the broker, 
 """
 
 from typing import Any
+from uuid import NAMESPACE_DNS, uuid5
 
 import msgspec
 
@@ -134,6 +135,11 @@ class ObservedServer(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     power_state: int
     generation: int = 0
+
+
+def provider_of(host: str) -> str:
+    """The uuid of a host's resource provider: the same after a reinstall, and no other host's."""
+    return str(uuid5(NAMESPACE_DNS, f"{host}.compute.tinstack"))
 
 
 class HostReport(Message):

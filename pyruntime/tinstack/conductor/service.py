@@ -58,6 +58,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         tracer.start()
         await bus.serve(rpc.TOPIC, handlers)
         await bus.serve("trace", {TraceEvents: Traces(parts).keep})
+        parts.over.start()
         reconciler.start()
         reports.beats.start()
         beating.start()
@@ -66,6 +67,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     service.on_stop = [
         session.close,
         tracer.stop,
+        parts.over.stop,
         parts.background.stop,
         reconciler.stop,
         beating.stop,

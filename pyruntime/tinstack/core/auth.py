@@ -101,6 +101,7 @@ class TokenCache:
             self._contexts.clear()
             return
         audits, users, projects = set(beat.audit_ids), set(beat.user_ids), set(beat.project_ids)
+        launches = set(beat.launches)
         gone = [
             key
             for key, context in self._contexts.items()
@@ -108,6 +109,7 @@ class TokenCache:
             or context.user_id in users
             or context.project_id in projects
             or not users.isdisjoint(context.delegation)
+            or (context.launch and not launches.isdisjoint((context.launch.launch_id, context.launch.server)))
         ]
         for key in gone:
             del self._contexts[key]

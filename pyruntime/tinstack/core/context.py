@@ -23,7 +23,8 @@ def new_request_id() -> str:
 class LaunchClaims(msgspec.Struct, frozen=True, kw_only=True):
     """What a launch token allows: this server on this host, this image, these ports and volumes, nothing else.
 
-    ``networks``: those that the server's ports are on, as whoever asked for the server may use them.
+    ``networks``: those that the server's ports are on, as whoever asked for the server may use them. ``operation`` and
+    ``attempt``: what it was given for; it ends with that.
     """
 
     host: str
@@ -32,6 +33,13 @@ class LaunchClaims(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
+    operation: str | None = None
+    attempt: int = 1
+
+    @property
+    def launch_id(self) -> str:
+        """The attempt that it is for, as revocations name it."""
+        return f"{self.operation}.{self.attempt}"
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

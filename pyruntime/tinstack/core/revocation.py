@@ -25,7 +25,13 @@ class RevocationBeat(Message):
     audit_ids: list[str] = []
     user_ids: list[str] = []
     project_ids: list[str] = []
+    launches: list[str] = []
     everything: bool = False
+
+    @property
+    def revokes(self) -> bool:
+        """Whether it is more than a heartbeat."""
+        return bool(self.audit_ids or self.user_ids or self.project_ids or self.launches or self.everything)
 
 
 class Listening(Message):
@@ -73,10 +79,10 @@ class RevocationListener:
         self._last[beat.source] = beat.sequence
         if last is None or beat.sequence != last + 1 or not self.fresh:
             self._forget(None)
-        elif beat.audit_ids or beat.user_ids or beat.project_ids or beat.everything:
+        elif beat.revokes:
             self._forget(beat)
         self._heard = time.monotonic()
-        if beat.audit_ids or beat.user_ids or beat.project_ids or beat.everything:
+        if beat.revokes:
             await self._bus.cast(
                 TOPIC, RevocationSeen(listener=self._listener, source=beat.source, sequence=beat.sequence)
             )

@@ -102,6 +102,7 @@ def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets) ->
         },
         "network": {
             "http": {**bind, "port": at["network"]},
+            "network_hosts": [CONTROLLER],
             "metadata_secret": secrets.metadata,
             "metadata_url": f"http://127.0.0.1:{at['metadata']}",
         },

@@ -1,7 +1,7 @@
 """A private MariaDB and RabbitMQ with the databases and users of a cloud."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from tinstack.core.bus import topology
@@ -11,9 +11,12 @@ from tinstack.dev.cloud import DATABASES, Cloud
 
 
 @contextlib.contextmanager
-def make_backends(folder: Path, cloud: Cloud) -> Iterator[Backends]:
-    """Both, for as long as the block runs, with all that ``cloud`` will ask of them. Raises BackendError."""
-    made = backends_for(folder, cloud)
+def make_backends(folder: Path, cloud: Cloud, more_hosts: Collection[str] = ()) -> Iterator[Backends]:
+    """Both, for as long as the block runs, with all that ``cloud`` will ask of them. Raises BackendError.
+
+    ``more_hosts``: known on the bus beside those of the cloud.
+    """
+    made = backends_for(folder, cloud, more_hosts)
     try:
         made.start()
         yield made
@@ -21,12 +24,13 @@ def make_backends(folder: Path, cloud: Cloud) -> Iterator[Backends]:
         made.stop()
 
 
-def backends_for(folder: Path, cloud: Cloud) -> Backends:
+def backends_for(folder: Path, cloud: Cloud, more_hosts: Collection[str] = ()) -> Backends:
     """Both, not yet started."""
     databases = {
         f"tinstack_{name}": ["tinstack_api", "tinstack_conductor"] if name == "compute" else [f"tinstack_{name}"]
         for name in DATABASES
     }
-    hosts = [configs.CONTROLLER, *cloud.hosts]
-    users = {*topology.SERVED, *(f"compute.{host}" for host in cloud.hosts), *(f"network.{host}" for host in hosts)}
+    computes = [*cloud.hosts, *more_hosts]
+    hosts = [configs.CONTROLLER, *computes]
+    users = {*topology.SERVED, *(f"compute.{host}" for host in computes), *(f"network.{host}" for host in hosts)}
     return Backends(folder, databases, cloud.secrets.databases, dict.fromkeys(users, cloud.secrets.bus), hosts)

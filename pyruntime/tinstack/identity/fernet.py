@@ -97,12 +97,14 @@ def _unpack(packed: Any) -> Any:
 
 def _pack_claims(claims: LaunchClaims) -> list[Any]:
     lists = [[_pack(id) for id in ids] for ids in (claims.ports, claims.volumes, claims.networks)]
-    return [claims.host, _pack(claims.server), _pack(claims.image), *lists]
+    return [claims.host, _pack(claims.server), _pack(claims.image), *lists, _pack(claims.operation), claims.attempt]
 
 
 def _unpack_claims(packed: list[Any]) -> LaunchClaims:
-    host, server, image, *lists = packed
-    ports, volumes, networks = lists if len(lists) == 3 else (*lists, [])  # sealed by an older version
+    host, server, image, ports, volumes, *later = packed
+    networks, operation, attempt = (
+        later if len(later) == 3 else (later[0] if later else [], None, 1)
+    )  # an older version's
     return LaunchClaims(
         host=host,
         server=_unpack(server),
@@ -110,6 +112,8 @@ def _unpack_claims(packed: list[Any]) -> LaunchClaims:
         ports=tuple(_unpack(port) for port in ports),
         volumes=tuple(_unpack(volume) for volume in volumes),
         networks=tuple(_unpack(network) for network in networks),
+        operation=_unpack(operation),
+        attempt=attempt,
     )
 
 

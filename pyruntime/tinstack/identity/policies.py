@@ -67,6 +67,7 @@ DEFAULTS = {
     "identity:get_auth_domains": "",
     "identity:get_auth_system": "",
     "identity:create_launch_token": "rule:service_role",
+    "identity:revoke_launch_tokens": "rule:service_role",
     # users
     "identity:get_user": f"{_USER_READER} or user_id:%(target.user.id)s",
     "identity:list_users": _LIST_READER,

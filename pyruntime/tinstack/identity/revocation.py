@@ -45,8 +45,11 @@ class Revoker:
         await self._beating.stop()
         await self._pruning.stop()
 
-    async def keep(self, writer: Writer, kind: str, subjects: Iterable[str]) -> None:
-        """Void all tokens of these subjects that are issued by now, for good; ``kind`` as in ``rows.Revocation``."""
+    async def keep(self, writer: Writer, kind: str, subjects: Iterable[str], *, seconds: int | None = None) -> None:
+        """Void all tokens of these subjects that are issued by now, for good; ``kind`` as in ``rows.Revocation``.
+
+        ``seconds``: the longest life of such tokens, where it is shorter than that of all.
+        """
         now = now_us()
         for subject in subjects:
             await writer.insert(
@@ -55,7 +58,7 @@ class Revoker:
                     kind=kind,
                     subject=subject,
                     issued_before=now,
-                    kept_until=now + self._longest * SECOND,
+                    kept_until=now + (seconds or self._longest) * SECOND,
                 )
             )
 
@@ -65,10 +68,11 @@ class Revoker:
         audit_ids: Iterable[str] = (),
         user_ids: Iterable[str] = (),
         project_ids: Iterable[str] = (),
+        launches: Iterable[str] = (),
         everything: bool = False,
     ) -> None:
         """Make all services forget these now; returns when they have, or after 200 ms."""
-        given = list(audit_ids), list(user_ids), list(project_ids)
+        given = list(audit_ids), list(user_ids), list(project_ids), list(launches)
         if not (any(given) or everything):
             return
         live = time.monotonic() - FORGET_SECONDS
@@ -86,6 +90,7 @@ class Revoker:
                         audit_ids=given[0],
                         user_ids=given[1],
                         project_ids=given[2],
+                        launches=given[3],
                         everything=everything,
                     )
                     await self._bus.broadcast(KEY, beat)

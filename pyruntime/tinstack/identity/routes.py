@@ -44,6 +44,14 @@ TOKENS = [
         "identity:create_launch_token",
         body=auth_schema.LAUNCH_TOKEN,
     ),
+    Route(
+        "POST",
+        "/OS-TINSTACK/launch_tokens/revoke",
+        tokens.revoke_launches,
+        "identity:revoke_launch_tokens",
+        body=auth_schema.LAUNCHES_OVER,
+        status=204,
+    ),
 ]
 
 _CREDENTIALS = "/users/{user_id}/application_credentials"

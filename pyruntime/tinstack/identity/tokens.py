@@ -1,16 +1,20 @@
 """Tokens: issued, validated, revoked. A token holds what was true of the user at issue only as long as it still is true."""
 
+import logging
+
 import msgspec
 
 from tinstack.core.clock import SECOND, iso_us_z, now_us
 from tinstack.core.context import LAUNCH, TRUST, Context, LaunchClaims
-from tinstack.core.errors import Forbidden, Unauthorized
+from tinstack.core.errors import Unauthorized
 from tinstack.identity.catalog import catalog_for
 from tinstack.identity.fernet import Codec, Token, new_audit_id
 from tinstack.identity.revocation import Revoker
 from tinstack.identity.rows import Project, Role, Trust, User
 from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot
 from tinstack.identity.store import Store, Writer
+
+log = logging.getLogger(__name__)
 
 KEEP = 2048
 SERVICE = "service"
@@ -108,11 +112,8 @@ class Tokens:
         return known.valid, known.body
 
     async def authenticate(self, text: str) -> Context:
-        """The Authenticator of core.http for this service's own API; launch tokens are for the other services."""
-        known = await self._look_up(text)
-        if known.valid.token.launch:
-            raise Forbidden("A launch token allows nothing here.")
-        return known.valid.context
+        """The Authenticator of core.http for this service's own API, which refuses launch tokens: they are for other services."""
+        return (await self._look_up(text)).valid.context
 
     async def revoke(self, text: str) -> None:
         """Void a token now, here and in every service."""
@@ -123,6 +124,15 @@ class Tokens:
 
         await self._store.write(work)
         await self._revoker.tell(audit_ids=[token.audit_ids[0]])
+
+    async def revoke_launches(self, launches: list[str]) -> None:
+        """Void the launch tokens of attempts of operations, or of servers, now, here and in every service."""
+
+        async def work(writer: Writer) -> None:
+            await self._revoker.keep(writer, "launch", launches, seconds=self._launch_seconds)
+
+        await self._store.write(work)
+        await self._revoker.tell(launches=launches)
 
     async def _look_up(self, text: str) -> _Known:
         return self._in(await self.directory.current(), text)
@@ -146,6 +156,12 @@ class Tokens:
             raise Unauthorized
         trust = _trust(snapshot, token)
         if _revoked(snapshot, token, user, trust):
+            if token.launch:
+                log.warning(
+                    "the host '%s' used its launch token for server %s, which is revoked: its launch is over",
+                    token.launch.host,
+                    token.launch.server,
+                )
             raise Unauthorized
         roles = _roles(snapshot, token)
         if scope != UNSCOPED and not roles:
@@ -194,6 +210,8 @@ def _revoked(snapshot: Snapshot, token: Token, user: User, trust: Trust | None) 
         subjects.append(("credential", token.application_credential_id))
     if trust:
         subjects += [("user", trust.trustor_user_id), ("user", trust.trustee_user_id)]
+    if token.launch:
+        subjects += [("launch", token.launch.launch_id), ("launch", token.launch.server)]
     return any(revoked.get(subject, 0) >= token.issued_at for subject in subjects)
 
 

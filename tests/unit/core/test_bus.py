@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import Raw
 
 from tinstack.core.bus import Envelope, Message, Refused, RemoteFailure, RemoteTimeout
 from tinstack.core.bus.memory import Hub, MemoryBus
-from tinstack.core.bus.topology import definitions, hash_password
+from tinstack.core.bus.interface import envelope_of
+from tinstack.core.bus.topology import definitions, hash_password, may_host_write
 from tinstack.core.errors import Conflict
 
 
@@ -102,3 +104,42 @@ def test_the_brokers_document_confines_a_host() -> None:
 
 def test_the_same_password_hashes_the_same() -> None:
     assert hash_password("a") == hash_password("a") != hash_password("b")
+
+
+async def test_an_answer_counts_only_from_who_was_asked(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    other = MemoryBus(lab.hub, "compute.h2", "host")
+    await other.open()
+    asked: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
+
+    async def keep(message: Ask, envelope: Envelope) -> Told:
+        asked.set_result(envelope)
+        await asyncio.sleep(0.1)
+        return Told(number=1, sender="the right one")
+
+    await lab.host.serve("compute.h1", {Ask: keep})
+    call = asyncio.create_task(lab.api.call("compute.h1", Ask(number=0), Told))
+    envelope = await asked
+    forged = Envelope(
+        name="Answer", id=envelope.id, request_id="-", sender="compute.h2", body=Raw(b'{"number":9,"sender":"x"}')
+    )
+    await other._publish(envelope.reply_to, forged)
+    assert (await call).sender == "the right one"
+    assert "'compute.h2'" in caplog.text and "was not asked" in caplog.text
+    await other.close()
+
+
+@pytest.mark.parametrize("reply_to", ["private.compute.h2", "compute.h2", "broadcast.identity.revoked", "conductor"])
+async def test_answers_go_to_the_askers_own_queue_alone(
+    lab: Lab, reply_to: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await lab.conductor.serve("conductor", {Ask: lab.answer})
+    await lab.host._publish("conductor", envelope_of(Ask(number=1), "compute.h1", 5.0, reply_to))
+    await asyncio.sleep(0.05)
+    assert lab.seen == []
+    assert "compute.h1" in caplog.text and reply_to in caplog.text
+
+
+def test_a_host_writes_the_topics_of_controllers_and_answers_to_them() -> None:
+    assert may_host_write("conductor") and may_host_write(f"private.api.{'0' * 32}")
+    for key in ("scheduler", "identity", "compute.h2", "private.compute.h2", "broadcast.identity.revoked"):
+        assert not may_host_write(key)

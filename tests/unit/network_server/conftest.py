@@ -132,7 +132,9 @@ class Rig:
         self.agents: dict[str, FakeAgent] = {}
 
     async def host(self, name: str, *roles: str) -> FakeAgent:
-        """A host that reports and listens, but looks only when told to."""
+        """A host that reports and listens, but looks only when told to. With more roles than l2 it is a network host."""
+        if roles:
+            self.parts.config.network_hosts.append(name)
         bus = HandledBus(self.hub, f"network.{name}", "host")
         await bus.open()
         agent = FakeAgent(name, ["l2", *roles], bus)

@@ -32,7 +32,7 @@ class Metadata:
         row = await instances.get(self.compute.db, signed.instance_id)
         if row is None or row.project_id != signed.project_id:
             raise NotFound("There is no such instance.")
-        await self.signers.admit(signed.host, row.host)
+        await self.signers.admit(signed, row.host)
         return guest_of(row, self.compute.config)
 
 

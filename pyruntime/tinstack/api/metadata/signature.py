@@ -6,6 +6,7 @@ alone.
 """
 
 import hmac
+import logging
 import time
 from typing import NamedTuple
 from urllib.parse import quote
@@ -14,6 +15,8 @@ from tinstack.api.parts import Compute
 from tinstack.core.errors import BadRequest, Forbidden
 from tinstack.core.guestdata import host_key, signature
 from tinstack.core.http import Request
+
+log = logging.getLogger(__name__)
 
 KNOWN_SECONDS = 60.0
 
@@ -45,13 +48,17 @@ class Signers:
             raise BadRequest("A metadata request names its instance, project and host, and is signed by that host.")
         secret = self._compute.config.metadata_secret
         wanted = signature(host_key(secret, host), instance)
-        if not secret or not hmac.compare_digest(wanted.encode(), given.encode()):
+        refused = not secret or not hmac.compare_digest(wanted.encode(), given.encode())
+        if refused:
+            log.warning("a wrong signature of host '%s' for the metadata of server %s is refused", host, instance)
             raise Forbidden("The signature of the metadata request is not that of its host.")
         return Signed(instance, project, host)
 
-    async def admit(self, host: str, server_host: str | None) -> None:
+    async def admit(self, signed: Signed, server_host: str | None) -> None:
         """Raises Forbidden for a host that is neither the guest's own nor a network host."""
+        host = signed.host
         if host != server_host and not await self._is_proxy(host):
+            log.warning("host '%s' asked for the metadata of server %s, which is not its own", host, signed.instance_id)
             raise Forbidden(f"The host '{host}' may not ask for guests of other hosts.")
 
     async def _is_proxy(self, host: str) -> bool:

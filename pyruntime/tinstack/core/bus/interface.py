@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
+from tinstack.core.bus import topology
 from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
 
@@ -124,12 +125,12 @@ class Answers:
     """Calls that wait for their answer."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, asyncio.Future[Envelope]] = {}
+        self._waiting: dict[str, tuple[str, asyncio.Future[Envelope]]] = {}
 
     async def wait(self, topic: str, envelope: Envelope, answer: type[M], seconds: float, send: Awaitable[None]) -> M:
         """Send, wait, decode. Raises RemoteTimeout or RemoteFailure."""
         future: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
-        self._waiting[envelope.id] = future
+        self._waiting[envelope.id] = topic, future
         try:
             async with asyncio.timeout(seconds):
                 await send
@@ -143,10 +144,14 @@ class Answers:
         return msgspec.json.decode(got.body, type=answer)
 
     def take(self, envelope: Envelope) -> None:
-        """An answer came; one that nobody waits for any more is dropped."""
-        future = self._waiting.get(envelope.id)
-        if future and not future.done():
-            future.set_result(envelope)
+        """An answer came; one that nobody waits for any more, or that another gives than was asked, is dropped."""
+        topic, future = self._waiting.get(envelope.id, ("", None))
+        if future is None or future.done():
+            return
+        if not topology.may_answer(envelope.sender, topic):
+            log.warning("an answer of '%s' to a call to '%s' is dropped: it was not asked", envelope.sender, topic)
+            return
+        future.set_result(envelope)
 
 
 class Dispatcher:
@@ -162,6 +167,14 @@ class Dispatcher:
         request_id_of_task.set(envelope.request_id)
         if envelope.deadline and time.time() > envelope.deadline:
             log.warning("%s from %s came after its deadline and is dropped", envelope.name, envelope.sender)
+            return None
+        if not topology.may_reply_to(envelope.sender, envelope.reply_to):
+            log.warning(
+                "refused %s from '%s': its answer would go to '%s', which is not its own",
+                envelope.name,
+                envelope.sender,
+                envelope.reply_to,
+            )
             return None
         answer = Envelope(name=ANSWER, id=envelope.id, request_id=envelope.request_id, sender=sender)
         try:

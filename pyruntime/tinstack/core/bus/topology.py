@@ -30,6 +30,9 @@ SERVED = {
 FROM_HOSTS = ("conductor", "trace", "network", "volume")
 """The topics that hosts may write."""
 
+HOST_KEYS = "^(" + "|".join(FROM_HOSTS) + r"|private\.[a-z]+\.[0-9a-f]{32})$"
+"""The same and answers to controllers' processes, as a regular expression."""
+
 AGENTS = ("compute", "network", "volume")
 """The agents that a host may run; each has a user, a queue and a private queue of its own."""
 
@@ -41,12 +44,23 @@ def private_name(user: str, side: str, unique: str) -> str:
 
 def may_host_write(topic: str) -> bool:
     """Routing keys that a host may use on ``up``: the topics served to hosts, and answers to controllers."""
-    return topic in FROM_HOSTS or topic.startswith(PRIVATE)
+    return re.fullmatch(HOST_KEYS, topic) is not None
 
 
 def may_read(user: str, topic: str) -> bool:
     """A host reads the queue of its own name; a controller those of its service."""
     return topic in SERVED[user] if user in SERVED else topic == user
+
+
+def may_answer(user: str, topic: str) -> bool:
+    """Whether an answer to a call to that topic may come from ``user``: from who serves it."""
+    return may_read(user, topic)
+
+
+def may_reply_to(user: str, reply_to: str) -> bool:
+    """Whether ``user`` may have answers sent there: to a private queue of its own, nowhere else."""
+    own = PRIVATE + user
+    return not reply_to or reply_to == own or (user in SERVED and reply_to.startswith(f"{own}."))
 
 
 def hash_password(password: str) -> str:
@@ -73,7 +87,7 @@ def definitions(passwords: Mapping[str, str], hosts: Iterable[str]) -> dict[str,
         ],
         "permissions": [_permission(user) for user in sorted(passwords)],
         "topic_permissions": [
-            {"user": user, "vhost": VHOST, "exchange": UP, "write": _host_keys(), "read": "^$"} for user in agents
+            {"user": user, "vhost": VHOST, "exchange": UP, "write": HOST_KEYS, "read": "^$"} for user in agents
         ],
         "exchanges": [
             {
@@ -122,7 +136,3 @@ def _permission(user: str) -> dict[str, str]:
         "write": f"^({DOWN}|{private})$",
         "read": f"^({DOWN}|{UP}|{own})$",
     }
-
-
-def _host_keys() -> str:
-    return "^(" + "|".join(FROM_HOSTS) + r"|private\.[a-z]+\.[0-9a-f]{32})$"

@@ -35,6 +35,11 @@ async def create_launch(request: Request, identity: Identity) -> Response:
     return Response(201, {"token": body_of(valid, None)}, headers={SUBJECT: valid.text, **VARY})
 
 
+async def revoke_launches(request: Request, identity: Identity) -> None:
+    """Void the launch tokens of what is over; for our services only."""
+    await identity.tokens.revoke_launches(request.body["launches"])
+
+
 async def _subject(request: Request, identity: Identity, rule: str) -> tuple[Valid, bytes]:
     try:
         valid, body = identity.tokens.validated_body(request.header(SUBJECT) or "")

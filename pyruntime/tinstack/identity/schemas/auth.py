@@ -49,6 +49,17 @@ LAUNCH_TOKEN = body(
         ports=_IDS,
         volumes=_IDS,
         networks=_IDS,
+        operation={"type": ["string", "null"], "maxLength": 48},
+        attempt={"type": "integer", "minimum": 1, "maximum": 999},
         seconds={"type": "integer", "minimum": 1},
     ),
 )
+
+LAUNCHES_OVER = {
+    **object_of(
+        ["launches"],
+        more=False,
+        launches={**_IDS, "minItems": 1, "maxItems": 1000},
+    )
+}
+"""Operations' attempts (``<operation id>.<attempt>``), or servers that are gone."""

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import bindparam, select, update
 
 from tinstack.core.bus import Envelope
@@ -90,6 +91,10 @@ FLOATING_STATUS = prepared(
 )
 
 
+EVERYWHERE = {"l2"}
+"""Roles that every host may have."""
+
+
 class AgentAlive(Conflict):
     """409: a host that reports would come back at once."""
 
@@ -112,6 +117,7 @@ class Agents:
         self.config, self._changes, self._wanted, self._reconciler = config, changes, wanted, reconciler
         self._db: Database = changes.database
         self.beats = Beats(changes.database, config.agent_down_seconds, self._learn_of)
+        self._refused: dict[str, list[str]] = {}
 
     def handlers(self) -> Mapping[type[Any], Any]:
         """For ``bus.serve``."""
@@ -120,7 +126,7 @@ class Agents:
     async def report(self, message: rpc.AgentReport, envelope: Envelope) -> None:
         """The heartbeat of a host."""
         _vouched(message.host, envelope)
-        await self.beats.heard(message)
+        await self.beats.heard(self._allowed(message))
 
     async def _learn_of(self, message: rpc.AgentReport) -> None:
         """What is new about a host is told to those that it concerns."""
@@ -147,6 +153,16 @@ class Agents:
 
         await self._changes.run(work)
         self._reconciler.nudge()
+
+    def _allowed(self, message: rpc.AgentReport) -> rpc.AgentReport:
+        """With the roles that the host may have: those of network hosts see the guests of others."""
+        if message.host in self.config.network_hosts:
+            return message
+        refused = [role for role in message.roles if role not in EVERYWHERE]
+        if refused and self._refused.get(message.host) != refused:
+            log.warning("host '%s' is no network host, so it may not be %s", message.host, ", ".join(refused))
+        self._refused[message.host] = refused
+        return structs.replace(message, roles=[role for role in message.roles if role in EVERYWHERE])
 
     @staticmethod
     async def _learn(change: Change, message: rpc.AgentReport, fields: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
 
     An agent is shown dead after ``agent_down_seconds`` without a report; what it serves (DHCP, routers) goes to another host
     after ``reschedule_seconds``. ``quotas``: defaults that differ from the built-in ones (-1: no limit).
+    ``network_hosts``: the only ones whose agents may serve DHCP, routers and metadata: these see other hosts' guests.
     ``metadata_secret``: each host's metadata key is made from it; ``metadata_url``: where hosts send guests' requests.
     """
 
@@ -25,5 +26,6 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     agent_down_seconds: float = 75.0
     reschedule_seconds: float = 150.0
     quotas: dict[str, int] = {}
+    network_hosts: list[str] = []
     metadata_secret: str = ""
     metadata_url: str = "http://127.0.0.1:8775"
