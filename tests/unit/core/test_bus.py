@@ -7,8 +7,8 @@ import pytest
 from msgspec import Raw
 
 from tinstack.core.bus import Envelope, Message, Refused, RemoteFailure, RemoteTimeout
-from tinstack.core.bus.memory import Hub, MemoryBus
 from tinstack.core.bus.interface import envelope_of
+from tinstack.core.bus.memory import Hub, MemoryBus
 from tinstack.core.bus.topology import definitions, hash_password, may_host_write
 from tinstack.core.errors import Conflict
 
