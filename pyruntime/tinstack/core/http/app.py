@@ -27,6 +27,7 @@ from tinstack.core.errors import (
     Unauthorized,
     UnsupportedMediaType,
 )
+from tinstack.core.http.refusals import note_refusal
 from tinstack.core.http.request import Request, Response
 from tinstack.core.http.routes import Microversions, Route, Schema, Version, parse_version
 from tinstack.core.policy import Policy
@@ -202,27 +203,13 @@ async def answer_request(
         route, result = await _run(api, routes, request, project)
         _write(answer, route.status_at(request.version), result)
     except ApiError as error:
-        _note_refusal(request, error)
+        note_refusal(request.context_or_none, request.asgi, error)
         _write_error(api, answer, error, request)
     except falcon.HTTPError:
         raise
     except Exception:
         log.exception("%s %s failed", asgi.method, asgi.path)
         _write_error(api, answer, ApiError(), request)
-
-
-def _note_refusal(request: Request, error: ApiError) -> None:
-    """What a host asked for beyond its launch token: it may be stolen."""
-    launch = request.context_or_none.launch if request.context_or_none else None
-    if launch and error.status in (403, 404):
-        asked = f"{request.asgi.method} {request.asgi.path}"
-        log.warning(
-            "the host '%s', with its launch token for server %s, was refused %s: %s",
-            launch.host,
-            launch.server,
-            asked,
-            error.text,
-        )
 
 
 async def _run(api: Api, routes: list[Route], request: Request, project: str | None) -> tuple[Route, Any]:

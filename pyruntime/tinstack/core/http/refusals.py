@@ -1,0 +1,23 @@
+"""What hosts ask for beyond their launch tokens is a warning in the log of who refuses it: such a host may be stolen."""
+
+import logging
+
+import falcon.asgi
+
+from tinstack.core.context import Context
+from tinstack.core.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+
+def note_refusal(context: Context | None, asked: falcon.asgi.Request, error: ApiError) -> None:
+    """Name the host and what it tried, if it was one."""
+    if context and context.launch and error.status in (403, 404):
+        log.warning(
+            "the host '%s', with its launch token for server %s, was refused %s %s: %s",
+            context.launch.host,
+            context.launch.server,
+            asked.method,
+            asked.path,
+            error.text,
+        )
