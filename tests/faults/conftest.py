@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from faults.rigs import TUNING, Rig
+from faults.rigs import STOLEN, TUNING, Rig
 from tinstack.core import crash
 from tinstack.dev import configs
 from tinstack.dev.cloud import Cloud
@@ -36,7 +36,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         for point in crash.points(service):
             (folder / point).touch()
     cloud = Cloud(state, configs.ports(_free_base()), hosts=2)
-    with make_backends(state / "backends", cloud) as backends:
+    with make_backends(state / "backends", cloud, [STOLEN]) as backends:
         made = Rig(state, cloud, backends)
         made.start()
         try:

@@ -44,6 +44,9 @@ agent_down_seconds = 4.0
 """
 """So that what died is taken over within seconds. ``boot_deadline_seconds`` is what every server must meet."""
 
+STOLEN = "stolen"
+"""A host that the bus knows and that no agent runs on: tests speak with its credentials."""
+
 PREPARED = [f"{service}:{point}" for service in crash.STEPS for point in crash.points(service)]
 """All points are armed when the rig starts; markers hold them back."""
 

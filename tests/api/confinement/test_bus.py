@@ -198,10 +198,7 @@ def test_answers_go_to_no_other_queue_than_the_askers(cloud, compute, logged):
 
     async def ask(reply_to):
         envelope = interface.envelope_of(Hello(), compute.bus.user, 5.0, reply_to)
-        if hasattr(compute.bus, "hub"):
-            await compute.bus._publish(conductor.TOPIC, envelope)
-        else:
-            await compute.bus._publish(conductor.TOPIC, envelope, lasting=False)
+        await compute.bus._publish(conductor.TOPIC, envelope)
 
     for elsewhere in (
         f"{topology.PRIVATE}compute.compute1",
