@@ -292,3 +292,73 @@ def test_images_of_servers(client: Shell) -> None:
     assert client.json("image show cli-backup")["properties"]["image_type"] == "backup"
     client.ok("server delete --wait cli-golden")
     client.ok("image delete cli-image cli-backup")
+
+
+def test_a_network_is_shared_with_a_project_and_taken_back(client: Shell) -> None:
+    client.admin("network create rbac-net")
+    assert client.run("network show rbac-net")[0] == 1
+    project = client.json("project show demo", "tinstack-admin")["id"]
+    share = "network rbac create --type network --action access_as_shared"
+    made = client.json(f"{share} --target-project {project} rbac-net", "tinstack-admin")
+    assert client.json("network show rbac-net")["shared"] is True
+    assert made["id"] in client.admin("network rbac list --long")
+    client.admin(f"network rbac set --target-project admin {made['id']}")
+    client.admin(f"network rbac delete {made['id']}")
+    assert client.run("network show rbac-net")[0] == 1
+    client.admin("network delete rbac-net")
+
+
+def test_a_qos_policy_with_rules_is_given_to_a_network(client: Shell) -> None:
+    client.admin("network qos policy create --share gold")
+    client.admin("network qos rule create --type bandwidth-limit --max-kbps 100 --max-burst-kbits 10 --ingress gold")
+    client.admin("network qos rule create --type dscp-marking --dscp-mark 26 gold")
+    assert len(client.json("network qos rule list gold")) == 2
+    assert "bandwidth_limit" in client.ok("network qos rule type list")
+    client.admin("network qos rule type show dscp_marking")
+    client.ok("network create --qos-policy gold qos-net")
+    policy = client.json("network qos policy show gold")
+    assert client.json("network show qos-net")["qos_policy_id"] == policy["id"]
+    assert client.run("network qos policy delete gold", "tinstack-admin")[0] == 1
+    client.ok("network set --no-qos-policy qos-net")
+    client.admin("network qos policy delete gold")
+    client.ok("network delete qos-net")
+
+
+def test_scopes_pools_and_address_groups_come_and_go(client: Shell) -> None:
+    client.ok("address scope create --ip-version 4 s1")
+    client.ok("address scope set --name s2 s1")
+    client.ok("subnet pool create --pool-prefix 10.9.0.0/16 --default-prefix-length 24 --address-scope s2 pool1")
+    client.ok("network create pool-net")
+    client.ok("subnet create --network pool-net --subnet-pool pool1 pool-subnet")
+    scope = client.json("address scope show s2")["id"]
+    assert client.json("network show pool-net")["ipv4_address_scope"] == scope
+    client.ok("address group create --address 10.0.0.0/24 group1")
+    client.ok("address group set --address 10.1.0.0/24 group1")
+    client.ok("address group unset --address 10.0.0.0/24 group1")
+    assert client.json("address group show group1")["addresses"] == ["10.1.0.0/24"]
+    for command in (
+        "network delete pool-net",
+        "subnet pool delete pool1",
+        "address scope delete s2",
+        "address group delete group1",
+    ):
+        client.ok(command)
+
+
+def test_a_trunk_takes_ports_and_lets_them_go(client: Shell) -> None:
+    for command in (
+        "network create trunk-net",
+        "network create sub-net",
+        "port create --network trunk-net parent",
+        "port create --network sub-net child",
+        "network trunk create --parent-port parent trunk1",
+        "network trunk set --subport port=child,segmentation-type=vlan,segmentation-id=5 trunk1",
+    ):
+        client.ok(command)
+    assert client.json("network subport list --trunk trunk1")[0]["Segmentation ID"] == 5
+    assert client.json("port show parent")["trunk_details"]["sub_ports"][0]["segmentation_id"] == 5
+    assert client.run("port delete child")[0] == 1
+    client.ok("network trunk unset --subport child trunk1")
+    assert "trunk1" in client.ok("network trunk list")
+    for command in ("network trunk delete trunk1", "port delete parent child", "network delete trunk-net sub-net"):
+        client.ok(command)

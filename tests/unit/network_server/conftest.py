@@ -81,7 +81,14 @@ class Client:
 
     async def make(self, noun: str, token: str = "alice", **given: Any) -> Any:
         """A resource that must come into being; its body."""
-        collection = {"security_group": "security-groups", "security_group_rule": "security-group-rules"}
+        collection = {
+            "security_group": "security-groups",
+            "security_group_rule": "security-group-rules",
+            "address_scope": "address-scopes",
+            "address_group": "address-groups",
+            "rbac_policy": "rbac-policies",
+            "policy": "qos/policies",
+        }
         made = await self.post(collection.get(noun, noun + "s"), {noun: given}, token)
         assert made.status_code == 201, made.text
         return made.json[noun]

@@ -162,3 +162,26 @@ async def test_a_projects_policies_are_counted(client: Any) -> None:
     wanted = {"object_type": "network", "object_id": net["id"], "action": SHARED, "target_tenant": "p3"}
     refused = await client.post("rbac-policies", {"rbac_policy": wanted})
     assert refused.status_code == 409 and refused.json["NeutronError"]["type"] == "OverQuota"
+
+
+async def test_a_pool_is_shared_with_those_who_may_use_its_scope(client: Any) -> None:
+    scope = await client.make("address_scope", name="s", ip_version=4)
+    pool = await client.make("subnetpool", name="p", prefixes=["10.8.0.0/16"], address_scope_id=scope["id"])
+    wanted = {"object_type": "subnetpool", "object_id": pool["id"], "action": SHARED, "target_tenant": "p2"}
+    assert (await client.post("rbac-policies", {"rbac_policy": wanted})).status_code == 400
+    await share(client, "address_scope", scope["id"], "p2")
+    assert (await client.post("rbac-policies", {"rbac_policy": wanted})).status_code == 201
+
+
+async def test_a_new_groups_rules_count(client: Any) -> None:
+    await client.make("security_group", name="one")
+    await client.put("quotas/p1", {"quota": {"security_group_rule": 7, "force": True}}, "admin")
+    refused = await client.post("security-groups", {"security_group": {"name": "two"}})
+    assert refused.status_code == 409 and refused.json["NeutronError"]["type"] == "OverQuota"
+
+
+async def test_limits_below_what_is_used_must_be_forced(client: Any) -> None:
+    await client.network()
+    low = {"network": 0}
+    assert (await client.put("quotas/p1", {"quota": low}, "admin")).status_code == 400
+    assert (await client.put("quotas/p1", {"quota": {**low, "force": True}}, "admin")).json["quota"]["network"] == 0

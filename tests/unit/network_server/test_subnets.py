@@ -21,10 +21,12 @@ async def test_gateway_and_pools_are_chosen(client: Any) -> None:
     ]
     none = (await _post(client, net, cidr="10.2.0.0/24", gateway_ip=None)).json["subnet"]
     assert none["gateway_ip"] is None and none["allocation_pools"][0]["start"] == "10.2.0.1"
+    host_bits = (await _post(client, net, cidr="10.3.0.5/24")).json["subnet"]
+    assert host_bits["cidr"] == "10.3.0.0/24"
     six = (await _post(client, net, ip_version=6, cidr="2001:db8::/64")).json["subnet"]
     assert six["gateway_ip"] == "2001:db8::1"
     shown = (await client.get(f"networks/{net['id']}")).json["network"]
-    assert len(shown["subnets"]) == 4 and shown["revision_number"] > net["revision_number"]
+    assert len(shown["subnets"]) == 5 and shown["revision_number"] > net["revision_number"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ async def test_updates_keep_what_is_not_named(client: Any) -> None:
 
 async def test_subnets_are_cut_from_a_pool_without_overlap(client: Any) -> None:
     pool = await client.make("subnetpool", name="p", prefixes=["10.8.0.0/22"], default_prefixlen=24)
-    assert pool["ip_version"] == 4 and pool["min_prefixlen"] == 8
+    assert pool["ip_version"] == 4 and pool["min_prefixlen"] == "8"
     net = await client.network(None)
     cut = {"network_id": net["id"], "ip_version": 4, "subnetpool_id": pool["id"]}
     cidrs = [(await client.make("subnet", **cut))["cidr"] for _ in range(3)]

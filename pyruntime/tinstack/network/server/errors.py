@@ -98,6 +98,18 @@ class SecurityGroupRuleNotFound(NotFound):
     code, message = "network.rule.not_found", "Security group rule {id} does not exist"
 
 
+class QosPolicyNotFound(NotFound):
+    code, message = "network.qos.not_found", "QoS policy {id} could not be found."
+
+
+class AddressScopeNotFound(NotFound):
+    code, message = "network.scope.not_found", "Address scope {id} could not be found."
+
+
+class AddressGroupNotFound(NotFound):
+    code, message = "network.address_group.not_found", "Address group {id} could not be found."
+
+
 class AgentNotFound(NotFound):
     code, message = "network.agent.not_found", "Agent {id} could not be found."
 

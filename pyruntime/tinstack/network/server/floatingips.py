@@ -1,8 +1,8 @@
 """Floating IPs: an address of an external network, translated by a router to a port's. Source: API reference, Floating IPs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -175,19 +175,18 @@ class FloatingIps:
             change.event(event)
 
     async def update(
-        self, id: str, revision: int | None, *, description: str | None, target: Target | None, retarget: bool
+        self, id: str, revision: int | None, *, changes: Mapping[str, Any], target: Target | None, retarget: bool
     ) -> FloatingIp:
         """``retarget``: the port is part of the change (None: disassociated). Raises FloatingIPNotFound and many."""
         inside = await self._network_of(target.port_id) if target else None
 
         async def work(change: Change) -> FloatingIp:
             await ipam.lock_networks(change, inside)
-            row = await store.floatingips.get(change.tx, id)
-            if row is None:
+            old = await store.floatingips.get(change.tx, id)
+            if old is None:
                 raise FloatingIPNotFound(id=id)
-            expect(row, revision)
-            if description is not None:
-                row.description = description
+            expect(old, revision)
+            row = replace(old, **changes)
             if retarget and _differs(row, target):
                 await _check_whole(change, row)
                 await self._dissociate(change, row)

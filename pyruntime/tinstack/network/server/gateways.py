@@ -5,6 +5,8 @@ Source: Network API reference, Routers, Add, update and remove external gateways
 
 from collections.abc import Sequence
 
+import msgspec
+
 from tinstack.core.errors import BadRequest
 from tinstack.network.server import addresses, ipam, own_ports, store
 from tinstack.network.server.change import Change, Changes
@@ -58,6 +60,8 @@ class Gateways:
         await own_ports.make(change, network, ROUTER_GATEWAY, router.id, router.host, wanted.fixed)
         if wanted.enable_snat is not None:
             router.enable_snat = wanted.enable_snat
+        if wanted.qos is not msgspec.UNSET:
+            router.gateway_qos_policy_id = wanted.qos
 
     async def replace(self, id: str, wanted: Sequence[GatewayWanted]) -> Router:
         """These and no others, in this order; what stays keeps its port. Raises what ``add`` does."""

@@ -11,7 +11,7 @@ from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
 from tinstack.network.server import default_rules, sharing, store
 from tinstack.network.server.change import Change, Changes
-from tinstack.network.server.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
+from tinstack.network.server.errors import AddressGroupNotFound, SecurityGroupNotFound, SecurityGroupRuleNotFound
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
 from tinstack.network.server.rows import PortGroup, SecurityGroup, SecurityGroupRule
@@ -53,6 +53,7 @@ def signature(rule: SecurityGroupRule) -> str:
         rule.port_range_max,
         prefix,
         rule.remote_group_id,
+        *([rule.remote_address_group_id] if rule.remote_address_group_id else []),
     )
     return hashlib.sha256(repr(said).encode()).hexdigest()[:40]
 
@@ -77,11 +78,13 @@ def _rule(group: SecurityGroup, now: int, wanted: DefaultRule) -> SecurityGroupR
     return rule
 
 
-async def _add(change: Change, group: SecurityGroup, *, default: bool) -> None:
-    """With the rules that operators give to new groups; those that say the same are one."""
-    await store.groups.add(change.tx, group)
+async def _add(change: Change, group: SecurityGroup, *, default: bool, quotas: Quotas | None = None) -> None:
+    """With the rules that operators give to new groups; those that say the same are one. ``quotas``: which the rules count for."""
     wanted = await default_rules.of_new_group(change, default=default)
     made = {rule.signature: rule for rule in (_rule(group, change.now, one) for one in wanted)}
+    if quotas:
+        await quotas.take(change.tx, group.project_id, "security_group_rule", len(made))
+    await store.groups.add(change.tx, group)
     for rule in made.values():
         await store.rules.add(change.tx, rule)
 
@@ -134,7 +137,7 @@ class Groups:
                 await ensure_default(change, group.project_id)
                 if group.name == DEFAULT:
                     raise SecurityGroupDefaultAlreadyExists
-                await _add(change, group, default=False)
+                await _add(change, group, default=False, quotas=self._quotas)
 
         await self._changes.run(work)
 
@@ -193,6 +196,10 @@ class Groups:
                 await self._quotas.take(change.tx, rule.project_id, "security_group_rule")
                 if rule.remote_group_id:
                     await self._of(change, rule.remote_group_id)
+                if rule.remote_address_group_id and not await store.address_groups.get(
+                    change.tx, rule.remote_address_group_id
+                ):
+                    raise AddressGroupNotFound(id=rule.remote_address_group_id)
                 group = await self._of(change, rule.security_group_id)
                 try:
                     await store.rules.add(change.tx, rule)

@@ -124,26 +124,22 @@ async def page(
 
 
 def links(request: Request, listing: Listing[Any], page: Page) -> list[dict[str, str]]:
-    """``next`` where the page is full, ``previous`` likewise."""
+    """``next`` where the page is full, ``previous`` likewise; from an empty page the way leads to the other end."""
     if page.limit is None:
         return []
-    if not page.rows:  # past the end: back to where the list came from
-        rel, extra = ("next", []) if page.reverse else ("previous", [("page_reverse", "True")])
-        return [_link(request, listing, rel, None, extra)]
     full = len(page.rows) >= page.limit
+    first, last = ([("marker", page.rows[at].id)] if page.rows else [] for at in (0, -1))
     found = []
     if full or page.reverse:
-        found.append(_link(request, listing, "next", page.rows[-1].id, []))
+        found.append(_link(request, listing, "next", last))
     if full or not page.reverse:
-        found.append(_link(request, listing, "previous", page.rows[0].id, [("page_reverse", "True")]))
+        found.append(_link(request, listing, "previous", [("page_reverse", "True"), *first]))
     return found
 
 
-def _link(
-    request: Request, listing: Listing[Any], rel: str, marker: str | None, extra: list[tuple[str, str]]
-) -> dict[str, str]:
+def _link(request: Request, listing: Listing[Any], rel: str, extra: list[tuple[str, str]]) -> dict[str, str]:
     kept = [(key, value) for key, value in request.query.pairs if key not in ("marker", "page_reverse")]
-    query = urlencode([*kept, *extra, *([("marker", marker)] if marker else [])])
+    query = urlencode([*kept, *extra])
     return {"rel": rel, "href": f"{request.root_url}{listing.path.format(**request.path)}?{query}"}
 
 

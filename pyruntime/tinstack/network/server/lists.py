@@ -30,7 +30,7 @@ def _with_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     return _P.id.in_(select(_A.port_id).where(condition))
 
 
-def _shared(kind: str, column: ColumnElement[Any]) -> Special:
+def shared(kind: str, column: ColumnElement[Any]) -> Special:
     """``shared`` as the caller is shown it."""
     return Special(
         lambda name: is_shared(kind, column, "viewer") == bindparam(name), lambda text: int(text.lower() in TRUE)
@@ -55,7 +55,7 @@ NETWORKS = Listing(
     {
         "subnets": Special(lambda name: _N.id.in_(select(_S.network_id).where(_S.id == bindparam(name)))),
         "status": Special(lambda name: bindparam(name) == "ACTIVE"),
-        "shared": _shared("network", _N.id),
+        "shared": shared("network", _N.id),
     },
 )
 
@@ -83,7 +83,7 @@ SUBNETS = Listing(
             lambda name: _S.network_id.in_(select(_N.id).where(_N.external == bindparam(name))),
             lambda text: int(text.lower() in TRUE),
         ),
-        "shared": _shared("network", _S.network_id),
+        "shared": shared("network", _S.network_id),
     },
 )
 
@@ -97,9 +97,10 @@ SUBNETPOOLS = Listing(
         "min_prefixlen": Attribute(_B.min_prefixlen, "int"),
         "max_prefixlen": Attribute(_B.max_prefixlen, "int"),
         "default_quota": Attribute(_B.default_quota, "int", nullable=True),
+        "address_scope_id": Attribute(_B.address_scope_id, nullable=True),
         "is_default": Attribute(_B.is_default, "bool"),
     },
-    {"shared": _shared("subnetpool", _B.id)},
+    {"shared": shared("subnetpool", _B.id)},
 )
 
 PORTS = Listing(
@@ -164,7 +165,7 @@ GROUPS = Listing(
     "/v2.0/security-groups",
     lambda: or_(mine(_SG.project_id), visible("security_group", _SG.id)),
     {"stateful": Attribute(_SG.stateful, "bool")},
-    {"shared": _shared("security_group", _SG.id)},
+    {"shared": shared("security_group", _SG.id)},
 )
 
 RULES = Listing(
@@ -184,18 +185,6 @@ RULES = Listing(
         "port_range_max": Attribute(_U.port_range_max, "int", nullable=True),
         "remote_ip_prefix": Attribute(_U.remote_ip_prefix, nullable=True),
         "remote_group_id": Attribute(_U.remote_group_id, nullable=True),
-    },
-)
-
-_RP = t.rbac_policies.c
-RBAC_POLICIES = Listing(
-    store.rbac_policies,
-    "/v2.0/rbac-policies",
-    own(_RP.project_id),
-    {
-        "object_type": Attribute(_RP.object_type),
-        "object_id": Attribute(_RP.object_id),
-        "action": Attribute(_RP.action),
-        "target_tenant": Attribute(_RP.target),
+        "remote_address_group_id": Attribute(_U.remote_address_group_id, nullable=True),
     },
 )

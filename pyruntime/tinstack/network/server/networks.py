@@ -1,6 +1,6 @@
 """Networks: made with a segment, changed, removed with what the service itself put into them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, func, or_, select
 
 from tinstack.core.db import prepared
 from tinstack.core.errors import BadRequest, Conflict
-from tinstack.network.server import addresses, dhcp, gaps, ipam, own_ports, segments, sharing, store
+from tinstack.network.server import addresses, dhcp, gaps, ipam, own_ports, qos, segments, sharing, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.config import Config
@@ -73,8 +73,11 @@ class Networks:
         if network.mtu > largest:
             raise InvalidInput(error_message=f"Requested MTU is too big, maximum is {largest}")
 
-    async def create(self, rows: Sequence[Network]) -> list[Network]:
-        """All or none. ``mtu`` 0: the largest. Raises OverQuota, InvalidInput and what segments.take does."""
+    async def create(self, rows: Sequence[Network], default_qos: Collection[str] = ()) -> list[Network]:
+        """All or none. ``mtu`` 0: the largest; ``default_qos``: ids of those that get their project's policy.
+
+        Raises OverQuota, InvalidInput and what segments.take does.
+        """
         for network in rows:
             segments.check(self.config, network)
             network.mtu = network.mtu or segments.largest_mtu(self.config, network.kind)
@@ -86,6 +89,8 @@ class Networks:
                 network.created_at = network.updated_at = change.now
                 await self._quotas.take(change.tx, network.project_id, "network")
                 await ensure_default(change, network.project_id)
+                if network.id in default_qos:
+                    network.qos_policy_id = await qos.default_for(change, network.project_id)
                 await segments.take(change.tx, self.config, network)
                 await gaps.add(change.tx, network.id)
                 await store.networks.add(change.tx, network)

@@ -9,6 +9,7 @@ ADMIN = "rule:admin_required"
 ADMIN_OR_SERVICE = "rule:admin_or_service"
 READER = "rule:project_reader_or_service"
 MEMBER = "rule:project_member_or_admin"
+MANAGER = "rule:project_manager_or_admin"
 MEMBER_OR_SERVICE = "rule:project_member_or_service"
 NETWORK_MEMBER = f"{ADMIN_OR_SERVICE} or (role:member and rule:network_owner)"
 GROUP_MEMBER = f"{ADMIN} or (role:member and rule:sg_owner)"
@@ -20,14 +21,32 @@ def _crud(noun: str, read: str = READER, write: str = MEMBER) -> dict[str, str]:
         f"get_{noun}": read,
         f"update_{noun}": write,
         f"delete_{noun}": write,
-        f"get_{noun}s_tags": read,
-        f"update_{noun}s_tags": write,
-        f"delete_{noun}s_tags": write,
+        **_tags(noun, read, write),
     }
+
+
+def tag_rule(action: str, noun: str) -> str:
+    """``get_networks_tags``."""
+    return f"{action}_{noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}_tags"
+
+
+def _tags(noun: str, read: str = READER, write: str = MEMBER) -> dict[str, str]:
+    return {tag_rule("get", noun): read, tag_rule("update", noun): write, tag_rule("delete", noun): write}
 
 
 def _attributes(noun: str, actions: str, names: str, rule: str) -> dict[str, str]:
     return {f"{action}_{noun}:{name}": rule for action in actions.split() for name in names.split()}
+
+
+def _qos() -> dict[str, str]:
+    """Policies are made by managers of a project, and used by all who see them."""
+    found = _crud("policy", f"{READER} or rule:shared", MANAGER)
+    found |= _attributes("policy", "create update", "shared", ADMIN)
+    for kind in ("bandwidth_limit", "dscp_marking", "minimum_bandwidth", "packet_rate_limit", "minimum_packet_rate"):
+        noun = f"policy_{kind}_rule"
+        found |= {f"get_{noun}": f"{READER} or rule:shared"}
+        found |= {f"{action}_{noun}": MANAGER for action in ("create", "update", "delete")}
+    return {**found, "get_rule_type": ADMIN}
 
 
 PROVIDER = "provider:network_type provider:physical_network provider:segmentation_id"
@@ -51,12 +70,16 @@ DEFAULTS = {
     "delete_subnet": f"{MEMBER} or {NETWORK_MEMBER}",
     **_attributes("subnet", "create update", "service_types", NETWORK_MEMBER),
     **_crud("subnetpool", f"{READER} or rule:shared"),
+    "add_prefixes": MEMBER,
+    "remove_prefixes": MEMBER,
+    "onboard_network_subnets": MEMBER,
     **_attributes("subnetpool", "create update", "shared is_default", ADMIN),
     **_crud("port", f"{READER} or (role:reader and rule:network_owner)", MEMBER_OR_SERVICE),
     "delete_port": f"{MEMBER_OR_SERVICE} or {NETWORK_MEMBER}",
     **_attributes("port", "create update", "binding:host_id binding:profile trusted", ADMIN_OR_SERVICE),
     **_attributes("port", "create update", "hints", ADMIN),
     **_attributes("port", "get", "binding:host_id", ADMIN_OR_SERVICE),
+    "get_port:resource_request": ADMIN_OR_SERVICE,
     **_attributes(
         "port", "create", "mac_address fixed_ips:ip_address port_security_enabled allowed_address_pairs", NETWORK_MEMBER
     ),
@@ -90,8 +113,16 @@ DEFAULTS = {
     "create_floatingip:floating_ip_address": ADMIN,
     **_crud("security_group", f"{READER} or rule:shared"),
     "create_security_group_rule": GROUP_MEMBER,
+    **_tags("security_group_rule"),
     "get_security_group_rule": f"{READER} or (role:reader and rule:sg_owner) or rule:shared",
     "delete_security_group_rule": GROUP_MEMBER,
+    **_qos(),
+    **_crud("address_scope", f"{READER} or rule:shared"),
+    **_attributes("address_scope", "create update", "shared", ADMIN),
+    **_crud("address_group", f"{READER} or rule:shared"),
+    **_crud("trunk"),
+    "add_subports": MEMBER,
+    "remove_subports": MEMBER,
     "create_rbac_policy": MEMBER,
     "get_rbac_policy": READER,
     "update_rbac_policy": MEMBER,

@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, events, forwarding, ipam, own_ports, sharing, store
+from tinstack.network.server import addresses, events, forwarding, ipam, own_ports, sharing, store, trunks
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
-from tinstack.network.server.errors import NetworkNotFound, PortNotFound, SecurityGroupNotFound
+from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound, SecurityGroupNotFound
 from tinstack.network.server.groups import ensure_default
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
@@ -49,6 +49,13 @@ class PortSecurityPortHasSecurityGroup(Conflict):
 class PortSecurityAndIPRequiredForSecurityGroups(Conflict):
     code = "network.port.security_required"
     message = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
+class SecurityGroupConflict(Conflict):
+    """409: a port's groups are all stateful or all not."""
+
+    code = "network.port.stateful"
+    message = "Error adding security groups to the port: it can't have stateful and stateless ones at once."
 
 
 class AddressPairAndPortSecurityRequired(Conflict):
@@ -117,13 +124,17 @@ class Ports:
                 return []
             default = await ensure_default(change, port.project_id)
             return [default] if default else []
+        if len(set(asked)) < len(asked):
+            raise HTTPBadRequest("Invalid input for security_groups. Reason: Duplicate items in the list.")
         found = await store.by_ids(change.tx, store.groups, asked)
         others = [id for id, group in found.items() if port.project_id and group.project_id != port.project_id]
         shared = await sharing.granted(change.tx, "security_group", others, port.project_id)
         for id in asked:
             if id not in found or not shared.get(id, True):
                 raise SecurityGroupNotFound(id=id)
-        return sorted(set(asked))
+        if len({group.stateful for group in found.values()}) > 1:
+            raise SecurityGroupConflict
+        return sorted(asked)
 
     async def update(
         self,
@@ -194,6 +205,7 @@ class Ports:
                 raise PortNotFound(id=id)
             expect(port, revision)
             await self._check_owner(change, port)
+            await trunks.check_free(change, id)
             await _forget_floating(change, port, set())
             await own_ports.remove(change, port)
             if tell:

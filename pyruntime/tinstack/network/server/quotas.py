@@ -21,6 +21,8 @@ BUILT_IN = {
     "security_group": 10,
     "security_group_rule": 100,
     "rbac_policy": 10,
+    "address_group": 10,
+    "trunk": -1,
 }
 """Limits by resource, as Neutron's defaults."""
 
@@ -34,6 +36,8 @@ COUNTED: dict[str, store.Resource[Any]] = {
     "security_group": store.groups,
     "security_group_rule": store.rules,
     "rbac_policy": store.rbac_policies,
+    "address_group": store.address_groups,
+    "trunk": store.trunks,
 }
 
 _Q, _G = t.quotas.c, t.quota_generations.c

@@ -4,7 +4,7 @@ import re
 
 from tinstack.core.http import Request
 from tinstack.network.server.errors import HTTPBadRequest, RevisionNumberConstraintFailed
-from tinstack.network.server.rows import Standard
+from tinstack.network.server.rows import Owned
 
 MATCH = re.compile(r"revision_number=(\d{1,9})")
 
@@ -20,7 +20,7 @@ def expected(request: Request) -> int | None:
     return int(found[1])
 
 
-def expect(row: Standard, revision: int | None) -> None:
+def expect(row: Owned, revision: int | None) -> None:
     """Raises RevisionNumberConstraintFailed, 412."""
     if revision is not None and row.revision_number != revision:
         raise RevisionNumberConstraintFailed(expected=revision, current=row.revision_number)

@@ -64,11 +64,12 @@ def check_distribution(old: Router, new: Router) -> None:
 
 
 class GatewayWanted(msgspec.Struct, kw_only=True):
-    """``external_gateway_info``. ``enable_snat`` None: as it is (or on)."""
+    """``external_gateway_info``. ``enable_snat`` None: as it is (or on); ``qos`` likewise where unset."""
 
     network_id: str
     enable_snat: bool | None = None
     fixed: list[Fixed] | None = None
+    qos: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Interface(msgspec.Struct, kw_only=True):
@@ -186,7 +187,10 @@ class Routers:
                     await self._clear_gateway(change, router, port)
             old = None
         if wanted is None:
+            router.gateway_qos_policy_id = None
             return
+        if wanted.qos is not msgspec.UNSET:
+            router.gateway_qos_policy_id = wanted.qos
         if wanted.enable_snat is not None:
             router.enable_snat = wanted.enable_snat
         network = await store.networks.get(change.tx, wanted.network_id)

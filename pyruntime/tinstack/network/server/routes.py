@@ -15,14 +15,15 @@ from tinstack.network.server.handlers import (
     networks,
     ports,
     quotas,
-    rbac,
     routers,
     subnetpools,
     subnets,
     tags,
 )
+from tinstack.network.server.routes_sharing import SHARING
 from tinstack.network.server.schemas.admin import HOSTED_NETWORK, HOSTED_ROUTER, REPLACE_TAGS
 from tinstack.network.server.schemas.routers import EXTRA_ROUTES, GATEWAYS, INTERFACE
+from tinstack.network.server.schemas.subnets import ONBOARD, PREFIXES
 
 V = "/v2.0"
 USER = "user_token"
@@ -34,6 +35,7 @@ def _tag_routes() -> list[Route]:
         handler, path = tags.handlers(kind), f"{V}/{kind.path}/{{id}}/tags"
         found += [
             Route("GET", path, handler["index"], USER),
+            Route("POST", path, handler["extend"], USER, body=REPLACE_TAGS),
             Route("PUT", path, handler["replace"], USER, body=REPLACE_TAGS),
             Route("DELETE", path, handler["clear"], USER),
             Route("GET", f"{path}/{{tag}}", handler["show"], USER, status=204),
@@ -74,6 +76,10 @@ ROUTES = [
     Route("PUT",    f"{V}/subnetpools/{{id}}",         subnetpools.update, USER, body={}),
     Route("DELETE", f"{V}/subnetpools/{{id}}",         subnetpools.delete, USER),
 
+    Route("PUT",    f"{V}/subnetpools/{{id}}/add_prefixes",            subnetpools.add_prefixes, USER, body=PREFIXES),
+    Route("PUT",    f"{V}/subnetpools/{{id}}/remove_prefixes",         subnetpools.remove_prefixes, USER, body=PREFIXES),
+    Route("PUT",    f"{V}/subnetpools/{{id}}/onboard_network_subnets", subnetpools.onboard, USER, body=ONBOARD),
+
     Route("GET",    f"{V}/floatingips",                floatingips.index, USER),
     Route("POST",   f"{V}/floatingips",                floatingips.create, USER, body={}),
     Route("GET",    f"{V}/floatingips/{{id}}",         floatingips.show, USER),
@@ -104,11 +110,7 @@ ROUTES = [
     Route("GET",    f"{V}/security-group-rules/{{id}}",    groups.show_rule, USER),
     Route("DELETE", f"{V}/security-group-rules/{{id}}",    groups.delete_rule, USER),
 
-    Route("GET",    f"{V}/rbac-policies",              rbac.index, USER),
-    Route("POST",   f"{V}/rbac-policies",              rbac.create, USER, body={}),
-    Route("GET",    f"{V}/rbac-policies/{{id}}",       rbac.show, USER),
-    Route("PUT",    f"{V}/rbac-policies/{{id}}",       rbac.update, USER, body={}),
-    Route("DELETE", f"{V}/rbac-policies/{{id}}",       rbac.delete, USER),
+    *SHARING,
 
     Route("GET",    f"{V}/agents",                     agents.index, USER),
     Route("GET",    f"{V}/agents/{{id}}",              agents.show, "get_agent"),

@@ -56,6 +56,7 @@ class Network(Standard, kw_only=True):
     segment: int | None = None
     dns_domain: str = ""
     availability_zone_hints: list[str] = []
+    qos_policy_id: str | None = None
 
 
 class Route(msgspec.Struct, kw_only=True, frozen=True):
@@ -101,6 +102,7 @@ class SubnetPool(Standard, kw_only=True):
     default_quota: int | None = None
     shared: bool = False
     is_default: bool = False
+    address_scope_id: str | None = None
 
 
 class Allocation(msgspec.Struct, kw_only=True, frozen=True):
@@ -135,6 +137,7 @@ class Port(Standard, kw_only=True):
     binding_vnic_type: str = "normal"
     binding_vif_type: str = UNBOUND
     binding_generation: int = 0
+    qos_policy_id: str | None = None
 
 
 class PortGroup(msgspec.Struct, frozen=True):
@@ -155,6 +158,7 @@ class Router(Standard, kw_only=True):
     routes: list[Route] = []
     availability_zone_hints: list[str] = []
     host: str = ""
+    gateway_qos_policy_id: str | None = None
     parked: bool = False
     distributed: bool = False
     ha: bool = False
@@ -175,6 +179,7 @@ class FloatingIp(Standard, kw_only=True):
     router_id: str | None = None
     status: str = DOWN
     generation: int = 0
+    qos_policy_id: str | None = None
 
 
 class SecurityGroup(Standard, kw_only=True):
@@ -195,6 +200,7 @@ class SecurityGroupRule(Standard, kw_only=True):
     port_range_max: int | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
     signature: str
 
 

@@ -42,6 +42,7 @@ PROTOCOLS = {
 WITH_PORTS = {"tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"}
 ICMP = {"icmp", "icmpv6", "ipv6-icmp", "1", "58"}
 IPV6_ONLY = {"icmpv6", "ipv6-icmp", "ipv6-encap", "ipv6-frag", "ipv6-nonxt", "ipv6-opts", "ipv6-route"}
+IPV6_ONLY |= {str(PROTOCOLS[name]) for name in IPV6_ONLY}
 ETHERTYPES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 
 
@@ -62,9 +63,11 @@ class SecurityGroupEthertypeConflictWithProtocol(BadRequest):
     code, message = "network.rule.conflict", "Invalid ethertype {ethertype} for protocol {protocol}."
 
 
-class SecurityGroupRemoteGroupAndRemoteIpPrefix(BadRequest):
+class SecurityGroupMultipleRemoteEntites(BadRequest):
+    """400: the API's own spelling."""
+
     code = "network.rule.remotes"
-    message = "Only remote_ip_prefix or remote_group_id may be provided."
+    message = "Only one of remote_ip_prefix, remote_group_id or remote_address_group_id may be provided."
 
 
 class SecurityGroupRuleParameterConflict(BadRequest):
@@ -114,6 +117,7 @@ def new_rule(item: Mapping[str, Any]) -> SecurityGroupRule:
         port_range_max=item.get("port_range_max"),
         remote_ip_prefix=prefix,
         remote_group_id=item.get("remote_group_id"),
+        remote_address_group_id=item.get("remote_address_group_id"),
         signature="",
     )
     _check(rule)
@@ -145,8 +149,8 @@ def _prefix(text: str | None) -> str | None:
 
 
 def _check(rule: SecurityGroupRule) -> None:
-    if rule.remote_ip_prefix and rule.remote_group_id:
-        raise SecurityGroupRemoteGroupAndRemoteIpPrefix
+    if sum(bool(one) for one in (rule.remote_ip_prefix, rule.remote_group_id, rule.remote_address_group_id)) > 1:
+        raise SecurityGroupMultipleRemoteEntites
     if rule.remote_ip_prefix:
         version = ip_network(rule.remote_ip_prefix, strict=False).version
         if rule.ethertype != f"IPv{version}":

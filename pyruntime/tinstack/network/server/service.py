@@ -10,6 +10,8 @@ from tinstack.core.http.app import Authenticator
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 from tinstack.network import rpc
+from tinstack.network.server.address_groups import AddressGroups
+from tinstack.network.server.address_scopes import AddressScopes
 from tinstack.network.server.agents import Agents
 from tinstack.network.server.change import Changes
 from tinstack.network.server.config import Config
@@ -23,6 +25,7 @@ from tinstack.network.server.networks import Networks
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.policies import DEFAULTS
 from tinstack.network.server.ports import Ports
+from tinstack.network.server.qos import Qos
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.reconcile import Reconciler
 from tinstack.network.server.routers import Routers
@@ -32,6 +35,7 @@ from tinstack.network.server.subnetpools import SubnetPools
 from tinstack.network.server.subnets import Subnets
 from tinstack.network.server.telling import Telling
 from tinstack.network.server.topology import Topologies
+from tinstack.network.server.trunks import Trunks
 from tinstack.network.server.wanted import Wanted
 
 
@@ -71,6 +75,10 @@ def assemble(
         floatingips=FloatingIps(changes, quotas),
         groups=Groups(changes, quotas),
         sharing=Sharing(changes, quotas),
+        qos=Qos(changes),
+        address_scopes=AddressScopes(changes),
+        address_groups=AddressGroups(changes, quotas),
+        trunks=Trunks(changes, quotas),
         agents=agents,
         gateways=Gateways(changes, routers),
         hosting=Hosting(config, changes, agents),

@@ -24,8 +24,9 @@ from tinstack.network.server.rows_sharing import RbacPolicy
 SHARED, EXTERNAL = "access_as_shared", "access_as_external"
 EVERYBODY = "*"
 
-_C, _N, _S, _P, _G, _R, _F = (
-    t.rbac_policies.c, t.networks.c, t.subnets.c, t.ports.c, t.port_groups.c, t.routers.c, t.floatingips.c
+_C, _N, _S, _B, _P, _G, _R, _F, _U = (
+    t.rbac_policies.c, t.networks.c, t.subnets.c, t.subnetpools.c, t.ports.c, t.port_groups.c, t.routers.c,
+    t.floatingips.c, t.rules.c,
 )  # fmt: skip
 
 
@@ -52,11 +53,15 @@ class InvalidAction(BadRequest):
 
 
 class Kind(NamedTuple):
-    """What may be shared. ``users``: by action, the projects that use an object (parameter ``object``)."""
+    """What may be shared. ``users``: by action, the projects that use an object (parameter ``object``).
+
+    ``strict``: a policy for all is needed by the owner's own use too, and one for others can't pass to a project that uses it.
+    """
 
     resource: store.Resource[Any]
     missing: type[NotFound]
     users: dict[str, Prepared]
+    strict: bool = True
 
 
 _OBJECT: ColumnElement[str] = bindparam("object")
@@ -83,11 +88,36 @@ KINDS = {
                 )
             ),
         },
+        strict=False,
     ),
     "subnetpool": Kind(
         store.subnetpools,
         errors.SubnetPoolNotFound,
         {SHARED: prepared(select(_S.project_id).where(_S.subnetpool_id == _OBJECT).distinct())},
+    ),
+    "address_scope": Kind(
+        store.address_scopes,
+        errors.AddressScopeNotFound,
+        {SHARED: prepared(select(_B.project_id).where(_B.address_scope_id == _OBJECT).distinct())},
+    ),
+    "address_group": Kind(
+        store.address_groups,
+        errors.AddressGroupNotFound,
+        {SHARED: prepared(select(_U.project_id).where(_U.remote_address_group_id == _OBJECT).distinct())},
+    ),
+    "qos_policy": Kind(
+        store.qos_policies,
+        errors.QosPolicyNotFound,
+        {
+            SHARED: prepared(
+                union(
+                    select(_N.project_id).where(_N.qos_policy_id == _OBJECT),
+                    select(_P.project_id).where(_P.qos_policy_id == _OBJECT),
+                    select(_F.project_id).where(_F.qos_policy_id == _OBJECT),
+                    select(_R.project_id).where(_R.gateway_qos_policy_id == _OBJECT),
+                )
+            )
+        },
     ),
     "security_group": Kind(
         store.groups,
@@ -172,11 +202,12 @@ async def dependants(change: Change, kind: str, row: Any, action: str, target: s
     """Other projects that use the object by a policy for ``target`` and by none of those for ``rest``."""
     if EVERYBODY in rest:
         return []
+    exempt = [] if KINDS[kind].strict and target == EVERYBODY else [row.project_id]
     users = await change.tx.all(KINDS[kind].users[action], _User, object=row.id)
     return sorted(
         one.project_id
         for one in users
-        if one.project_id not in (row.project_id, "", *rest) and target in (EVERYBODY, one.project_id)
+        if one.project_id not in (*exempt, "", *rest) and target in (EVERYBODY, one.project_id)
     )
 
 
@@ -184,6 +215,15 @@ async def needed(change: Change, kind: str, row: Any, action: str) -> bool:
     """Whether some project depends on the object's being open to all."""
     rest = [one.target for one in await _of(change, kind, row.id) if one.action == action and one.target != EVERYBODY]
     return bool(await dependants(change, kind, row, action, EVERYBODY, rest))
+
+
+async def change_shared(change: Change, kind: str, old: Any, new: Any) -> None:
+    """``shared`` of an object is set. Raises RbacPolicyInUse."""
+    if new.shared == old.shared:
+        return
+    if old.shared and await needed(change, kind, old, SHARED):
+        raise RbacPolicyInUse(object_id=old.id, details="in use by other projects")
+    await set_for_all(change, kind, old.id, old.project_id, SHARED, new.shared)
 
 
 class Sharing:
@@ -201,6 +241,7 @@ class Sharing:
             made = [msgspec.structs.replace(policy) for policy in policies]
             for policy in made:
                 await self._quotas.take(change.tx, policy.project_id, "rbac_policy")
+                await self._check_scope(change, policy)
                 try:
                     await store.rbac_policies.add(change.tx, policy)
                 except Duplicate as error:
@@ -209,6 +250,21 @@ class Sharing:
             return made
 
         return await self._changes.run(work)
+
+    @staticmethod
+    async def _check_scope(change: Change, policy: RbacPolicy) -> None:
+        """A pool in a scope is shared with those only who may use the scope. Raises InvalidInput."""
+        if policy.object_type != "subnetpool":
+            return
+        pool = await store.subnetpools.get(change.tx, policy.object_id)
+        scope = await store.address_scopes.get(change.tx, pool.address_scope_id) if pool else None
+        if scope is None or policy.target == scope.project_id:
+            return
+        if not (await granted(change.tx, "address_scope", [scope.id], policy.target))[scope.id]:
+            raise InvalidInput(
+                error_message=f"Subnet pool {policy.object_id} can not be shared with {policy.target}, which may not use "
+                f"its address scope {scope.id}"
+            )
 
     async def _follow(self, change: Change, policy: RbacPolicy) -> None:
         """The object's own columns say what its policies do; it is at its next revision."""
@@ -268,7 +324,9 @@ class Sharing:
         if row is None:
             return
         others = [one for one in await _of(change, kind, row.id) if one.id != policy.id and one.action == action]
-        rest = [one.target for one in others] + ([becomes] if becomes else [])
+        rest = [one.target for one in others]
+        if becomes and (becomes == EVERYBODY or not KINDS[kind].strict):
+            rest.append(becomes)
         if projects := await dependants(change, kind, row, action, policy.target, rest):
             raise RbacPolicyInUse(object_id=row.id, details=f"in use by project {', '.join(projects)}")
         if action == EXTERNAL and policy.target == EVERYBODY and row.is_default and EVERYBODY not in rest:

@@ -74,6 +74,11 @@ floatingips = Resource(t.floatingips, r.FloatingIp)
 groups = Resource(t.groups, r.SecurityGroup)
 rules = Resource(t.rules, r.SecurityGroupRule)
 rbac_policies = Resource(t.rbac_policies, rs.RbacPolicy)
+address_scopes = Resource(t.address_scopes, rs.AddressScope)
+address_groups = Resource(t.address_groups, rs.AddressGroup)
+qos_policies = Resource(t.qos_policies, rs.QosPolicy)
+qos_rules = Resource(t.qos_rules, rs.QosRule)
+trunks = Resource(t.trunks, rs.Trunk)
 
 _N, _S, _A, _P, _G, _R, _F, _U = (
     t.networks.c, t.subnets.c, t.allocations.c, t.ports.c, t.port_groups.c, t.routers.c, t.floatingips.c, t.rules.c
@@ -167,7 +172,11 @@ async def all_in(
     return found
 
 
-SUBNET_IDS = select(_S.id, _S.network_id).order_by(_S.created_at, _S.id)
+SUBNET_IDS = (
+    select(_S.id, _S.network_id, _S.ip_version, t.subnetpools.c.address_scope_id)
+    .outerjoin(t.subnetpools, t.subnetpools.c.id == _S.subnetpool_id)
+    .order_by(_S.created_at, _S.id)
+)
 ALL_ALLOCATIONS = select(t.allocations).order_by(_A.key)
 ALL_GATEWAYS = select(t.ports).where(_P.device_owner == r.ROUTER_GATEWAY).order_by(_P.device_id, _P.created_at, _P.id)
 ALL_PORT_GROUPS = select(t.port_groups).order_by(_G.group_id)
@@ -176,17 +185,19 @@ ALL_SUBNETS = select(t.subnets).order_by(_S.created_at, _S.id)
 
 
 class SubnetOf(msgspec.Struct, frozen=True):
-    """A subnet's id and its network's."""
+    """What its network shows of a subnet."""
 
     id: str
     network_id: str
+    ip_version: int
+    address_scope_id: str | None
 
 
-async def subnet_ids(db: Reader, network_ids: Collection[str]) -> dict[str, list[str]]:
+async def subnets_of(db: Reader, network_ids: Collection[str]) -> dict[str, list[SubnetOf]]:
     """The subnets of several networks, oldest first."""
-    found: dict[str, list[str]] = {id: [] for id in network_ids}
+    found: dict[str, list[SubnetOf]] = {id: [] for id in network_ids}
     for one in await all_in(db, SUBNET_IDS, _S.network_id, network_ids, SubnetOf):
-        found[one.network_id].append(one.id)
+        found[one.network_id].append(one)
     return found
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 
 from tinstack.core.db import prepared
 from tinstack.core.errors import BadRequest, Conflict
-from tinstack.network.server import cidrs, gaps, ipam, sharing, store
+from tinstack.network.server import address_scopes, cidrs, gaps, ipam, sharing, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import InvalidInput, SubnetPoolNotFound
@@ -160,6 +160,7 @@ def new_pool(given: Mapping[str, Any], **fixed: Any) -> SubnetPool:
         max_prefixlen=most,
         default_prefixlen=usual,
         default_quota=given.get("default_quota"),
+        address_scope_id=given.get("address_scope_id"),
         shared=bool(given.get("shared", False)),
         is_default=bool(given.get("is_default", False)),
         name=given.get("name", ""),
@@ -172,6 +173,20 @@ def new_pool(given: Mapping[str, Any], **fixed: Any) -> SubnetPool:
 def _collapsed(nets: Iterable[ipam.Net]) -> list[str]:
     found: list[ipam.Net] = list(collapse_addresses(nets))  # type: ignore[type-var]
     return [str(net) for net in found]
+
+
+def _without(nets: Iterable[ipam.Net], gone: Iterable[ipam.Net]) -> list[ipam.Net]:
+    """What is left of ``nets``."""
+    rest = list(nets)
+    for out in gone:
+        kept: list[ipam.Net] = []
+        for net in rest:
+            if _within(net, out):
+                continue
+            inside = _within(out, net)
+            kept += net.address_exclude(out) if inside else [net]  # type: ignore[arg-type]
+        rest = kept
+    return rest
 
 
 def _check_bounds(pool: SubnetPool) -> None:
@@ -221,6 +236,7 @@ class SubnetPools:
                 pool.created_at = pool.updated_at = change.now
                 await self._quotas.take(change.tx, pool.project_id, "subnetpool")
                 await self._check_default(change, pool)
+                await address_scopes.check_pool(change, pool)
                 await gaps.add(change.tx, pool.id)
                 await store.subnetpools.add(change.tx, pool)
                 await sharing.set_for_all(change, "subnetpool", pool.id, pool.project_id, sharing.SHARED, pool.shared)
@@ -255,8 +271,64 @@ class SubnetPools:
                 new.prefixes = _collapsed(nets)
             _check_bounds(new)
             await self._check_default(change, new)
+            if (new.prefixes, new.address_scope_id) != (old.prefixes, old.address_scope_id):
+                await address_scopes.check_pool(change, new)
             await store.subnetpools.save(change.tx, new, change.now)
             return new
+
+        return await self._changes.run(work)
+
+    async def change_prefixes(self, id: str, given: Sequence[str], *, add: bool) -> SubnetPool:
+        """Some more, or some less. Raises SubnetPoolNotFound, IllegalSubnetPoolPrefixUpdate, AddressScopePrefixConflict."""
+
+        async def work(change: Change) -> SubnetPool:
+            pool = await self._locked(change, id)
+            there = [ip_network(text) for text in pool.prefixes]
+            asked = [cidrs.parse(text, pool.ip_version) for text in given]
+            if add:
+                pool.prefixes = _collapsed([*there, *asked])
+                await address_scopes.check_pool(change, pool)
+            else:
+                used = [ip_network(one.cidr) for one in await change.tx.all(SUBNETS_OF_POOL, Subnet, pool=id)]
+                pool.prefixes = _collapsed(_without(there, asked))
+                rest = [ip_network(text) for text in pool.prefixes]
+                if not all(any(_within(one, net) for net in rest) for one in used):
+                    raise IllegalSubnetPoolPrefixUpdate(msg="Prefixes from which subnets were cut can not be removed")
+            await store.subnetpools.save(change.tx, pool, change.now)
+            return pool
+
+        return await self._changes.run(work)
+
+    @staticmethod
+    async def _locked(change: Change, id: str) -> SubnetPool:
+        if not await gaps.lock(change.tx, id):
+            raise SubnetPoolNotFound(id=id)
+        pool = await store.subnetpools.get(change.tx, id)
+        assert pool, "a pool and its cursor go together"
+        return pool
+
+    async def onboard(self, id: str, network_id: str) -> list[Subnet]:
+        """Subnets of a network become the pool's, as if cut from it. Raises SubnetPoolNotFound, IllegalSubnetPoolPrefixUpdate."""
+
+        async def work(change: Change) -> list[Subnet]:
+            await ipam.lock_networks(change, network_id)
+            pool = await self._locked(change, id)
+            there = await change.tx.all(store.SUBNETS_OF_NETWORK, Subnet, network=network_id)
+            taken = [one for one in there if one.ip_version == pool.ip_version and one.subnetpool_id is None]
+            used = [ip_network(one.cidr) for one in await change.tx.all(SUBNETS_OF_POOL, Subnet, pool=id)]
+            nets = [ip_network(one.cidr) for one in taken]
+            if any(net.overlaps(one) for net in nets for one in used):
+                raise IllegalSubnetPoolPrefixUpdate(
+                    msg="A subnet of the network overlaps one that was cut from the pool"
+                )
+            pool.prefixes = _collapsed([*(ip_network(text) for text in pool.prefixes), *nets])
+            await address_scopes.check_pool(change, pool)
+            await store.subnetpools.save(change.tx, pool, change.now)
+            for subnet in taken:
+                subnet.subnetpool_id = id
+                await address_scopes.check_network(change, subnet, [])
+                await store.subnets.save(change.tx, subnet, change.now)
+            return taken
 
         return await self._changes.run(work)
 

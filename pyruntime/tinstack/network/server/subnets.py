@@ -7,7 +7,18 @@ from typing import Any
 from msgspec.structs import replace
 
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, cidrs, dhcp, gaps, ipam, own_ports, segments, store, subnetpools
+from tinstack.network.server import (
+    address_scopes,
+    addresses,
+    cidrs,
+    dhcp,
+    gaps,
+    ipam,
+    own_ports,
+    segments,
+    store,
+    subnetpools,
+)
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.config import Config
 from tinstack.network.server.errors import InvalidInput, NetworkNotFound, SubnetNotFound
@@ -48,10 +59,12 @@ class Subnets:
         return await self._changes.run(work)
 
     async def _create(self, change: Change, asked: "subnetpools.Asked") -> Subnet:
-        subnet = await subnetpools.cut(change, asked)
-        network = await store.networks.get(change.tx, subnet.network_id)
+        network = await store.networks.get(change.tx, asked.subnet.network_id)
         if network is None:
-            raise NetworkNotFound(id=subnet.network_id)
+            raise NetworkNotFound(id=asked.subnet.network_id)
+        there = await addresses.subnets_of(change, network.id)
+        await address_scopes.check_network(change, asked.subnet, there)
+        subnet = await subnetpools.cut(change, asked)
         subnet.created_at = subnet.updated_at = change.now
         complete(subnet, asked.gateway, asked.has_pools)
         segments.check_mtu(network, [subnet])

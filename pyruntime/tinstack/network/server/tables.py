@@ -5,9 +5,28 @@ from sqlalchemy import BigInteger, Column, Index, Integer, String, Table, Text
 from tinstack.network.server import tables_admin as admin
 from tinstack.network.server import tables_l3 as l3
 from tinstack.network.server.tables_base import ID, KEY, PROJECT, metadata, standard
-from tinstack.network.server.tables_sharing import rbac_policies
+from tinstack.network.server.tables_sharing import (
+    address_groups,
+    address_scopes,
+    qos_policies,
+    qos_rules,
+    rbac_policies,
+    sub_ports,
+    trunks,
+)
 
-__all__ = ["admin", "l3", "metadata", "rbac_policies"]
+__all__ = [
+    "address_groups",
+    "address_scopes",
+    "admin",
+    "l3",
+    "metadata",
+    "qos_policies",
+    "qos_rules",
+    "rbac_policies",
+    "sub_ports",
+    "trunks",
+]
 
 networks = standard(
     "networks",
@@ -22,6 +41,8 @@ networks = standard(
     Column("segment", Integer),
     Column("dns_domain", String(255), nullable=False),
     Column("availability_zone_hints", Text, nullable=False),
+    Column("qos_policy_id", String(ID)),
+    Index("networks_qos", "qos_policy_id"),
     Index("networks_open", "shared", "external"),
 )
 
@@ -64,6 +85,8 @@ subnetpools = standard(
     Column("default_quota", Integer),
     Column("shared", Integer, nullable=False),
     Column("is_default", Integer, nullable=False),
+    Column("address_scope_id", String(ID)),
+    Index("subnetpools_scope", "address_scope_id"),
 )
 
 cursors = Table(
@@ -108,6 +131,8 @@ ports = standard(
     Column("binding_vnic_type", String(64), nullable=False),
     Column("binding_vif_type", String(64), nullable=False),
     Column("binding_generation", BigInteger, nullable=False),
+    Column("qos_policy_id", String(ID)),
+    Index("ports_qos", "qos_policy_id"),
     Index("ports_mac", "network_id", "mac_address", unique=True),
     Index("ports_place", "network_id", "binding_host", "device_owner"),
     Index("ports_host", "binding_host", "status"),
@@ -139,6 +164,8 @@ routers = standard(
     Column("enable_default_route_bfd", Integer, nullable=False, server_default="0"),
     Column("enable_default_route_ecmp", Integer, nullable=False, server_default="0"),
     Column("enable_ndp_proxy", Integer, nullable=False, server_default="0"),
+    Column("gateway_qos_policy_id", String(ID)),
+    Index("routers_qos", "gateway_qos_policy_id"),
     Index("routers_gateway", "gateway_network_id"),
     Index("routers_host", "host"),
     Index("routers_flavor", "flavor_id"),
@@ -154,6 +181,8 @@ floatingips = standard(
     Column("router_id", String(ID)),
     Column("status", String(16), nullable=False),
     Column("generation", BigInteger, nullable=False),
+    Column("qos_policy_id", String(ID)),
+    Index("floatingips_qos", "qos_policy_id"),
     Index("floatingips_fixed", "port_id", "fixed_ip_address", unique=True),
     Index("floatingips_router", "router_id"),
     Index("floatingips_network", "floating_network_id"),
@@ -184,6 +213,8 @@ rules = standard(
     Column("remote_ip_prefix", String(64)),
     Column("remote_group_id", String(ID)),
     Column("signature", String(64), nullable=False),
+    Column("remote_address_group_id", String(ID)),
+    Index("security_group_rules_addresses", "remote_address_group_id"),
     Index("security_group_rules_same", "security_group_id", "signature", unique=True),
     Index("security_group_rules_remote", "remote_group_id"),
 )

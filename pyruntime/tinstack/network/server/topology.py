@@ -162,9 +162,9 @@ class Topologies:
         if topology is None:
             return
         db = self._changes.database
-        for subnet_id in (await store.subnet_ids(db, [topology.network_id]))[topology.network_id]:
+        for subnet in (await store.subnets_of(db, [topology.network_id]))[topology.network_id]:
             try:
-                await self._routers.remove_interface(topology.router_id, subnet_id, None)
+                await self._routers.remove_interface(topology.router_id, subnet.id, None)
             except (RouterNotFound, RouterInterfaceNotFoundForSubnet):
                 continue
         for gone, delete in (

@@ -13,6 +13,7 @@ from tinstack.network.server.rows import (
     Allocation,
     FloatingIp,
     Network,
+    Owned,
     Port,
     Route,
     Router,
@@ -22,7 +23,7 @@ from tinstack.network.server.rows import (
     Subnet,
     SubnetPool,
 )
-from tinstack.network.server.rows_sharing import RbacPolicy
+from tinstack.network.server.store import SubnetOf
 
 Body = dict[str, Any]
 
@@ -32,12 +33,15 @@ BINARY = "tinstack-network-agent"
 AGENT_TOPICS = {"dhcp": "dhcp_agent", "l3": "l3_agent"}
 
 
+def owner(row: Owned) -> Body:
+    """Id and project under both of its names."""
+    return {"id": row.id, "project_id": row.project_id, "tenant_id": row.project_id}
+
+
 def standard(row: Standard) -> Body:
     """What every resource shows."""
     return {
-        "id": row.id,
-        "project_id": row.project_id,
-        "tenant_id": row.project_id,
+        **owner(row),
         "description": row.description,
         "tags": row.tags,
         "revision_number": row.revision_number,
@@ -46,14 +50,14 @@ def standard(row: Standard) -> Body:
     }
 
 
-def network(row: Network, subnet_ids: Sequence[str], *, provider: bool, shared: bool) -> Body:
+def network(row: Network, subnets: Sequence[SubnetOf], *, provider: bool, shared: bool) -> Body:
     """``provider``: whether the caller sees how the network is made; ``shared``: whether it is with the caller's project."""
     shown = {
         **standard(row),
         "name": row.name,
         "admin_state_up": row.admin_state_up,
         "status": ACTIVE,
-        "subnets": subnet_ids,
+        "subnets": [one.id for one in subnets],
         "shared": shared,
         "router:external": row.external,
         "is_default": row.is_default,
@@ -62,15 +66,20 @@ def network(row: Network, subnet_ids: Sequence[str], *, provider: bool, shared: 
         "port_security_enabled": row.port_security_enabled,
         "dns_domain": row.dns_domain,
         "availability_zone_hints": row.availability_zone_hints,
-        "availability_zones": [ZONE] if subnet_ids else [],
-        "ipv4_address_scope": None,
-        "ipv6_address_scope": None,
+        "availability_zones": [ZONE] if subnets else [],
+        "ipv4_address_scope": _scope(subnets, 4),
+        "ipv6_address_scope": _scope(subnets, 6),
+        "qos_policy_id": row.qos_policy_id,
     }
     if provider:
         shown["provider:network_type"] = row.kind
         shown["provider:physical_network"] = row.physical_network
         shown["provider:segmentation_id"] = row.segment
     return shown
+
+
+def _scope(subnets: Iterable[SubnetOf], version: int) -> str | None:
+    return next((one.address_scope_id for one in subnets if one.ip_version == version and one.address_scope_id), None)
 
 
 def routes(given: Iterable[Route]) -> list[Body]:
@@ -101,19 +110,19 @@ def subnet(row: Subnet, *, external: bool) -> Body:
 
 
 def subnetpool(row: SubnetPool, *, shared: bool) -> Body:
-    """A subnet pool; lengths and quota are numbers."""
+    """A subnet pool; its lengths are text, as the API has them."""
     return {
         **standard(row),
         "name": row.name,
         "ip_version": row.ip_version,
         "prefixes": row.prefixes,
-        "default_prefixlen": row.default_prefixlen,
-        "min_prefixlen": row.min_prefixlen,
-        "max_prefixlen": row.max_prefixlen,
+        "default_prefixlen": str(row.default_prefixlen),
+        "min_prefixlen": str(row.min_prefixlen),
+        "max_prefixlen": str(row.max_prefixlen),
         "default_quota": row.default_quota,
         "shared": shared,
         "is_default": row.is_default,
-        "address_scope_id": None,
+        "address_scope_id": row.address_scope_id,
     }
 
 
@@ -133,6 +142,7 @@ def port(row: Port, held: Sequence[Allocation], groups: Sequence[str], *, bindin
         "port_security_enabled": row.port_security_enabled,
         "allowed_address_pairs": row.allowed_address_pairs,
         "extra_dhcp_opts": row.extra_dhcp_opts,
+        "qos_policy_id": row.qos_policy_id,
         "dns_name": row.dns_name,
         "dns_domain": row.dns_domain,
         "ip_allocation": "immediate" if held else "none",
@@ -165,6 +175,7 @@ def router(row: Router, gateways: Sequence[tuple[str, Sequence[Allocation]]], he
             "network_id": network_id,
             "enable_snat": row.enable_snat,
             "external_fixed_ips": [{"subnet_id": one.subnet_id, "ip_address": one.ip} for one in held],
+            "qos_policy_id": row.gateway_qos_policy_id,
         }
         for network_id, held in gateways
     ]
@@ -217,6 +228,7 @@ def floatingip(row: FloatingIp, inside: Port | None, forwardings: Iterable[Body]
         "port_id": row.port_id,
         "router_id": row.router_id,
         "status": row.status,
+        "qos_policy_id": row.qos_policy_id,
         "port_details": details,
         "port_forwardings": list(forwardings),
     }
@@ -236,6 +248,7 @@ def rule(row: SecurityGroupRule) -> Body:
         "remote_ip_prefix": prefix,
         "normalized_cidr": str(ip_network(prefix, strict=False)) if prefix else None,
         "remote_group_id": row.remote_group_id,
+        "remote_address_group_id": row.remote_address_group_id,
     }
 
 
@@ -271,19 +284,6 @@ def agent(row: Agent, *, alive: bool) -> Body:
         "started_at": iso(row.started_at).replace("T", " ").rstrip("Z"),
         "heartbeat_timestamp": iso(row.heartbeat_at).replace("T", " ").rstrip("Z"),
         "resources_synced": None,
-    }
-
-
-def rbac_policy(row: RbacPolicy) -> Body:
-    """An RBAC policy; it has none of the standard attributes."""
-    return {
-        "id": row.id,
-        "project_id": row.project_id,
-        "tenant_id": row.project_id,
-        "object_type": row.object_type,
-        "object_id": row.object_id,
-        "action": row.action,
-        "target_tenant": row.target,
     }
 
 

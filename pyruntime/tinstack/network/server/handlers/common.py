@@ -61,35 +61,37 @@ async def listed(
     request: Request,
     parts: Parts,
     plural: str,
-    kind: Listing[R],
+    of: Listing[R],
     show: Show[R],
-    singular: str | None = None,
+    singular: str = "",
     *,
+    kind: str = "",
     within: Mapping[str, str] | None = None,
 ) -> Body:
     """The answer of a list: what the caller's project sees, as far as the caller may read.
 
-    ``singular``: the resource's name in policy rules (default: ``plural`` without its last letter); ``within``: attributes that
-    the path fixes.
+    ``singular``: the resource's name in policy rules (default: ``plural`` without its last letter); ``kind``: in RBAC policies,
+    where it is another; ``within``: attributes that the path fixes.
     """
-    page = await listing.page(request, parts.db, kind, within)
+    page = await listing.page(request, parts.db, of, within)
     fields = request.query.all("fields")
-    rows = await _readable(request, parts, singular or plural[:-1], page.rows)
+    singular = singular or plural[:-1]
+    rows = await _readable(request, parts, singular, kind or singular, page.rows)
     shown = await show(request, parts, rows)
     body: Body = {plural: [views.chosen(one, fields) for one in shown] if fields else shown}
-    if found := listing.links(request, kind, page):
+    if found := listing.links(request, of, page):
         body[f"{plural}_links"] = found
     return body
 
 
-async def _readable(request: Request, parts: Parts, singular: str, rows: Sequence[R]) -> Sequence[R]:
+async def _readable(request: Request, parts: Parts, singular: str, kind: str, rows: Sequence[R]) -> Sequence[R]:
     """All of them, unless the rule refuses the caller even his own; then those that it lets him see as shared."""
     rule = f"get_{singular}"
     if request.may(rule):
         return rows
-    if singular not in sharing.KINDS:
+    if kind not in sharing.KINDS:
         return [row for row in rows if request.may(rule, target(row))]
-    targets = [await shared_target(request, parts, singular, row) for row in rows]
+    targets = [await shared_target(request, parts, kind, row) for row in rows]
     return [row for row, on in zip(rows, targets, strict=True) if request.may(rule, on)]
 
 

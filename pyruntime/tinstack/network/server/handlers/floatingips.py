@@ -7,7 +7,7 @@ from tinstack.network.server import lists, store, store_l3, views, views_l3
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import FloatingIPNotFound
 from tinstack.network.server.floatingips import Asked, BadFloatingRequest, Target
-from tinstack.network.server.handlers import networks, ports
+from tinstack.network.server.handlers import networks, ports, qos
 from tinstack.network.server.handlers.common import Body, allowed, listed, shown, target, visible
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
@@ -69,6 +69,7 @@ async def create(request: Request, parts: Parts) -> Body:
         request.authorize("create_floatingip", on)
         authorize_attributes(request, "create_floatingip", item, on, {})
         await networks.found(request, parts, item["floating_network_id"])
+        await qos.check_use(request, parts, item)
         row = FloatingIp(
             id="",
             project_id=item["project_id"],
@@ -76,6 +77,7 @@ async def create(request: Request, parts: Parts) -> Body:
             floating_network_id=item["floating_network_id"],
             floating_ip_address="",
             floating_port_id="",
+            qos_policy_id=item.get("qos_policy_id"),
         )
         asked = Asked(
             floatingip=row,
@@ -92,13 +94,14 @@ async def update(request: Request, parts: Parts) -> Body:
     row = await found(request, parts)
     item = FLOATINGIP.updated(request)
     request.authorize("update_floatingip", target(row))
+    await qos.check_use(request, parts, item, row.qos_policy_id)
     others = item.get("fixed_ip_address") is not None or item.get("router_id") is not None
     if "port_id" not in item and others and row.port_id is not None:
         item["port_id"] = row.port_id
     changed = await parts.floatingips.update(
         row.id,
         expected(request),
-        description=item.get("description"),
+        changes={name: item[name] for name in ("description", "qos_policy_id") if name in item},
         target=await _target(request, parts, item),
         retarget="port_id" in item,
     )

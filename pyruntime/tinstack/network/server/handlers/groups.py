@@ -6,6 +6,7 @@ from uuid import uuid4
 from tinstack.core.http import Request
 from tinstack.network.server import lists, store, views
 from tinstack.network.server.errors import SecurityGroupNotFound, SecurityGroupRuleNotFound
+from tinstack.network.server.handlers import address_groups
 from tinstack.network.server.handlers.common import (
     Body,
     allowed,
@@ -127,6 +128,8 @@ async def create_rules(request: Request, parts: Parts) -> Body:
         request.authorize("create_security_group_rule", _target(None, group))
         if item.get("remote_group_id"):
             await found(request, parts, item["remote_group_id"])
+        if item.get("remote_address_group_id"):
+            await address_groups.found(request, parts, item["remote_address_group_id"])
         rows.append(new_rule(item))
     await parts.groups.add_rules(rows)
     return RULE.answer([views.rule(row) for row in rows], bulk=bulk)

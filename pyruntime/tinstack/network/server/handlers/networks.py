@@ -8,6 +8,7 @@ from tinstack.core.http import Request
 from tinstack.network.server import lists, store, views
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, LaunchTokenForbidden, NetworkNotFound
+from tinstack.network.server.handlers import qos
 from tinstack.network.server.handlers.common import (
     Body,
     allowed,
@@ -45,7 +46,7 @@ async def found_target(request: Request, parts: Parts, id: str) -> tuple[Network
 
 async def rendered(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
     """Networks as the caller sees them."""
-    subnets = await store.subnet_ids(parts.db, [row.id for row in rows])
+    subnets = await store.subnets_of(parts.db, [row.id for row in rows])
     provider, shared = request.may(SEES_PROVIDER), await shared_with(request, parts, "network", rows)
     return [views.network(row, subnets[row.id], provider=provider, shared=row.id in shared) for row in rows]
 
@@ -86,10 +87,12 @@ async def create(request: Request, parts: Parts) -> Body:
         request.authorize("create_network", on)
         authorize_attributes(request, "create_network", item, on, DEFAULTS)
         check_zones(item)
+        await qos.check_use(request, parts, item)
         values = {name: value for name, value in _columns(item).items() if value is not None}
         kind = values.pop("kind", None) or parts.config.network_type
         rows.append(Network(id=str(uuid4()), kind=kind, **{"mtu": 0, **values}))
-    made = await parts.networks.create(rows)
+    default_qos = {row.id for row, item in zip(rows, items, strict=True) if "qos_policy_id" not in item}
+    made = await parts.networks.create(rows, default_qos)
     return NETWORK.answer(await rendered(request, parts, made), bulk=bulk)
 
 
@@ -99,6 +102,7 @@ async def update(request: Request, parts: Parts) -> Body:
     item = NETWORK.updated(request)
     request.authorize("update_network", on)
     authorize_attributes(request, "update_network", item, on, {})
+    await qos.check_use(request, parts, item, row.qos_policy_id)
     changed = await parts.networks.update(row.id, _columns(item), expected(request))
     return {"network": (await rendered(request, parts, [changed]))[0]}
 

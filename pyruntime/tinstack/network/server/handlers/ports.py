@@ -7,11 +7,11 @@ from uuid import uuid4
 from tinstack.core import crash
 from tinstack.core.db import to_json
 from tinstack.core.http import Request
-from tinstack.network.server import lists, own_ports, store, views
+from tinstack.network.server import lists, own_ports, port_extras, store, views
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound
-from tinstack.network.server.handlers import launches, networks
+from tinstack.network.server.handlers import launches, networks, qos
 from tinstack.network.server.handlers.common import Body, allowed, listed, network_target, open_to, shown, visible
 from tinstack.network.server.names import LABEL, is_name
 from tinstack.network.server.parts import Parts
@@ -20,7 +20,7 @@ from tinstack.network.server.revisions import expected
 from tinstack.network.server.rows import Network, Port
 from tinstack.network.server.schemas.ports import COLUMNS, DEFAULTS, PORT, PORT_WITH_ID
 
-SEES_BINDING = "get_port:binding:host_id"
+SEES_BINDING, SEES_REQUEST = "get_port:binding:host_id", "get_port:resource_request"
 PROFILE_BYTES = 4095
 
 
@@ -38,20 +38,19 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[Port, Body]:
 async def _show(request: Request, parts: Parts, rows: Sequence[Port]) -> list[Body]:
     ids = [row.id for row in rows]
     held, groups = await store.allocations(parts.db, ids), await store.port_groups(parts.db, ids)
-    binding = _sees_binding(request)
-    return [
-        views.port(row, held[row.id], groups[row.id], binding=binding, domain=parts.config.dns_domain) for row in rows
-    ]
-
-
-def _sees_binding(request: Request) -> bool:
-    return request.context.launch is not None or request.may(SEES_BINDING)
-
-
-def _shown(request: Request, parts: Parts, one: Shown) -> Body:
-    return views.port(
-        one.port, one.addresses, one.groups, binding=_sees_binding(request), domain=parts.config.dns_domain
+    return await _shown(
+        request, parts, [Shown(port=row, addresses=held[row.id], groups=groups[row.id]) for row in rows]
     )
+
+
+async def _shown(request: Request, parts: Parts, rows: Sequence[Shown]) -> list[Body]:
+    launch, domain = request.context.launch is not None, parts.config.dns_domain
+    binding, requests = launch or request.may(SEES_BINDING), not launch and request.may(SEES_REQUEST)
+    extras = await port_extras.of(parts.db, [row.port for row in rows], requests=requests)
+    return [
+        {**views.port(row.port, row.addresses, row.groups, binding=binding, domain=domain), **extras[row.port.id]}
+        for row in rows
+    ]
 
 
 async def index(request: Request, parts: Parts) -> Body:
@@ -144,6 +143,7 @@ async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
         request.authorize("create_port", on)
         defaults = {**DEFAULTS, "port_security_enabled": network.port_security_enabled}
         authorize_attributes(request, "create_port", item, on, defaults)
+        await qos.check_use(request, parts, item)
     if item.get("mac_address") is None:
         item.pop("mac_address", None)
     values = _values(item, {})
@@ -194,7 +194,7 @@ async def create(request: Request, parts: Parts) -> Body:
     else:
         with crash.around(22):
             made = await parts.ports.create(asked)
-    return PORT.answer([_shown(request, parts, one) for one in made], bulk=bulk)
+    return PORT.answer(await _shown(request, parts, made), bulk=bulk)
 
 
 async def update(request: Request, parts: Parts) -> Body:
@@ -215,13 +215,14 @@ async def update(request: Request, parts: Parts) -> Body:
         on = await _target(request, parts, item, row.network_id, row)
         request.authorize("update_port", on)
         authorize_attributes(request, "update_port", item, on, {"device_owner": row.device_owner})
+        await qos.check_use(request, parts, item, row.qos_policy_id)
     values = _values(item, row.binding_profile)
     if values.get("allowed_address_pairs"):
         _with_macs(values, values.get("mac_address", row.mac_address))
     fixed = _fixed({"fixed_ips": item["fixed_ips"] or []}) if "fixed_ips" in item else None
     groups = (item["security_groups"] or []) if "security_groups" in item else None
     one = await parts.ports.update(row.id, values, expected(request), fixed=fixed, groups=groups)
-    return {"port": _shown(request, parts, one)}
+    return {"port": (await _shown(request, parts, [one]))[0]}
 
 
 async def delete(request: Request, parts: Parts) -> None:

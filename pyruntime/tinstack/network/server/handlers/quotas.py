@@ -48,10 +48,11 @@ async def details(request: Request, parts: Parts) -> Body:
 
 
 async def update(request: Request, parts: Parts) -> Body:
-    """Set limits of its own for a project; with ``check_limit`` none below what is used."""
+    """Set limits of its own for a project; none below what is used, unless by ``force``."""
     project = _authorize(request, "update_quota")
     limits = QUOTA.updated(request)
-    if limits.pop("check_limit", False):
+    check, force = limits.pop("check_limit", False), limits.pop("force", False)
+    if check or not force:
         used = await parts.quotas.used(project)
         if low := [name for name, limit in limits.items() if 0 <= limit < used[name]]:
             raise HTTPBadRequest(f"Quota limit of {', '.join(low)} is lower than what is used.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from tinstack.core.http import Request
-from tinstack.network.server import lists, store, views
+from tinstack.network.server import lists_sharing, store
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import InvalidInput
 from tinstack.network.server.handlers.common import Body, allowed, listed, open_to, shown, target, visible
@@ -12,6 +12,7 @@ from tinstack.network.server.parts import Parts
 from tinstack.network.server.rows_sharing import RbacPolicy
 from tinstack.network.server.schemas.sharing import RBAC_POLICY
 from tinstack.network.server.sharing import EVERYBODY, KINDS, RbacPolicyNotFound
+from tinstack.network.server.views_sharing import rbac_policy
 
 
 def _target(project: str, wanted: str | None) -> Body:
@@ -29,17 +30,17 @@ async def found(request: Request, parts: Parts) -> RbacPolicy:
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[RbacPolicy]) -> list[Body]:
-    return [views.rbac_policy(row) for row in rows]
+    return [rbac_policy(row) for row in rows]
 
 
 async def index(request: Request, parts: Parts) -> Body:
     """Own policies, not those that let the caller's project use something."""
-    return await listed(request, parts, "rbac_policies", lists.RBAC_POLICIES, _show, singular="rbac_policy")
+    return await listed(request, parts, "rbac_policies", lists_sharing.RBAC_POLICIES, _show, singular="rbac_policy")
 
 
 async def show(request: Request, parts: Parts) -> Body:
     """One policy."""
-    return shown(request, "rbac_policy", views.rbac_policy(await found(request, parts)))
+    return shown(request, "rbac_policy", rbac_policy(await found(request, parts)))
 
 
 async def _check_object(request: Request, parts: Parts, policy: RbacPolicy) -> None:
@@ -67,7 +68,7 @@ async def create(request: Request, parts: Parts) -> Body:
         await _check_object(request, parts, row)
         rows.append(row)
     made = await parts.sharing.create(rows)
-    return RBAC_POLICY.answer([views.rbac_policy(row) for row in made], bulk=bulk)
+    return RBAC_POLICY.answer([rbac_policy(row) for row in made], bulk=bulk)
 
 
 async def update(request: Request, parts: Parts) -> Body:
@@ -79,7 +80,7 @@ async def update(request: Request, parts: Parts) -> Body:
     authorize_attributes(request, "update_rbac_policy", item, on, {})
     if item:
         row = await parts.sharing.update(row.id, item["target_tenant"])
-    return {"rbac_policy": views.rbac_policy(row)}
+    return {"rbac_policy": rbac_policy(row)}
 
 
 async def delete(request: Request, parts: Parts) -> None:

@@ -11,7 +11,7 @@ from tinstack.network.server import flavors, lists, store, store_l3, views, view
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, PortNotFound, RouterNotFound
-from tinstack.network.server.handlers import networks, ports, subnets
+from tinstack.network.server.handlers import networks, ports, qos, subnets
 from tinstack.network.server.handlers.common import Body, allowed, check_zones, listed, shown, target, visible
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
@@ -78,10 +78,12 @@ async def _gateway(request: Request, parts: Parts, item: Body, row: Router | Non
         raise BadRouterRequest(msg="external_gateway_info names no network_id")
     await networks.found(request, parts, network_id)
     fixed = given.get("external_fixed_ips")
+    await qos.check_use(request, parts, given, row.gateway_qos_policy_id if row else None)
     return GatewayWanted(
         network_id=network_id,
         enable_snat=given.get("enable_snat"),
         fixed=[Fixed(**one) for one in fixed] if fixed else None,
+        qos=given.get("qos_policy_id", msgspec.UNSET),
     )
 
 
@@ -184,12 +186,14 @@ async def _wanted(request: Request, parts: Parts) -> list[GatewayWanted]:
     found = []
     for given in request.body["router"]["external_gateways"]:
         await networks.found(request, parts, given["network_id"])
+        await qos.check_use(request, parts, given)
         fixed = given.get("external_fixed_ips")
         found.append(
             GatewayWanted(
                 network_id=given["network_id"],
                 enable_snat=given.get("enable_snat"),
                 fixed=[Fixed(**one) for one in fixed] if fixed else None,
+                qos=given.get("qos_policy_id", msgspec.UNSET),
             )
         )
     return found

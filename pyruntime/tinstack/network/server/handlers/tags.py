@@ -1,4 +1,4 @@
-"""Tags of networks, subnets, subnet pools, ports, routers, floating IPs and security groups. Source: API reference, Tags."""
+"""Tags of everything that has them. Source: API reference, Tags."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -9,6 +9,7 @@ from tinstack.network.server.errors import HTTPBadRequest
 from tinstack.network.server.handlers import ports, subnets
 from tinstack.network.server.handlers.common import Body, shared_target, target
 from tinstack.network.server.parts import Parts
+from tinstack.network.server.policies import tag_rule
 from tinstack.network.server.rows import Standard
 from tinstack.network.server.tags import TagNotFound, TagResourceNotFound
 
@@ -16,11 +17,12 @@ Handler = Callable[[Request, Parts], Awaitable[Any]]
 
 
 class Taggable(NamedTuple):
-    """``path``: the collection's; ``noun``: in policy rules."""
+    """``path``: the collection's; ``noun``: in policy rules; ``kind``: in RBAC policies."""
 
     path: str
     noun: str
     resource: store.Resource[Any]
+    kind: str = ""
 
 
 TAGGABLE = [
@@ -31,6 +33,11 @@ TAGGABLE = [
     Taggable("routers", "router", store.routers),
     Taggable("floatingips", "floatingip", store.floatingips),
     Taggable("security-groups", "security_group", store.groups),
+    Taggable("security-group-rules", "security_group_rule", store.rules),
+    Taggable("address-groups", "address_group", store.address_groups),
+    Taggable("trunks", "trunk", store.trunks),
+    Taggable("policies", "policy", store.qos_policies, "qos_policy"),
+    Taggable("qos/policies", "policy", store.qos_policies, "qos_policy"),
 ]
 
 
@@ -43,7 +50,7 @@ async def _found(request: Request, parts: Parts, kind: Taggable, action: str) ->
     on = await _target(request, parts, kind, row)
     if not request.may(f"get_{kind.noun}", on):
         raise TagResourceNotFound(resource=kind.noun, resource_id=id)
-    request.authorize(f"{action}_{kind.noun}s_tags", on)
+    request.authorize(tag_rule(action, kind.noun), on)
     return row
 
 
@@ -52,7 +59,8 @@ async def _target(request: Request, parts: Parts, kind: Taggable, row: Standard)
         return (await subnets.found(request, parts, row.id))[1]
     if kind.noun == "port":
         return (await ports.found(request, parts, row.id))[1]
-    return await shared_target(request, parts, kind.noun, row) if kind.noun in sharing.KINDS else target(row)
+    shared_as = kind.kind or kind.noun
+    return await shared_target(request, parts, shared_as, row) if shared_as in sharing.KINDS else target(row)
 
 
 def _tag(request: Request) -> str:
@@ -63,7 +71,7 @@ def _tag(request: Request) -> str:
 
 
 def handlers(kind: Taggable) -> dict[str, Handler]:
-    """By what they do: index, replace, clear, show, add, remove."""
+    """By what they do: index, replace, extend, clear, show, add, remove."""
 
     async def index(request: Request, parts: Parts) -> Body:
         return {"tags": (await _found(request, parts, kind, "get")).tags}
@@ -72,6 +80,11 @@ def handlers(kind: Taggable) -> dict[str, Handler]:
         row = await _found(request, parts, kind, "update")
         wanted: list[str] = request.body["tags"]
         return {"tags": await tags.change(parts.changes, kind.resource, row.id, lambda _: wanted)}
+
+    async def extend(request: Request, parts: Parts) -> Body:
+        row = await _found(request, parts, kind, "update")
+        wanted: list[str] = request.body["tags"]
+        return {"tags": await tags.change(parts.changes, kind.resource, row.id, lambda now: [*now, *wanted])}
 
     async def clear(request: Request, parts: Parts) -> None:
         row = await _found(request, parts, kind, "delete")
@@ -96,4 +109,12 @@ def handlers(kind: Taggable) -> dict[str, Handler]:
 
         await tags.change(parts.changes, kind.resource, row.id, without)
 
-    return {"index": index, "replace": replace, "clear": clear, "show": show, "add": add, "remove": remove}
+    return {
+        "index": index,
+        "replace": replace,
+        "extend": extend,
+        "clear": clear,
+        "show": show,
+        "add": add,
+        "remove": remove,
+    }

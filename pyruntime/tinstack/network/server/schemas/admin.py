@@ -21,6 +21,7 @@ QUOTA = Kind(
     update={
         **{name: {"type": "integer", "minimum": -1, "maximum": 2**31 - 1} for name in BUILT_IN},
         "check_limit": BOOLEAN,
+        "force": BOOLEAN,
     },
 )
 

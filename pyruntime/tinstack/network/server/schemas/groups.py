@@ -27,6 +27,7 @@ RULE = Kind(
         "port_range_max": _PORT,
         "remote_ip_prefix": {"type": ["string", "null"], "maxLength": 64},
         "remote_group_id": {"type": ["string", "null"], "maxLength": 255},  # whatever names no group is 404
+        "remote_address_group_id": {"type": ["string", "null"], "maxLength": 255},
         "description": DESCRIPTION,
     },
     update={},

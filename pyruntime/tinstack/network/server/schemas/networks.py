@@ -1,7 +1,7 @@
 """Bodies of networks. Source: Network API reference, Networks, with provider, external, MTU and DNS extensions."""
 
 from tinstack.network.server.bodies import Kind
-from tinstack.network.server.schemas.words import BOOLEAN, DESCRIPTION, NAME, ZONES, Words
+from tinstack.network.server.schemas.words import BOOLEAN, DESCRIPTION, NAME, UUID_OR_NULL, ZONES, Words
 
 _UPDATE: Words = {
     "name": NAME,
@@ -13,6 +13,7 @@ _UPDATE: Words = {
     "port_security_enabled": BOOLEAN,
     "mtu": {"type": "integer", "minimum": 0},
     "dns_domain": {"type": "string", "maxLength": 255},
+    "qos_policy_id": UUID_OR_NULL,
     "provider:network_type": {"type": ["string", "null"], "maxLength": 32},
     "provider:physical_network": {"type": ["string", "null"], "maxLength": 64},
     "provider:segmentation_id": {"type": ["integer", "null"]},

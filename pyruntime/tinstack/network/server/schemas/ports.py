@@ -10,6 +10,7 @@ from tinstack.network.server.schemas.words import (
     NAME,
     TAGS,
     UUID,
+    UUID_OR_NULL,
     Words,
 )
 
@@ -66,6 +67,7 @@ _UPDATE: Words = {
     "numa_affinity_policy": {"enum": ["required", "preferred", "legacy", "socket", None]},
     "trusted": BOOLEAN,
     "hints": HINTS,
+    "qos_policy_id": UUID_OR_NULL,
     "binding:host_id": {"type": ["string", "null"], "maxLength": 255},
     "binding:profile": {"type": ["object", "null"]},
     "binding:vnic_type": {
@@ -73,13 +75,24 @@ _UPDATE: Words = {
     },
 }
 
+SHOWN = (
+    "dns_assignment",
+    "ip_allocation",
+    "binding:vif_type",
+    "binding:vif_details",
+    "qos_network_policy_id",
+    "resource_request",
+    "trunk_details",
+    "tags",
+)
+
 PORT = Kind(
     "port",
     "ports",
     create={**_UPDATE, "network_id": UUID, "tags": TAGS},
     update=_UPDATE,
     required=("network_id",),
-    shown=("dns_assignment", "ip_allocation", "binding:vif_type", "binding:vif_details", "tags"),
+    shown=SHOWN,
 )
 PORT_WITH_ID = Kind(
     "port",
@@ -87,7 +100,7 @@ PORT_WITH_ID = Kind(
     create={**_UPDATE, "network_id": UUID, "tags": TAGS, "id": UUID},
     update=_UPDATE,
     required=("network_id",),
-    shown=("dns_assignment", "ip_allocation", "binding:vif_type", "binding:vif_details", "tags"),
+    shown=SHOWN,
 )
 """For hosts with a launch token and our own services: they choose ids before the effect."""
 

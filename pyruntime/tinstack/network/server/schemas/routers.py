@@ -21,6 +21,7 @@ GATEWAY: Words = {
         "network_id": UUID_OR_NULL,
         "enable_snat": BOOLEAN,
         "external_fixed_ips": {**FIXED_IPS, "type": "array"},
+        "qos_policy_id": UUID_OR_NULL,
     },
     "additionalProperties": False,
 }
@@ -87,6 +88,7 @@ GATEWAYS: Words = {
                             "network_id": UUID,
                             "enable_snat": BOOLEAN,
                             "external_fixed_ips": {**FIXED_IPS, "type": "array"},
+                            "qos_policy_id": UUID_OR_NULL,
                         },
                         "required": ["network_id"],
                         "additionalProperties": False,
@@ -106,6 +108,7 @@ _FLOATING: Words = {
     "port_id": UUID_OR_NULL,
     "fixed_ip_address": IP_OR_NULL,
     "router_id": UUID_OR_NULL,
+    "qos_policy_id": UUID_OR_NULL,
 }
 
 FLOATINGIP = Kind(

@@ -73,9 +73,22 @@ _POOL: Words = {
 SUBNETPOOL = Kind(
     "subnetpool",
     "subnetpools",
-    create={**_POOL, "shared": BOOLEAN},
-    update=_POOL,
+    create={**_POOL, "shared": BOOLEAN, "address_scope_id": UUID_OR_NULL},
+    update={**_POOL, "address_scope_id": UUID_OR_NULL},
     required=("name", "prefixes"),
-    shown=("ip_version", "address_scope_id", "tags"),
+    shown=("ip_version", "tags"),
 )
 POOL_DEFAULTS = {"shared": False, "is_default": False}
+
+PREFIXES: Words = {
+    "type": "object",
+    "properties": {"prefixes": {**_POOL["prefixes"]}},
+    "required": ["prefixes"],
+    "additionalProperties": False,
+}
+ONBOARD: Words = {
+    "type": "object",
+    "properties": {"network_id": UUID},
+    "required": ["network_id"],
+    "additionalProperties": False,
+}
