@@ -218,9 +218,10 @@ class Attachments:
 
 
 def _status(rows: list[Attachment]) -> str:
+    """The least that any of them has come to, so that a client who waits for ``in-use`` waits for all servers."""
     found = {row.status for row in rows}
-    if ATTACHED in found:
-        return IN_USE
+    if RESERVED in found:
+        return RESERVED
     if ATTACHING in found:
         return ATTACHING
-    return RESERVED if found else AVAILABLE
+    return IN_USE if found else AVAILABLE
