@@ -101,14 +101,13 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     tokens, tracer = TokenCache(session, bus, "volume"), Tracer(bus, "volume", config.host)
     parts, work = assemble(config, database, session, tracer)
     service = Service("volume")
-    resuming = Periodic("exports", config.resume_seconds, parts.attachments.resume, delay=config.resume_seconds)
+    resuming = Periodic("exports", config.resume_seconds, parts.attachments.resume)
 
     async def start_parts() -> None:
         tracer.start()
         for one in parts.drivers.values():
             await one.start()
         await parts.types.start()
-        await parts.attachments.resume()
         resuming.start()
         await work.start()
 
