@@ -177,14 +177,23 @@ def _action(request: Request, row: Instance, action: str, now: int) -> Action:
 
 
 async def reset_state(compute: Compute, request: Request, row: Instance, state: str) -> None:
-    """Say what state a server is in, and end what is under way for it: whoever works for it is refused from now on."""
+    """Say what state a server is in, and end what is under way for it: whoever works for it is refused from now on.
+
+    An image that was being made of it is deleted.
+    """
+    unfinished: list[str] = []
 
     async def work(tx: Transaction) -> None:
         server = await instances.locked(tx, row.id)
+        unfinished.clear()
         for operation in await OPERATIONS.running(tx, server.id):
+            if operation.kind in ("create_image", "create_backup"):
+                unfinished.append(operation.data["image_id"])
             await OPERATIONS.end(tx, operation.id, {"superseded": "resetState"})
             await actions.finish(tx, operation.id, failed=True)
         await instances.write(tx, server.id, vm_state=state, task_state=None, generation=server.generation + 1)
         await actions.add(tx, _action(request, row, "resetState", now_us()))
 
     await compute.db.transact(work)
+    for id in unfinished:
+        await compute.session.request("DELETE", "image", f"/v2/images/{id}", ok=(403, 404))

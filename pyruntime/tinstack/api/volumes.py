@@ -28,6 +28,8 @@ from tinstack.core.http import Request
 
 ATTACH, DETACH, EXTEND = "attach_volume", "detach_volume", "extend_volume"
 MULTIATTACH = (2, 60)
+UNFINISHED = {"reserved", "attaching"}
+"""States of a volume that a server has in its row, but not in its guest."""
 VERSION = {"OpenStack-API-Version": "volume 3.70"}
 
 
@@ -156,12 +158,16 @@ async def detach(compute: Compute, request: Request, row: Instance, id: str) -> 
         raise Invalid("Cannot detach a root device volume")
 
     async def begin(begun: Begun) -> None:
+        """One that was never attached (or is being attached to another server) is let go without it."""
+        path = f"/volumes/{quote(id)}"
         try:
             await compute.session.request(
-                "POST", VOLUME, f"/volumes/{quote(id)}/action", json={"os-begin_detaching": {}}, headers=VERSION
+                "POST", VOLUME, f"{path}/action", json={"os-begin_detaching": {}}, headers=VERSION
             )
         except RemoteError as error:
-            raise _refused(error) from error
+            now = await compute.session.request("GET", VOLUME, path, headers=VERSION, ok=(404,))
+            if now.status == 404 or now.json()["volume"]["status"] not in UNFINISHED:
+                raise _refused(error) from error
 
     async def nothing(tx: Transaction, server: Instance) -> None:
         """A volume that can't be detached stays."""

@@ -112,6 +112,14 @@ def test_a_delete_takes_along_the_image_that_is_being_made(lab: Images) -> None:
     assert lab.demo.get("image", f"/v2/images/{id}").status == 404
 
 
+def test_resetting_the_state_gives_the_image_up(lab: Images) -> None:
+    server = lab.boot(metadata={"tinstack:delay": "create_image:5000"})
+    id = lab.create(server)
+    assert lab.act(server, "os-resetState", {"state": "active"}, client=lab.admin).status == 202
+    assert lab.demo.get("image", f"/v2/images/{id}").status == 404
+    assert lab.until(server, "ACTIVE")["OS-EXT-STS:task_state"] is None
+
+
 def test_bad_names_and_metadata_are_refused(lab: Images) -> None:
     server = lab.boot()
     many = {f"k{n}": "v" for n in range(129)}

@@ -195,3 +195,14 @@ def test_a_deleted_server_takes_along_what_it_should(lab: Lab) -> None:
     lab.demo.delete("compute", f"/servers/{server}")
     assert lab.status(kept, "available")["attachments"] == []
     lab.admin.wait("block-storage", f"/volumes/{gone}", lambda answer: answer.status == 404)
+
+
+def test_what_was_given_up_can_be_detached(lab: Lab) -> None:
+    server, volume = lab.boot(metadata={"tinstack:delay": "attach_volume:5000"}), lab.volume()
+    assert lab.attach(server, volume).status == 200
+    lab.status(volume, "attaching")
+    reset = {"os-resetState": {"state": "active"}}
+    assert lab.admin.post("compute", f"/servers/{server}/action", reset).status == 202
+    assert lab.shown(server, volume).status == 200
+    assert lab.detach(server, volume).status == 202
+    assert lab.status(volume, "available")["attachments"] == []
