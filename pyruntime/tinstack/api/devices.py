@@ -1,6 +1,6 @@
 """Block devices that a request names, checked with the image and volume services. Source: "Block device mapping in Nova"."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import msgspec
@@ -22,6 +22,24 @@ LOCAL = "local"
 """The source of a disk of the host's own: ephemeral, or swap."""
 
 Json = dict[str, Any]
+
+
+class _Mapped(msgspec.Struct, kw_only=True):
+    """A disk as an image's ``block_device_mapping`` has it; whoever may change the image may have written it."""
+
+    source_type: Literal["volume", "snapshot", "image", "blank"]
+    destination_type: Literal["volume", "local"] = "volume"
+    boot_index: int | None = None
+    device_name: str | None = None
+    volume_size: int | None = None
+    delete_on_termination: bool | None = None
+    tag: str | None = None
+    guest_format: str | None = None
+    volume_type: str | None = None
+    volume_id: str | None = None
+    snapshot_id: str | None = None
+    image_id: str | None = None
+    no_device: bool | None = None
 
 
 class DevicePlan(msgspec.Struct, kw_only=True):
@@ -118,19 +136,19 @@ async def _add(
 def _with_image_mapping(image: Image, devices: list[Json]) -> list[Json]:
     """The disks of an image that was made of a server on volumes; the request's own come before those of the same name or turn."""
     try:
-        mapped = msgspec.json.decode(image.properties["block_device_mapping"], type=list[Json])
+        read = msgspec.json.decode(image.properties["block_device_mapping"])
+        mapped = msgspec.convert(read, list[_Mapped], strict=False)
     except (msgspec.DecodeError, msgspec.ValidationError, TypeError) as error:
-        raise BadMapping(reason=f"the mapping of image {image.id} can't be read.") from error
+        raise BadMapping(reason=f"the mapping of image {image.id} can't be read: {error}.") from error
     names = {one.get("device_name") for one in devices} - {None}
     turns = {str(one.get("boot_index")) for one in devices}
     kept: list[Json] = []
     for one in mapped:
-        turn = one.get("boot_index")
-        if one.get("device_name") in names or (turn is not None and int(turn) >= 0 and str(turn) in turns):
+        turn = one.boot_index
+        if one.device_name in names or (turn is not None and turn >= 0 and str(turn) in turns):
             continue
-        source = str(one.get("source_type"))
-        found = {key: value for key, value in one.items() if value is not None}
-        kept.append({**found, "uuid": one.get(f"{source}_id")})
+        found = {key: value for key, value in msgspec.structs.asdict(one).items() if value is not None}
+        kept.append({**found, "uuid": found.get(f"{one.source_type}_id")})
     return kept + devices
 
 

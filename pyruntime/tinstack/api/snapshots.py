@@ -82,7 +82,7 @@ async def _of_disk(
     id = str(uuid4())
     check_state(row, kind)
     properties = {"instance_uuid": row.id, "user_id": request.user_id, **(wanted.get("metadata") or {}), **properties}
-    body = {"id": id, "name": wanted["name"].strip(), **FORMAT, **await _inherited(compute, request, row, properties)}
+    body = {**await _inherited(compute, request, row, properties), "id": id, "name": wanted["name"].strip(), **FORMAT}
 
     async def record(begun: Begun) -> None:
         await _record(compute, request, row, body)
@@ -152,7 +152,8 @@ async def _of_volumes(compute: Compute, request: Request, row: Instance, wanted:
         "block_device_mapping": msgspec.json.encode(mapping).decode(),
         "bdm_v2": "True",
     }
-    body = {"name": name, **FORMAT, "disk_format": "raw", **await _inherited(compute, request, row, properties)}
+    inherited = await _inherited(compute, request, row, properties)
+    body = {**inherited, "id": str(uuid4()), "name": name, **FORMAT, "disk_format": "raw"}
     made = await _record(compute, request, row, body)
     url = f"{await compute.session.endpoint('image')}/v2/images/{made['id']}/file"
     octets = {"Content-Type": "application/octet-stream"}

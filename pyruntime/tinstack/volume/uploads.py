@@ -54,8 +54,8 @@ class Uploads:
             "container_format": wanted.get("container_format") or "bare",
             "visibility": wanted.get("visibility") or "private",
             "protected": wanted.get("protected", False),
-            "min_disk": int(volume.image_metadata.get("min_disk") or 0),
-            "min_ram": int(volume.image_metadata.get("min_ram") or 0),
+            "min_disk": _count(volume.image_metadata.get("min_disk")),
+            "min_ram": _count(volume.image_metadata.get("min_ram")),
         }
         url = f"{await self._session.endpoint('image')}/v2/images"
         try:
@@ -95,6 +95,11 @@ class Uploads:
     async def drop(self, id: str) -> None:
         """An image that could not be filled is absent."""
         await self._session.request("DELETE", "image", f"/v2/images/{id}", ok=(403, 404))
+
+
+def _count(text: str | None) -> int:
+    """A number of the image's that the user may have overwritten."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:

@@ -205,3 +205,33 @@ def test_an_unbootable_volume_and_a_type_before_its_time_are_refused(lab: Lab) -
     assert answer.status == 400 and "not bootable" in answer.json["badRequest"]["message"]
     typed = device("image", lab.cloud.image_id(), volume_size=1, volume_type="lab1")
     assert post(lab, typed, version="2.66").status == 400
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "no JSON",
+        "{}",
+        "[5]",
+        '[{"source_type": "nothing"}]',
+        '[{"source_type": "snapshot", "boot_index": "first", "snapshot_id": "x"}]',
+        '[{"source_type": "snapshot", "boot_index": 0, "snapshot_id": {"x": 1}}]',
+        '[{"source_type": "snapshot", "boot_index": 0, "snapshot_id": "../types"}]',
+        '[{"source_type": "blank", "boot_index": 0, "volume_size": -5}]',
+        '[{"source_type": "image", "boot_index": 0, "volume_size": 1, "image_id": "/"}]',
+        '[{"source_type": "blank", "device_name": "\u0000", "volume_size": 1}]',
+    ],
+)
+def test_a_mapping_that_somebody_wrote_into_an_image_is_not_trusted(lab: Lab, mapping: str) -> None:
+    body = {"name": "odd", "disk_format": "raw", "container_format": "bare", "block_device_mapping": mapping}
+    image = lab.demo.post("image", "/v2/images", body).json["id"]
+    octets = {"Content-Type": "application/octet-stream"}
+    assert lab.demo.put("image", f"/v2/images/{image}/file", data=b"", headers=octets).status == 204
+    answer = lab.demo.post(
+        "compute",
+        "/servers",
+        {"server": {"name": "odd", "imageRef": image, "flavorRef": "1", "networks": "none"}},
+        version=NEWEST,
+    )
+    assert answer.status == 400, answer.data
+    lab.demo.delete("image", f"/v2/images/{image}")

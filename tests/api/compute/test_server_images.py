@@ -112,6 +112,15 @@ def test_a_delete_takes_along_the_image_that_is_being_made(lab: Images) -> None:
     assert lab.demo.get("image", f"/v2/images/{id}").status == 404
 
 
+def test_metadata_do_not_take_the_place_of_what_an_image_is(lab: Images) -> None:
+    server = lab.boot()
+    id = lab.create(server, metadata={"id": str(uuid.uuid4()), "name": "other", "disk_format": "raw", "min_disk": "9"})
+    image = lab.active(id)
+    assert (image["id"], image["name"], image["disk_format"], image["min_disk"]) == (id, f"of-{server[:8]}", "qcow2", 1)
+    assert lab.act(server, "createImage", {"name": "x", "metadata": {"status": "active"}}).status in (400, 403)
+    assert lab.until(server, "ACTIVE")["OS-EXT-STS:task_state"] is None
+
+
 def test_resetting_the_state_gives_the_image_up(lab: Images) -> None:
     server = lab.boot(metadata={"tinstack:delay": "create_image:5000"})
     id = lab.create(server)

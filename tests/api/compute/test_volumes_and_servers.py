@@ -105,6 +105,17 @@ def test_uploads_that_can_not_be_change_nothing(lab: Lab) -> None:
     assert "visibility" not in upload(lab, lab.volume(), version="3.0").json["os-volume_upload_image"]
 
 
+def test_what_a_user_wrote_of_the_image_is_not_trusted(lab: Lab) -> None:
+    volume = lab.volume(imageRef=lab.cloud.image_id())
+    odd = {"min_disk": "many", "min_ram": "9" * 40, "hw_disk_bus": "scsi"}
+    body = {"os-set_image_metadata": {"metadata": odd}}
+    assert lab.demo.post("block-storage", f"/volumes/{volume}/action", body).status == 200
+    id = upload(lab, volume).json["os-volume_upload_image"]["image_id"]
+    image = lab.demo.wait("image", f"/v2/images/{id}", lambda a: a.json["status"] == "active").json
+    assert (image["min_disk"], image["min_ram"], image["hw_disk_bus"]) == (0, 0, "scsi")
+    lab.demo.delete("image", f"/v2/images/{id}")
+
+
 def test_a_volume_of_an_image_of_a_volume_knows_where_it_came_from(lab: Lab) -> None:
     volume = lab.volume(imageRef=lab.cloud.image_id())
     image = upload(lab, volume).json["os-volume_upload_image"]["image_id"]
