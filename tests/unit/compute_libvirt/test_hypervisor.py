@@ -196,3 +196,19 @@ async def test_events_are_heard_in_the_loop(libvirt: Libvirt, one: LibvirtHyperv
     assert heard == [(ID, RUNNING), (ID, SHUTDOWN), (ID, SUSPENDED)]
     await one.close()
     assert libvirt.opened[0].dead
+
+
+@pytest.mark.parametrize("reason, resumed", [(1, 0), (5, 1)])
+def test_only_a_guest_that_waits_for_a_disk_is_let_try_again(reason: int, resumed: int) -> None:
+    class Paused(Domain):
+        resumed = 0
+
+        def state(self) -> list[int]:
+            return [1, 1] if self.resumed else [3, reason]
+
+        def resume(self) -> None:
+            self.resumed += 1
+
+    domain = Paused()
+    hypervisor._carry_on(domain)
+    assert domain.resumed == resumed

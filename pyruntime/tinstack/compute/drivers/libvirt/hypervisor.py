@@ -33,6 +33,9 @@ _HEARD = {2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 7: SUSPENDED, 8: CRASH
 _STOPPED, _SAVED = 5, 4
 
 
+PAUSED_BY_IO = [3, 5]
+"""virDomainState and virDomainPausedReason."""
+
 UNDER_WAY = "in the process of unplug"
 """QEMU's words for a device that the guest was asked for before."""
 
@@ -116,7 +119,7 @@ class LibvirtHypervisor:
         return await self._run("describe the host", _host)
 
     async def states(self) -> dict[str, int]:
-        """Of all domains that have our metadata."""
+        """Of all domains that have our metadata. Those that wait for a disk try again."""
         return await self._run("list the guests", _states)
 
     async def state(self, id: str) -> int | None:
@@ -287,7 +290,19 @@ def _host(connection: Any) -> HostDescription:
 
 
 def _states(connection: Any) -> dict[str, int]:
-    return {domain.UUIDString(): _power(domain) for domain in connection.listAllDomains() if _ours(domain)}
+    found = {}
+    for domain in connection.listAllDomains():
+        if _ours(domain):
+            _carry_on(domain)
+            found[domain.UUIDString()] = _power(domain)
+    return found
+
+
+def _carry_on(domain: Any) -> None:
+    """A guest that QEMU paused because a disk did not answer tries again: its volume may be back."""
+    if list(domain.state()[:2]) == PAUSED_BY_IO:
+        log.warning("guest %s waits for a disk; it is let try again", domain.UUIDString())
+        domain.resume()
 
 
 def _ours(domain: Any) -> bool:
