@@ -274,6 +274,7 @@ def test(ring: tuple[str, ...]) -> None:
     conformance [LIST]  OpenStack's own tests on a `dev` cloud; LIST: smoke (default), identity, compute, image, network and
                         volume of the acceptance suite, Tempest; sdk: the functional tests of openstacksdk
     faults              processes die, messages are lost, RabbitMQ and MariaDB are stopped: a short selection (1 min) unless named
+    bench               rates, times and sizes beside real OpenStack's and the budgets: only when named (a quiet machine)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import test

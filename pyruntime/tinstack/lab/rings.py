@@ -67,6 +67,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
         Check("faults", ("pytest", "-q", "tests/faults")),
         Check("concurrency", ("pytest", "-q", "tests/concurrency")),
     ),
+    "bench": (Check("bench", ("python", "tests/bench/run.py")),),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
 }
 
@@ -75,6 +76,9 @@ SHORT: dict[str, tuple[Check, ...]] = {
     "faults": (Check("faults, a short selection", ("pytest", "-q", "tests/faults", "-m", "short")),),
 }
 """What runs of a long ring when no ring is named."""
+
+ON_REQUEST = {"bench"}
+"""Rings that run only when they are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Result:
 
 
 def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
-    """The rings that are named, in that order, or all of them, the long ones in short. After ``conformance`` may stand its list.
+    """The rings that are named, in that order, or the usual ones, the long ones in short. After ``conformance`` may stand its list.
 
     Raises UsageError.
     """
@@ -102,7 +106,8 @@ def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
         else:
             raise click.UsageError(f"There is no ring '{word}'; there are: {', '.join(RINGS)}.")
         before = word
-    return list(found.items() or ((ring, SHORT.get(ring, checks)) for ring, checks in RINGS.items()))
+    usual = ((ring, SHORT.get(ring, checks)) for ring, checks in RINGS.items() if ring not in ON_REQUEST)
+    return list(found.items() or usual)
 
 
 def test(names: Sequence[str]) -> None:
