@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db import Database, Duplicate, Transaction, connect, prepared, values
+from tinstack.core.db.interface import compile_for
 from tinstack.core.operations import Operation, Operations, OperationTaken, operations_table
 
 metadata = sa.MetaData()
@@ -121,3 +123,19 @@ async def test_an_operation_ends_once_and_is_not_renewed_after(database: Databas
     assert not await database.transact(lambda tx: operations.end(tx, operation.id))
     with pytest.raises(OperationTaken):
         await database.transact(lambda tx: operations.renew(tx, operation.id, "api@c/1", 5))
+
+
+def test_statements_of_one_form_share_a_text_and_keep_their_values():
+    dialect = sqlite.dialect(paramstyle="qmark")
+
+    def one(notes: list[str], least: int, limit: int) -> tuple[str, list[object]]:
+        some = sa.or_(things.c.note.in_(notes), things.c.id == "x")
+        query = sa.select(things).where(some, things.c.public > least).limit(limit).offset(9)
+        compiled = compile_for(query, dialect)
+        return compiled.text, compiled.bind({})
+
+    first, values = one(["a", "b"], 1, 5)
+    assert values == ["a", "b", "x", 1, 5, 9]
+    assert one(["c", "d"], 2, 7) == (first, ["c", "d", "x", 2, 7, 9])
+    other, values = one(["c"], 2, 7)
+    assert other != first and values == ["c", "x", 2, 7, 9]

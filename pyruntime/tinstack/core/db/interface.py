@@ -49,16 +49,17 @@ class Compiled:
 
     __slots__ = ("defaults", "order", "text")
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        compiled: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self.text = str(compiled)
-        self.order: list[str] = list(compiled.positiontup or ())
-        self.defaults: dict[str, Any] = dict(compiled.params)
+    def __init__(self, text: str, order: list[str], defaults: dict[str, Any]) -> None:
+        self.text, self.order, self.defaults = text, order, defaults
 
     def bind(self, given: dict[str, Any]) -> list[Any]:
         """The values in the order of the placeholders."""
         merged = {**self.defaults, **given} if given else self.defaults
         return [merged[name] for name in self.order]
+
+
+def _compile(statement: ClauseElement, dialect: Dialect) -> Any:
+    return statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
 
 
 class Prepared:
@@ -74,7 +75,8 @@ class Prepared:
         """The text for that dialect."""
         found = self._compiled.get(dialect.name)
         if found is None:
-            found = self._compiled[dialect.name] = Compiled(self.statement, dialect)
+            made = _compile(self.statement, dialect)
+            found = self._compiled[dialect.name] = Compiled(str(made), list(made.positiontup or ()), dict(made.params))
         return found
 
 
@@ -87,8 +89,58 @@ def prepared(statement: ClauseElement) -> Prepared:
 
 
 def compile_for(statement: Statement, dialect: Dialect) -> Compiled:
-    """The text of either kind of statement."""
-    return statement.compiled(dialect) if isinstance(statement, Prepared) else Compiled(statement, dialect)
+    """The text of either kind of statement. One that is put together for each question is compiled once per form."""
+    if isinstance(statement, Prepared):
+        return statement.compiled(dialect)
+    form: Any = statement._generate_cache_key()
+    lengths = tuple(len(one.value) for one in form.bindparams if one.expanding)
+    key = (dialect.name, form.key, lengths)
+    found = _forms.get(key)
+    if found is None:
+        if len(_forms) >= FORMS:
+            _forms.clear()
+        found = _forms[key] = _Form(statement, form.bindparams, dialect)
+    return found.of(form.bindparams)
+
+
+class _Form:
+    """The text of all statements that differ in their values alone: SQLAlchemy's cache key has their parameters in one order.
+
+    What the dialect adds by itself (an OFFSET of 0) is no value of theirs and belongs to the text.
+    """
+
+    __slots__ = ("_of_dialect", "_order", "_places", "_text")
+
+    def __init__(self, statement: ClauseElement, parameters: Sequence[Any], dialect: Dialect) -> None:
+        made = _compile(statement, dialect)
+        self._text, self._order = str(made), list(made.positiontup or ())
+        self._places: list[tuple[str, int, int | None]] = []
+        self._of_dialect: dict[str, Any] = {}
+        numbers = {one.key: number for number, one in enumerate(parameters)}
+        for one, name in made.bind_names.items():
+            if one.required:
+                continue
+            number = numbers.get(one.key)
+            if number is None:
+                self._of_dialect[name] = one.value
+            elif one.expanding:
+                self._places += [(f"{name}_{place + 1}", number, place) for place in range(len(one.value))]
+            else:
+                self._places.append((name, number, None))
+
+    def of(self, parameters: Sequence[Any]) -> Compiled:
+        """With the values of one statement."""
+        values = {
+            name: parameters[number].value if place is None else parameters[number].value[place]
+            for name, number, place in self._places
+        }
+        return Compiled(self._text, self._order, {**self._of_dialect, **values})
+
+
+FORMS = 1000
+"""Texts that are kept; a service has some hundred."""
+
+_forms: dict[tuple[Any, ...], _Form] = {}
 
 
 def _reader(kind: Any) -> Callable[[Any], Any] | None:
