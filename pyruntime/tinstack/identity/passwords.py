@@ -6,6 +6,7 @@ SHA-256, marked ``$tinstack-sha256$``. Hashes that come with imported users (bcr
 
 import asyncio
 import base64
+import ctypes
 import hashlib
 import hmac
 import os
@@ -19,6 +20,12 @@ import bcrypt
 MARK = "$tinstack-sha256$"
 LEAST_SECRET = 32
 """Characters of a machine's secret at the least: 128 bits in hex."""
+
+MMAP_THRESHOLD, KIB_128 = -3, 128 << 10
+
+if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+    # glibc raises this bound to the size of what was freed last, and then keeps the 19 MiB of each hashing thread for good.
+    mallopt(MMAP_THRESHOLD, KIB_128)
 
 _hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
