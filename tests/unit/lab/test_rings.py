@@ -36,7 +36,7 @@ def test_the_api_ring_runs_on_both_kinds_of_backends():
 
 
 def test_rings_are_chosen_by_name_and_conformance_takes_a_list():
-    assert [name for name, _ in rings.chosen([])] == list(rings.RINGS)
+    assert {name for name, _ in rings.chosen([])} == rings.RINGS.keys() - rings.ON_REQUEST
     assert dict(rings.chosen([]))["faults"] == rings.SHORT["faults"]
     assert rings.chosen(["faults"]) == [("faults", rings.RINGS["faults"])]
     assert [name for name, _ in rings.chosen(["lint", "unit", "lint"])] == ["lint", "unit"]
