@@ -76,6 +76,7 @@ SUBNETS = Listing(
         "ipv6_ra_mode": Attribute(_S.ipv6_ra_mode, nullable=True),
         "ipv6_address_mode": Attribute(_S.ipv6_address_mode, nullable=True),
         "subnetpool_id": Attribute(_S.subnetpool_id, nullable=True),
+        "segment_id": Attribute(_S.segment_id, nullable=True),
         "dns_publish_fixed_ip": Attribute(_S.dns_publish_fixed_ip, "bool"),
     },
     {

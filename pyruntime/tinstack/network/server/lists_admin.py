@@ -6,7 +6,7 @@ from tinstack.network.server import store_admin as store
 from tinstack.network.server import tables_admin as t
 from tinstack.network.server.listing import Attribute, Listing
 
-_F, _P, _D = t.flavors.c, t.service_profiles.c, t.default_rules.c
+_F, _P, _D, _N = t.flavors.c, t.service_profiles.c, t.default_rules.c, t.network_segments.c
 
 FLAVORS = Listing(
     store.flavors,
@@ -41,5 +41,17 @@ DEFAULT_RULES = Listing(
         "remote_address_group_id": Attribute(_D.remote_address_group_id, nullable=True),
         "used_in_default_sg": Attribute(_D.used_in_default_sg, "bool"),
         "used_in_non_default_sg": Attribute(_D.used_in_non_default_sg, "bool"),
+    },
+)
+
+SEGMENTS = Listing(
+    store.network_segments,
+    "/v2.0/segments",
+    true,
+    {
+        "network_id": Attribute(_N.network_id),
+        "network_type": Attribute(_N.network_type),
+        "physical_network": Attribute(_N.physical_network, nullable=True),
+        "segmentation_id": Attribute(_N.segmentation_id, "int", nullable=True),
     },
 )

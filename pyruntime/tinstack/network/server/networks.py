@@ -8,7 +8,18 @@ from sqlalchemy import bindparam, func, or_, select
 
 from tinstack.core.db import prepared
 from tinstack.core.errors import BadRequest, Conflict
-from tinstack.network.server import addresses, dhcp, gaps, ipam, own_ports, qos, segments, sharing, store
+from tinstack.network.server import (
+    addresses,
+    dhcp,
+    gaps,
+    ipam,
+    network_segments,
+    own_ports,
+    qos,
+    segments,
+    sharing,
+    store,
+)
 from tinstack.network.server import tables as t
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.config import Config
@@ -17,6 +28,7 @@ from tinstack.network.server.groups import ensure_default
 from tinstack.network.server.quotas import Quotas
 from tinstack.network.server.revisions import expect
 from tinstack.network.server.rows import DHCP, FLOATING_IP, ROUTER_GATEWAY, FloatingIp, Network, Port
+from tinstack.network.server.rows_admin import Segment
 
 _P, _F = t.ports.c, t.floatingips.c
 
@@ -73,8 +85,14 @@ class Networks:
         if network.mtu > largest:
             raise InvalidInput(error_message=f"Requested MTU is too big, maximum is {largest}")
 
-    async def create(self, rows: Sequence[Network], default_qos: Collection[str] = ()) -> list[Network]:
-        """All or none. ``mtu`` 0: the largest; ``default_qos``: ids of those that get their project's policy.
+    async def create(
+        self,
+        rows: Sequence[Network],
+        default_qos: Collection[str] = (),
+        more: Mapping[str, Sequence[Segment]] | None = None,
+    ) -> list[Network]:
+        """All or none. ``mtu`` 0: the largest; ``default_qos``: ids of those that get their project's policy; ``more``: segments
+        beside the first, by network.
 
         Raises OverQuota, InvalidInput and what segments.take does.
         """
@@ -95,6 +113,9 @@ class Networks:
                 await gaps.add(change.tx, network.id)
                 await store.networks.add(change.tx, network)
                 await _share(change, network)
+                await network_segments.add_first(change, network)
+                for segment in (more or {}).get(network.id, ()):
+                    await network_segments.add(change, self.config, network, replace(segment))
             return made
 
         return await self._changes.run(work)
@@ -151,6 +172,7 @@ class Networks:
                 await gaps.drop(change.tx, subnet.id)
             await dhcp.bind(change, id, [])
             await segments.release(change.tx, id)
+            await change.tx.run(network_segments.DROP_OF_NETWORK, network=id)
             await gaps.drop(change.tx, id)
             await sharing.drop(change, "network", id)
             await store.networks.remove(change.tx, id)

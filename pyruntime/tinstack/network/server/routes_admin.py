@@ -1,7 +1,7 @@
 """Routes of what operators set up for all projects."""
 
 from tinstack.core.http import Route
-from tinstack.network.server.handlers import default_rules, flavors, pools, ranges, topology
+from tinstack.network.server.handlers import default_rules, flavors, pools, ranges, segments, topology
 from tinstack.network.server.schemas.setup import PROFILE_OF_FLAVOR
 
 V = "/v2.0"
@@ -33,6 +33,10 @@ ROUTES: list[Route] = [
     Route("GET",    DEFAULT_RULES,             default_rules.index, "user_token"),
     *(route for route in default_rules.RULES.routes(DEFAULT_RULES, update=False) if (route.method, route.path) != ("GET", DEFAULT_RULES)),
 
+    *(
+        Route("POST", one.path, segments.create, "user_token", body={}) if one.method == "POST" else one
+        for one in segments.SEGMENTS.routes(f"{V}/segments")
+    ),
     *(route for path in RANGES for route in _ranges(path)),
 
     Route("GET",    f"{V}/auto-allocated-topology/{{project}}", topology.show, "user_token"),

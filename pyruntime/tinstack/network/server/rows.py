@@ -89,6 +89,7 @@ class Subnet(Standard, kw_only=True):
     service_types: list[str] = []
     dns_publish_fixed_ip: bool = False
     subnetpool_id: str | None = None
+    segment_id: str | None = None
 
 
 class SubnetPool(Standard, kw_only=True):

@@ -53,3 +53,12 @@ class SegmentRange(Standard, kw_only=True):
     physical_network: str = ""
     minimum: int
     maximum: int
+
+
+class Segment(Standard, kw_only=True):
+    """A segment of a network: the one that it is made with, or one more."""
+
+    network_id: str
+    network_type: str
+    physical_network: str | None = None
+    segmentation_id: int | None = None

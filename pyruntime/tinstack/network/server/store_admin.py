@@ -14,6 +14,7 @@ flavors = Resource(a.flavors, r.Flavor)
 service_profiles = Resource(a.service_profiles, r.ServiceProfile)
 default_rules = Resource(a.default_rules, r.DefaultRule)
 segment_ranges = Resource(a.segment_ranges, r.SegmentRange)
+network_segments = Resource(a.network_segments, r.Segment)
 
 _P = a.flavor_profiles.c
 
@@ -36,4 +37,13 @@ async def profiles_of(db: Reader, flavor_ids: Collection[str]) -> dict[str, list
     found: dict[str, list[str]] = {id: [] for id in flavor_ids}
     for one in await all_in(db, ALL_FLAVOR_PROFILES, _P.flavor_id, flavor_ids, r.FlavorProfile):
         found[one.flavor_id].append(one.profile_id)
+    return found
+
+
+async def segments_of(db: Reader, network_ids: Collection[str]) -> dict[str, list[r.Segment]]:
+    """The segments of several networks, oldest first."""
+    found: dict[str, list[r.Segment]] = {id: [] for id in network_ids}
+    ordered = network_segments.everything.order_by(a.network_segments.c.created_at, a.network_segments.c.id)
+    for one in await all_in(db, ordered, a.network_segments.c.network_id, network_ids, r.Segment):
+        found[one.network_id].append(one)
     return found

@@ -14,6 +14,7 @@ from tinstack.network.server import (
     dhcp,
     gaps,
     ipam,
+    network_segments,
     own_ports,
     segments,
     store,
@@ -69,6 +70,7 @@ class Subnets:
         complete(subnet, asked.gateway, asked.has_pools)
         segments.check_mtu(network, [subnet])
         await self._check_overlap(change, subnet)
+        await network_segments.check_subnet(change, subnet, await addresses.subnets_of(change, network.id))
         await store.subnets.add(change.tx, subnet)
         await gaps.add(change.tx, subnet.id)
         await self._touch(change, network)
@@ -116,6 +118,7 @@ class Subnets:
                 cidrs.check_pools(new.allocation_pools, ip_network(new.cidr), new.gateway_ip)
             if new.gateway_ip != old.gateway_ip:
                 await self._check_gateway(change, old)
+            await network_segments.check_change(change, old, new, await addresses.subnets_of(change, network_id))
             await store.subnets.save(change.tx, new, change.now)
             await self._touch(change, network)
             return new

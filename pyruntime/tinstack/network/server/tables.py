@@ -71,6 +71,7 @@ subnets = standard(
     Column("service_types", Text, nullable=False),
     Column("dns_publish_fixed_ip", Integer, nullable=False, server_default="0"),
     Column("subnetpool_id", String(ID)),
+    Column("segment_id", String(ID)),
     Index("subnets_network", "network_id"),
     Index("subnets_pool", "subnetpool_id"),
 )

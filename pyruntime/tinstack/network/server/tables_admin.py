@@ -56,3 +56,12 @@ topologies = Table(
     Column("router_id", String(ID), nullable=False),
 )
 """What was made for a project that asked for a network; ids before effects."""
+
+network_segments = standard(
+    "network_segments",
+    Column("network_id", String(ID), nullable=False),
+    Column("network_type", String(16), nullable=False),
+    Column("physical_network", String(64)),
+    Column("segmentation_id", Integer),
+    Index("network_segments_network", "network_id"),
+)

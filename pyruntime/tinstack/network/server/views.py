@@ -106,6 +106,7 @@ def subnet(row: Subnet, *, external: bool) -> Body:
         "dns_publish_fixed_ip": row.dns_publish_fixed_ip,
         "router:external": external,
         "subnetpool_id": row.subnetpool_id,
+        "segment_id": row.segment_id,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tinstack.core.clock import iso
 from tinstack.network.server.rows import Standard
-from tinstack.network.server.rows_admin import DefaultRule, Flavor, SegmentRange, ServiceProfile
+from tinstack.network.server.rows_admin import DefaultRule, Flavor, Segment, SegmentRange, ServiceProfile
 from tinstack.network.server.views import Body
 
 
@@ -76,4 +76,27 @@ def segment_range(row: SegmentRange, used: Mapping[int, str], *, default: bool) 
         "available": [number for number in range(row.minimum, row.maximum + 1) if number not in used],
         "tags": row.tags,
         **_changed(row),
+    }
+
+
+def segment(row: Segment) -> Body:
+    """A segment of a network."""
+    return {
+        "id": row.id,
+        "name": row.name or None,
+        "description": row.description,
+        "network_id": row.network_id,
+        "network_type": row.network_type,
+        "physical_network": row.physical_network,
+        "segmentation_id": row.segmentation_id,
+        **_changed(row),
+    }
+
+
+def provider(row: Segment) -> Body:
+    """As its network tells of it."""
+    return {
+        "provider:network_type": row.network_type,
+        "provider:physical_network": row.physical_network,
+        "provider:segmentation_id": row.segmentation_id,
     }

@@ -5,9 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 from tinstack.core.http import Request
-from tinstack.network.server import lists, store, views
+from tinstack.network.server import lists, store, store_admin, views, views_admin
 from tinstack.network.server.bodies import authorize_attributes
-from tinstack.network.server.errors import HTTPBadRequest, LaunchTokenForbidden, NetworkNotFound
+from tinstack.network.server.errors import HTTPBadRequest, InvalidInput, LaunchTokenForbidden, NetworkNotFound
 from tinstack.network.server.handlers import qos
 from tinstack.network.server.handlers.common import (
     Body,
@@ -23,8 +23,10 @@ from tinstack.network.server.names import is_name
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.revisions import expected
 from tinstack.network.server.rows import Network
+from tinstack.network.server.rows_admin import Segment
 from tinstack.network.server.schemas.networks import COLUMNS, DEFAULTS, NETWORK
 
+PROVIDER = "provider:network_type", "provider:physical_network", "provider:segmentation_id"
 SEES_PROVIDER = "get_network:provider:network_type"
 
 
@@ -48,7 +50,19 @@ async def rendered(request: Request, parts: Parts, rows: Sequence[Network]) -> l
     """Networks as the caller sees them."""
     subnets = await store.subnets_of(parts.db, [row.id for row in rows])
     provider, shared = request.may(SEES_PROVIDER), await shared_with(request, parts, "network", rows)
-    return [views.network(row, subnets[row.id], provider=provider, shared=row.id in shared) for row in rows]
+    found = [views.network(row, subnets[row.id], provider=provider, shared=row.id in shared) for row in rows]
+    return await _with_segments(parts, found) if provider else found
+
+
+async def _with_segments(parts: Parts, found: list[Body]) -> list[Body]:
+    """Networks with several segments tell of each, and of none by itself."""
+    segments = await store_admin.segments_of(parts.db, [one["id"] for one in found])
+    for one in found:
+        if len(segments[one["id"]]) > 1:
+            first = {name: one.pop(name) for name in PROVIDER}
+            each = [views_admin.provider(segment) for segment in segments[one["id"]]]
+            one["segments"] = sorted(each, key=lambda segment: segment != first)
+    return found
 
 
 async def index(request: Request, parts: Parts) -> Body:
@@ -78,21 +92,42 @@ def _columns(item: Body) -> dict[str, Any]:
     return values
 
 
+def _segments(item: Body) -> tuple[Body, list[Body]]:
+    """Of ``segments`` (taken out of the body) the first one's provider attributes, and the others. Raises InvalidInput."""
+    given: list[Body] = item.pop("segments", None) or [{}]
+    if given != [{}] and any(item.get(name) is not None for name in PROVIDER):
+        raise InvalidInput(error_message="Segments and provider values cannot both be set")
+    return given[0], given[1:]
+
+
+def _segment(network: Network, given: Body, kind: str) -> Segment:
+    return Segment(
+        id=str(uuid4()),
+        project_id=network.project_id,
+        network_id=network.id,
+        network_type=given.get(PROVIDER[0]) or kind,
+        physical_network=given.get(PROVIDER[1]),
+        segmentation_id=given.get(PROVIDER[2]),
+    )
+
+
 async def create(request: Request, parts: Parts) -> Body:
     """One network or several."""
     items, bulk = NETWORK.created(request)
-    rows = []
+    rows, more = [], {}
     for item in items:
         on = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
         request.authorize("create_network", on)
         authorize_attributes(request, "create_network", item, on, DEFAULTS)
         check_zones(item)
         await qos.check_use(request, parts, item)
-        values = {name: value for name, value in _columns(item).items() if value is not None}
+        first, others = _segments(item)
+        values = {name: value for name, value in _columns(item | first).items() if value is not None}
         kind = values.pop("kind", None) or parts.config.network_type
         rows.append(Network(id=str(uuid4()), kind=kind, **{"mtu": 0, **values}))
+        more[rows[-1].id] = [_segment(rows[-1], one, parts.config.network_type) for one in others]
     default_qos = {row.id for row, item in zip(rows, items, strict=True) if "qos_policy_id" not in item}
-    made = await parts.networks.create(rows, default_qos)
+    made = await parts.networks.create(rows, default_qos, more)
     return NETWORK.answer(await rendered(request, parts, made), bulk=bulk)
 
 

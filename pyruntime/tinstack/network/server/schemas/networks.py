@@ -19,10 +19,20 @@ _UPDATE: Words = {
     "provider:segmentation_id": {"type": ["integer", "null"]},
 }
 
+_SEGMENT: Words = {
+    "type": "object",
+    "properties": {name: _UPDATE[name] for name in _UPDATE if name.startswith("provider:")},
+    "additionalProperties": False,
+}
+
 NETWORK = Kind(
     "network",
     "networks",
-    create={**_UPDATE, "availability_zone_hints": ZONES},
+    create={
+        **_UPDATE,
+        "segments": {"type": "array", "items": _SEGMENT, "minItems": 1, "maxItems": 64},
+        "availability_zone_hints": ZONES,
+    },
     update=_UPDATE,
     shown=(
         "subnets",

@@ -32,6 +32,7 @@ _UPDATE: Words = {
     "description": DESCRIPTION,
     "enable_dhcp": BOOLEAN,
     "dns_publish_fixed_ip": BOOLEAN,
+    "segment_id": UUID_OR_NULL,
     "gateway_ip": IP_OR_NULL,
     "dns_nameservers": NAMESERVERS,
     "host_routes": {**ROUTES, "maxItems": 20},
@@ -55,7 +56,7 @@ SUBNET = Kind(
     },
     update=_UPDATE,
     required=("network_id", "ip_version"),
-    shown=("tags", "segment_id"),
+    shown=("tags", "router:external"),
 )
 
 _LENGTH: Words = {"type": ["integer", "null"], "minimum": 0, "maximum": 128}
