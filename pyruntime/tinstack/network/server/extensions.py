@@ -46,6 +46,7 @@ EXTENSIONS = {
     "l2_adjacency": ("L2 Adjacency", "Display L2 Adjacency for Neutron Networks."),
     "l3-conntrack-helper": ("L3 Conntrack helper", "Allow adding CT target rules for conntrack helper."),
     "l3_agent_scheduler": ("L3 Agent Scheduler", "Schedule routers among l3 agents."),
+    "logging": ("Logging API Extension", "Provides a logging API for resources such as security group."),
     "metering": ("Neutron Metering", "Neutron Metering extension."),
     "metering_source_and_destination_fields": (
         "Neutron Metering source and destination filters",

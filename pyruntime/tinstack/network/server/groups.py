@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import default_rules, sharing, store
+from tinstack.network.server import default_rules, logs, sharing, store
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import AddressGroupNotFound, SecurityGroupNotFound, SecurityGroupRuleNotFound
 from tinstack.network.server.quotas import Quotas
@@ -182,6 +182,7 @@ class Groups:
             await change.tx.run(store.DROP_RULES_OF_GROUP, group=id)
             await change.tx.run(store.DROP_RULES_TO_GROUP, group=id)
             await change.tx.run(store.DROP_DEFAULT_GROUP, group=id)
+            await change.tx.run(logs.DROP_OF_RESOURCE, resource=id)
             await sharing.drop(change, "security_group", id)
             await store.groups.remove(change.tx, id)
 

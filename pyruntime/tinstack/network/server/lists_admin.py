@@ -55,3 +55,16 @@ SEGMENTS = Listing(
         "segmentation_id": Attribute(_N.segmentation_id, "int", nullable=True),
     },
 )
+
+LOGS = Listing(
+    store.logs,
+    "/v2.0/log/logs",
+    true,
+    {
+        "resource_type": Attribute(t.logs.c.resource_type),
+        "resource_id": Attribute(t.logs.c.resource_id, nullable=True),
+        "target_id": Attribute(t.logs.c.target_id, nullable=True),
+        "event": Attribute(t.logs.c.event),
+        "enabled": Attribute(t.logs.c.enabled, "bool"),
+    },
+)

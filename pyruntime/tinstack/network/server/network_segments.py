@@ -103,6 +103,7 @@ async def create(changes: Changes, config: Config, rows: list[Segment]) -> list[
             if network is None:
                 raise NetworkNotFound(id=row.network_id)
             made.append(await add(change, config, network, row))
+            network.more_segments = True
             await store.networks.save(change.tx, network, change.now)
         return made
 
@@ -118,6 +119,10 @@ async def _remove(change: Change, row: Segment) -> None:
         raise SegmentInUse(id=row.id, reason="the network is made with it")
     if await change.tx.one(SUBNETS_ON, Subnet, on_segment=row.id):
         raise SegmentInUse(id=row.id, reason="The segment is still associated with one or more subnets")
+    if network is not None:
+        there = (await store_admin.segments_of(change.tx, [network.id]))[network.id]
+        network.more_segments = len(there) > 2  # this one is about to go
+        await store.networks.save(change.tx, network, change.now)
     await change.tx.run(
         RELEASE,
         of_kind=row.network_type,

@@ -109,6 +109,7 @@ class Networks:
                 await ensure_default(change, network.project_id)
                 if network.id in default_qos:
                     network.qos_policy_id = await qos.default_for(change, network.project_id)
+                network.more_segments = bool((more or {}).get(network.id))
                 await segments.take(change.tx, self.config, network)
                 await gaps.add(change.tx, network.id)
                 await store.networks.add(change.tx, network)

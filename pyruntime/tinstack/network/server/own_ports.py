@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 
 from tinstack.core.db import Duplicate, prepared
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, store
+from tinstack.network.server import addresses, logs, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change
@@ -103,6 +103,7 @@ async def remove(change: Change, port: Port) -> None:
     """The port with all that is its."""
     await change.tx.run(store.DROP_ALLOCATIONS, port=port.id)
     await change.tx.run(store.DROP_PORT_GROUPS, port=port.id)
+    await change.tx.run(logs.DROP_OF_TARGET, target=port.id)
     if not await store.ports.remove(change.tx, port.id):
         raise store.Stale
     await change.port(port, port.binding_host, gone=True)

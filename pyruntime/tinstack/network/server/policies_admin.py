@@ -14,6 +14,8 @@ DEFAULTS = {
     **crud("default_security_group_rule", ANYBODY, ADMIN),
     **crud("network_segment_range", ADMIN, ADMIN),
     **crud("segment", ADMIN, ADMIN),
+    **crud("log", ADMIN, ADMIN),
+    "get_loggable_resource": ADMIN,
     "get_floatingip_pool": ANYBODY,
     "get_auto_allocated_topology": "rule:project_reader_or_admin",
     "delete_auto_allocated_topology": "rule:project_member_or_admin",

@@ -1,7 +1,7 @@
 """Routes of what operators set up for all projects."""
 
 from tinstack.core.http import Route
-from tinstack.network.server.handlers import default_rules, flavors, pools, ranges, segments, topology
+from tinstack.network.server.handlers import default_rules, flavors, logs, pools, ranges, segments, topology
 from tinstack.network.server.schemas.setup import PROFILE_OF_FLAVOR
 
 V = "/v2.0"
@@ -37,6 +37,8 @@ ROUTES: list[Route] = [
         Route("POST", one.path, segments.create, "user_token", body={}) if one.method == "POST" else one
         for one in segments.SEGMENTS.routes(f"{V}/segments")
     ),
+    *logs.LOGS.routes(f"{V}/log/logs"),
+    Route("GET",    f"{V}/log/loggable-resources", logs.types, "get_loggable_resource"),
     *(route for path in RANGES for route in _ranges(path)),
 
     Route("GET",    f"{V}/auto-allocated-topology/{{project}}", topology.show, "user_token"),

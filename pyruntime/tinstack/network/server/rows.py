@@ -43,7 +43,7 @@ class Standard(Owned, kw_only=True):
 
 
 class Network(Standard, kw_only=True):
-    """``kind``: vxlan, gre, vlan, flat or local; ``segment``: VNI, key or VLAN id."""
+    """``kind``: vxlan, gre, vlan, flat or local; ``segment``: VNI, key or VLAN id; ``more_segments``: whether it has others."""
 
     admin_state_up: bool = True
     shared: bool = False
@@ -54,6 +54,7 @@ class Network(Standard, kw_only=True):
     kind: str
     physical_network: str | None = None
     segment: int | None = None
+    more_segments: bool = False
     dns_domain: str = ""
     availability_zone_hints: list[str] = []
     qos_policy_id: str | None = None

@@ -62,3 +62,13 @@ class Segment(Standard, kw_only=True):
     network_type: str
     physical_network: str | None = None
     segmentation_id: int | None = None
+
+
+class Log(Standard, kw_only=True):
+    """What is to be logged: of a group (``resource_id``, none: of all) at a port (``target_id``, none: at all)."""
+
+    resource_type: str
+    resource_id: str | None = None
+    target_id: str | None = None
+    event: str = "ALL"
+    enabled: bool = True

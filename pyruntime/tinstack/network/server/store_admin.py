@@ -15,6 +15,7 @@ service_profiles = Resource(a.service_profiles, r.ServiceProfile)
 default_rules = Resource(a.default_rules, r.DefaultRule)
 segment_ranges = Resource(a.segment_ranges, r.SegmentRange)
 network_segments = Resource(a.network_segments, r.Segment)
+logs = Resource(a.logs, r.Log)
 
 _P = a.flavor_profiles.c
 

@@ -39,6 +39,7 @@ networks = standard(
     Column("kind", String(16), nullable=False),
     Column("physical_network", String(64)),
     Column("segment", Integer),
+    Column("more_segments", Integer, nullable=False, server_default="0"),
     Column("dns_domain", String(255), nullable=False),
     Column("availability_zone_hints", Text, nullable=False),
     Column("qos_policy_id", String(ID)),

@@ -65,3 +65,14 @@ network_segments = standard(
     Column("segmentation_id", Integer),
     Index("network_segments_network", "network_id"),
 )
+
+logs = standard(
+    "logs",
+    Column("resource_type", String(64), nullable=False),
+    Column("resource_id", String(ID)),
+    Column("target_id", String(ID)),
+    Column("event", String(16), nullable=False),
+    Column("enabled", Integer, nullable=False),
+    Index("logs_resource", "resource_id"),
+    Index("logs_target", "target_id"),
+)

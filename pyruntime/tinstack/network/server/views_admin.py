@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tinstack.core.clock import iso
 from tinstack.network.server.rows import Standard
-from tinstack.network.server.rows_admin import DefaultRule, Flavor, Segment, SegmentRange, ServiceProfile
+from tinstack.network.server.rows_admin import DefaultRule, Flavor, Log, Segment, SegmentRange, ServiceProfile
 from tinstack.network.server.views import Body
 
 
@@ -99,4 +99,21 @@ def provider(row: Segment) -> Body:
         "provider:network_type": row.network_type,
         "provider:physical_network": row.physical_network,
         "provider:segmentation_id": row.segmentation_id,
+    }
+
+
+def log(row: Log) -> Body:
+    """What is to be logged."""
+    return {
+        "id": row.id,
+        "project_id": row.project_id,
+        "tenant_id": row.project_id,
+        "name": row.name,
+        "description": row.description,
+        "resource_type": row.resource_type,
+        "resource_id": row.resource_id,
+        "target_id": row.target_id,
+        "event": row.event,
+        "enabled": row.enabled,
+        **_changed(row),
     }

@@ -51,14 +51,15 @@ async def rendered(request: Request, parts: Parts, rows: Sequence[Network]) -> l
     subnets = await store.subnets_of(parts.db, [row.id for row in rows])
     provider, shared = request.may(SEES_PROVIDER), await shared_with(request, parts, "network", rows)
     found = [views.network(row, subnets[row.id], provider=provider, shared=row.id in shared) for row in rows]
-    return await _with_segments(parts, found) if provider else found
+    several = {row.id for row in rows if row.more_segments}
+    return await _with_segments(parts, found, several) if provider and several else found
 
 
-async def _with_segments(parts: Parts, found: list[Body]) -> list[Body]:
+async def _with_segments(parts: Parts, found: list[Body], several: set[str]) -> list[Body]:
     """Networks with several segments tell of each, and of none by itself."""
-    segments = await store_admin.segments_of(parts.db, [one["id"] for one in found])
+    segments = await store_admin.segments_of(parts.db, several)
     for one in found:
-        if len(segments[one["id"]]) > 1:
+        if one["id"] in several:
             first = {name: one.pop(name) for name in PROVIDER}
             each = [views_admin.provider(segment) for segment in segments[one["id"]]]
             one["segments"] = sorted(each, key=lambda segment: segment != first)
