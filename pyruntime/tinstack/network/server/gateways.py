@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from tinstack.core.errors import BadRequest
-from tinstack.network.server import addresses, ipam, own_ports, store
+from tinstack.network.server import addresses, ipam, ndp, own_ports, store
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import NetworkNotFound
 from tinstack.network.server.router_errors import BadRouterRequest
@@ -34,6 +34,7 @@ class Gateways:
         return await self._routers.get(change, id)
 
     async def _saved(self, change: Change, router: Router) -> Router:
+        await ndp.check_router(change, router, router, asked=False)
         change.host(router.host)
         await store.routers.save(change.tx, router, change.now)
         return router

@@ -143,6 +143,7 @@ ROUTERS = Listing(
         "enable_snat": Attribute(_R.enable_snat, "bool"),
         "distributed": Attribute(_R.distributed, "bool"),
         "ha": Attribute(_R.ha, "bool"),
+        "enable_ndp_proxy": Attribute(_R.enable_ndp_proxy, "bool"),
     },
     {"status": Special(lambda name: bindparam(name) == "ACTIVE")},
 )

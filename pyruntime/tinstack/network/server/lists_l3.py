@@ -55,3 +55,14 @@ CONNTRACK_HELPERS = Listing(
         "helper": Attribute(_CH.helper),
     },
 )
+
+NDP_PROXIES = Listing(
+    store.ndp_proxies,
+    "/v2.0/ndp_proxies",
+    own(t.ndp_proxies.c.project_id),
+    {
+        "router_id": Attribute(t.ndp_proxies.c.router_id),
+        "port_id": Attribute(t.ndp_proxies.c.port_id),
+        "ip_address": Attribute(t.ndp_proxies.c.ip_address, "ip"),
+    },
+)

@@ -15,4 +15,5 @@ DEFAULTS = {
     **crud("metering_label_rule", ADMIN, ADMIN),
     **crud("floatingip_port_forwarding", READER, MEMBER),
     **crud("router_conntrack_helper", READER, MEMBER),
+    **crud("ndp_proxy", READER, MEMBER),
 }

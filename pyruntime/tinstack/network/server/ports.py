@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.network.server import addresses, events, forwarding, ipam, own_ports, sharing, store, trunks
+from tinstack.network.server import addresses, events, forwarding, ipam, ndp, own_ports, sharing, store, trunks
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound, SecurityGroupNotFound
@@ -250,3 +250,4 @@ async def _forget_floating(change: Change, port: Port, kept: set[str]) -> None:
         await store.floatingips.save(change.tx, one, change.now)
         change.host(router.host if router else "")
     await forwarding.forget(change, port.id, kept)
+    await ndp.forget(change, port.id, kept)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import bindparam, func, select
 
 from tinstack.core.db import prepared
-from tinstack.network.server import addresses, ipam, own_ports, scheduling, store, store_l3
+from tinstack.network.server import addresses, ipam, ndp, own_ports, scheduling, store, store_l3
 from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
@@ -105,6 +105,7 @@ class Routers:
             if gateway:
                 await self.set_gateway(change, made, gateway)
                 await store.routers.save(change.tx, made, change.now)
+            await ndp.check_router(change, None, made, asked=True)
             return made
 
         return await self._changes.run(work)
@@ -135,6 +136,7 @@ class Routers:
             check_distribution(old, router)
             if regate:
                 await self.set_gateway(change, router, gateway)
+            await ndp.check_router(change, old, router, asked=bool(changes.get("enable_ndp_proxy")))
             if "routes" in changes:
                 await self._check_routes(change, router)
             change.host(router.host)
@@ -365,6 +367,7 @@ class Routers:
             raise RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
         if await change.tx.scalar(store_l3.FORWARDINGS_BEHIND, router=router.id, subnet=subnet.id):
             raise RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
+        await ndp.check_interface(change, router, subnet)
         cidr = ip_network(subnet.cidr)
         if any(ip_address(route.nexthop) in cidr for route in router.routes):
             raise RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)

@@ -1,7 +1,8 @@
 """Metering and what routers do for ports, as public JSON. Source: Network API reference, the response tables of each section."""
 
+from tinstack.core.clock import iso
 from tinstack.network.server.rows import Standard
-from tinstack.network.server.rows_l3 import ConntrackHelper, MeteringLabel, MeteringLabelRule, PortForwarding
+from tinstack.network.server.rows_l3 import ConntrackHelper, MeteringLabel, MeteringLabelRule, NdpProxy, PortForwarding
 from tinstack.network.server.views import Body
 
 
@@ -77,3 +78,18 @@ def conntrack_helper(row: ConntrackHelper) -> Body:
 def helper_of_router(row: ConntrackHelper) -> Body:
     """As the router tells of it."""
     return {"protocol": row.protocol, "port": row.port, "helper": row.helper}
+
+
+def ndp_proxy(row: NdpProxy) -> Body:
+    """An address for which a router answers."""
+    return {
+        **_owned(row),
+        "name": row.name,
+        "description": row.description,
+        "router_id": row.router_id,
+        "port_id": row.port_id,
+        "ip_address": row.ip_address,
+        "revision_number": row.revision_number,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+    }

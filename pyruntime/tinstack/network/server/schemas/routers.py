@@ -35,6 +35,7 @@ _UPDATE: Words = {
     "ha": BOOLEAN,
     "enable_default_route_bfd": {"type": ["boolean", "null"]},
     "enable_default_route_ecmp": {"type": ["boolean", "null"]},
+    "enable_ndp_proxy": {"type": ["boolean", "null"]},
 }
 
 ROUTER = Kind(
