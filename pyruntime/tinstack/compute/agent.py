@@ -17,7 +17,7 @@ from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.lease import LOST, Lease
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
-from tinstack.compute.rpc import Look, ServerEvent
+from tinstack.compute.rpc import Gone, Look, ServerEvent
 from tinstack.compute.snapshots import Snapshots
 from tinstack.compute.steps import Rehearse, Steps
 from tinstack.compute.volumes import Volumes
@@ -85,6 +85,12 @@ class Agent:
             del self._at[server_id]
         if not done.cancelled() and done.exception():
             log.error("an operation of server %s ended badly", server_id, exc_info=done.exception())
+
+    async def gone(self, message: Gone, envelope: Envelope) -> None:
+        """What is left of a deleted server here is brought to absent; nobody waits for it."""
+        if message.server_id not in self._at:
+            log.warning("server %s, which is deleted, had a guest here: it is removed", message.server_id)
+            await self._driver.remove(message.server_id)
 
     async def event(self, message: ServerEvent, envelope: Envelope) -> None:
         """An external event."""

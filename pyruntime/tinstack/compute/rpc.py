@@ -16,6 +16,12 @@ class Look(Message):
     generation: int
 
 
+class Gone(Message):
+    """That server is deleted, for good: whatever the host still has of it is to be removed."""
+
+    server_id: str
+
+
 class ServerEvent(Message):
     """An external event for a server on this host, e.g. ``network-vif-plugged`` with the port's id as ``tag``."""
 

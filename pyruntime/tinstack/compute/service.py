@@ -11,7 +11,7 @@ from tinstack.compute.images import ImageCache
 from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
-from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, GetUptime, Look, ServerEvent
+from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, GetUptime, Gone, Look, ServerEvent
 from tinstack.compute.snapshots import Snapshots
 from tinstack.compute.volumes import Volumes
 from tinstack.core.bus import Bus
@@ -45,6 +45,7 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
             rpc.topic(config.host),
             {
                 Look: agent.look,
+                Gone: agent.gone,
                 ServerEvent: agent.event,
                 GetConsoleOutput: reports.console_output,
                 GetDiagnostics: reports.diagnostics,

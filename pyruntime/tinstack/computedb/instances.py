@@ -43,6 +43,7 @@ _ON_HOST = prepared(
     .where(instances.c.host == bindparam("host"), instances.c.deleted_at == 0)
     .order_by(instances.c.number)
 )
+_IDS = prepared(select(instances.c.id).where(instances.c.deleted_at == 0))
 _PER_HOST = prepared(
     select(instances.c.host, func.count().label("servers"))
     .where(instances.c.deleted_at == 0, instances.c.host.is_not(None))
@@ -78,6 +79,10 @@ class HostCount(msgspec.Struct, frozen=True):
 
     host: str
     servers: int
+
+
+class _Id(msgspec.Struct, frozen=True):
+    id: str
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -161,6 +166,11 @@ def _hosts_of(size: int) -> Prepared:
 class _Place(msgspec.Struct, frozen=True):
     id: str
     host: str | None
+
+
+async def ids(db: Database | Transaction) -> set[str]:
+    """Of all servers."""
+    return {row.id for row in await db.all(_IDS, _Id)}
 
 
 async def counts_per_host(db: Database | Transaction) -> dict[str, int]:

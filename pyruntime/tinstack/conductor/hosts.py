@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from functools import partial
 
 import msgspec
 
+from tinstack.compute import rpc as compute
 from tinstack.computedb import heartbeats, instances, store
 from tinstack.computedb.kinds import CRASHED_POWER, SHUTDOWN_POWER
 from tinstack.computedb.rows import Instance
@@ -147,8 +149,9 @@ class HostReports:
         What a host saw before the last operation began does not count: it names the generation that it worked for last.
         """
         seen = {one.id: one for one in message.servers}
-        settled = True
-        for server in await instances.on_host(self._parts.db, message.host):
+        on_host = await instances.on_host(self._parts.db, message.host)
+        settled = not await self._tell_of_gone(message.host, seen.keys() - {server.id for server in on_host})
+        for server in on_host:
             observed = seen.get(server.id)
             if observed is None or observed.power_state == server.power_state:
                 continue
@@ -157,6 +160,16 @@ class HostReports:
             else:
                 settled = False
         return settled
+
+    async def _tell_of_gone(self, host: str, strange: Iterable[str]) -> bool:
+        """Whether there are guests of servers that are deleted: their host is told, until it has none."""
+        told = False
+        for id in strange:
+            server = await instances.get(self._parts.db, id, deleted=True)
+            if server is not None and server.deleted_at:
+                told = True
+                await self._parts.bus.cast(compute.topic(host), compute.Gone(server_id=id))
+        return told
 
     @staticmethod
     async def _swap(observed: ObservedServer, tx: Transaction) -> None:

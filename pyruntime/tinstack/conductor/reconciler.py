@@ -2,7 +2,7 @@
 
 import logging
 
-from tinstack.computedb import fleet, heartbeats, instances, store
+from tinstack.computedb import heartbeats, instances, store
 from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.endings import SHOWN, Endings
@@ -11,6 +11,7 @@ from tinstack.conductor.launches import TAKEN_BY_HOST
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts
 from tinstack.conductor.remote import Remote
+from tinstack.conductor.sweep import Sweep
 from tinstack.core.context import request_id_of_task
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError
@@ -24,12 +25,13 @@ class Reconciler:
     """Looks again and again; several conductors may, a compare-and-swap decides between them."""
 
     def __init__(self, parts: Parts, remote: Remote, endings: Endings, network_info: NetworkInfo) -> None:
-        self._parts, self._remote, self._endings = parts, remote, endings
-        self._suspects: set[str] = set()
+        self._parts, self._endings = parts, endings
         config = parts.config
         self._works = [
             Periodic("overdue operations", config.reconcile_seconds, self.overdue, delay=config.reconcile_seconds),
-            Periodic("claims without a server", config.sweep_seconds, self.sweep, delay=config.sweep_seconds),
+            Periodic(
+                "what is left of servers", config.sweep_seconds, Sweep(parts, remote).look, delay=config.sweep_seconds
+            ),
             Periodic("addresses", config.network_seconds, network_info.refresh_all, delay=config.network_seconds),
         ]
 
@@ -102,19 +104,6 @@ class Reconciler:
     async def _is_up(self, host: str) -> bool:
         service = await heartbeats.compute_service(self._parts.db, host)
         return bool(service and service.is_up(await self._now(), self._parts.config.service_down_seconds))
-
-    async def sweep(self) -> None:
-        """Claims of servers that are gone, seen twice."""
-        suspects: set[str] = set()
-        for node in await fleet.all_nodes(self._parts.db):
-            for consumer in await self._remote.consumers(node.id):
-                if await instances.get(self._parts.db, consumer) is None:
-                    suspects.add(consumer)
-        for consumer in suspects & self._suspects:
-            if await self._remote.is_instance(consumer):
-                log.warning("the claim of %s, which is gone, is given back", consumer)
-                await self._remote.forget_claim(consumer)
-        self._suspects = suspects
 
 
 def _goes_on(operation: Operation) -> bool:

@@ -239,6 +239,14 @@ class Remote:
         answer = await self._session.request("GET", "placement", path, version=PLACEMENT, ok=(404,))
         return set(answer.json()["allocations"]) if answer.status == 200 else set()
 
+    async def holders(self) -> set[str]:
+        """The servers that ports and attachments say that they belong to."""
+        ports = await self._session.request("GET", "network", "/v2.0/ports?fields=device_id&fields=device_owner")
+        found = {one["device_id"] for one in ports.json()["ports"] if one["device_owner"].startswith("compute:")}
+        path = "/attachments?all_tenants=1"
+        attachments = await self._session.request("GET", "block-storage", path, headers=VOLUME)
+        return found | {one["instance"] for one in attachments.json()["attachments"] if one["instance"]}
+
     async def is_instance(self, consumer: str) -> bool:
         """Whether a consumer is one of our servers (others may hold allocations of their own)."""
         answer = await self._session.request("GET", "placement", f"/allocations/{consumer}", version=PLACEMENT)

@@ -34,8 +34,8 @@ class PlayedVolumes:
         return id
 
     async def index(self, request: web.Request) -> web.Response:
-        wanted = request.query["instance_id"]
-        found = [one for one in self.attachments.values() if one["instance"] == wanted]
+        wanted = request.query.get("instance_id")
+        found = [one for one in self.attachments.values() if wanted in (None, one["instance"])]
         return web.json_response({"attachments": found})
 
     async def reserve(self, request: web.Request) -> web.Response:

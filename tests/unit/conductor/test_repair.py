@@ -200,3 +200,36 @@ async def test_anti_affinity_holds_when_members_come_at_once(lab: Lab) -> None:
     assert sorted(states) == ["active", "active", "error"]
     assert await instances.group_per_host(lab.db, group.id) == {"compute1": 1, "compute2": 1}
     await eventually(lambda: len(lab.cloud.allocations) == 2)
+
+
+async def test_what_came_after_a_delete_is_swept(lab: Lab) -> None:
+    """A request that a service was too slow to take: claim, port and attachment of a server that is gone."""
+    gone, stays = await lab.booted(), await lab.booted()
+    port, claim = lab.cloud.ports[gone.ports[0].id], lab.cloud.allocations[gone.id]
+    await lab.act(gone.id, "delete")
+    await lab.until(gone.id, "deleted")
+    lab.cloud.ports[port["id"]], lab.cloud.allocations[gone.id] = port, claim
+    lab.cloud.ports["foreign"] = port | {"id": "foreign", "device_id": "not-a-server"}
+    lab.cloud.volumes.attachments["late"] = {"id": "late", "volume_id": lab.cloud.volumes.add("late"), "instance": gone.id}
+    await eventually(lambda: set(lab.cloud.ports) == {"foreign", stays.ports[0].id} and not lab.cloud.volumes.attachments)
+    await eventually(lambda: set(lab.cloud.allocations) == {stays.id})
+
+
+async def test_a_guest_of_a_deleted_server_is_removed_from_its_host(lab: Lab) -> None:
+    gone, stays = await lab.booted(), await lab.booted()
+    assert gone.host and stays.host
+    kept = lab.hosts[gone.host]._file(gone.id).read_bytes()
+    await lab.act(gone.id, "delete")
+    await lab.until(gone.id, "deleted")
+    await lab.stop_agent(gone.host)
+    lab.hosts[gone.host]._file(gone.id).write_bytes(kept)
+    await lab.start_agent(gone.host)
+    driver = lab.hosts[gone.host]
+    assert [one.id for one in await driver.servers() if one.id == gone.id]
+    async with asyncio.timeout(5):
+        while True:
+            if await driver.power_state(gone.id) is None:
+                break
+            await asyncio.sleep(0.01)
+    assert not driver._file(gone.id).exists()
+    assert await lab.hosts[stays.host].power_state(stays.id) == 1
