@@ -69,7 +69,7 @@ def left_over(admin: Any, state: Path) -> list[str]:
         *_ports(admin, servers),
         *_attachments(admin, servers),
         *_guests(state, servers),
-        *_missing(state, {id: host for id, host in servers.items() if id not in error}),
+        *_missing(admin, state, {id: host for id, host in servers.items() if host and id not in error}),
     ]
 
 
@@ -105,13 +105,29 @@ def _guests(state: Path, servers: dict[str, str | None]) -> list[str]:
     return [f"guest {one.stem} on {one.parent.name}" for one in files if servers.get(one.stem) != one.parent.name]
 
 
-def _missing(state: Path, servers: dict[str, str | None]) -> list[str]:
-    """A server that is no failure has its guest where it says."""
-    return [
-        f"no guest of {id} on {host}"
-        for id, host in servers.items()
-        if host and not (state / "instances" / host / f"{id}.json").exists()
-    ]
+def _missing(admin: Any, state: Path, servers: dict[str, str]) -> list[str]:
+    """A server that is no failure has its guest where it says, with the ports and volumes that other services say it has."""
+    ports = read(admin, "network", "/v2.0/ports")["ports"]
+    attachments = read(admin, "block-storage", "/attachments?all_tenants=1", version="3.54")["attachments"]
+    found = []
+    for id, host in servers.items():
+        there = guest(state, host, id)
+        if there is None:
+            found.append(f"no guest of {id} on {host}")
+            continue
+        wired, plugged = (
+            {one["id"] for one in ports if one["device_id"] == id},
+            {one["port_id"] for one in there["nics"]},
+        )
+        held, disks = (
+            {one["id"] for one in attachments if one["instance"] == id},
+            {one["attachment_id"] for one in there["disks"]},
+        )
+        if wired != plugged:
+            found.append(f"{id} has the ports {sorted(wired)}, its guest {sorted(plugged)}")
+        if held != disks:
+            found.append(f"{id} has the attachments {sorted(held)}, its guest {sorted(disks)}")
+    return found
 
 
 def guest(state: Path, host: str, id: str) -> Any:
@@ -122,12 +138,18 @@ def guest(state: Path, host: str, id: str) -> Any:
     return None
 
 
+def under_way(admin: Any) -> list[str]:
+    """Operations that nobody has ended yet."""
+    found = read(admin, "compute", "/tinstack-operations")["operations"]
+    return [f"{one['kind']} of {one['server_id']}, held by {one['owner']}" for one in found]
+
+
 def owned_by_someone(admin: Any, state: Path) -> None:
-    """Nothing is left over, soon."""
+    """Nothing is under way any more and nothing is left over, soon."""
     left: list[str] = []
 
     def nothing() -> bool:
-        left[:] = left_over(admin, state)
+        left[:] = under_way(admin) or left_over(admin, state)
         return not left
 
     try:

@@ -17,6 +17,7 @@ import pytest
 
 from faults import checks, clouds, rigs
 from faults.test_operations import ACTIONS, OPPOSITE
+from faults.test_ports import attach, detach, ports_of
 from tinstack.core.bus.interface import ANSWER, Envelope
 from tinstack.core.bus.memory import MemoryBus
 from tinstack.dev import configs
@@ -240,6 +241,33 @@ def test_actions_and_deletes_survive_any_trouble_with_their_messages(small: clou
             assert fault.happened == set(ids), "not all was sent"
     with trouble(small, OfServers([], {id: case for id, (_, case) in ids.items()})) as fault:
         deleted(small, list(ids), fault)
+
+
+PLUGGING = cases(["AskServer", "Finished"], ["Look"])
+
+
+def test_ports_are_plugged_in_and_out_in_any_trouble_with_the_messages(small: clouds.Held) -> None:
+    ids = {small.boot(f"plugged-{case}"): case for case in PLUGGING}
+    small.until_settled(list(ids))
+    first = {id: ports_of(small, id) for id in ids}
+    answers: dict[str, int] = {}
+    with trouble(small, OfServers([], ids)) as fault:
+        at_once([lambda id=id: attach(small, id, answers) for id in ids])
+        assert set(answers.values()) == {200}, [(ids[id], status) for id, status in answers.items() if status != 200]
+        assert fault.happened == set(ids)
+    assert checks.left_over(small.admin, small.state) == []
+    with trouble(small, OfServers([], ids)) as fault:
+        at_once(
+            [
+                lambda id=id, port=port: detach(small, id, port)
+                for id in ids
+                for port in set(ports_of(small, id)) - set(first[id])
+            ]
+        )
+        assert fault.happened == set(ids)
+    assert checks.left_over(small.admin, small.state) == []
+    assert {id: ports_of(small, id) for id in ids} == first
+    small.delete_all()
 
 
 OF_HOSTS = cases(["AskHosts", "AskHostState"], ["LookHost", "Applied", "HostReport", "AgentReport", "TraceEvents"])

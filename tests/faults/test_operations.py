@@ -104,7 +104,11 @@ def test_actions_survive_a_death_on_the_way_to_the_host(rig, servers, service, s
 
 
 DELETES = {
-    service: [place for place in places if place == "delete" or place not in (*crash.KINDS, "failed", "undo")]
+    service: [
+        place
+        for place in places
+        if place == "delete" or place not in (*crash.KINDS, "failed", "undo", "clear-rest", "forget-rest")
+    ]
     for service, places in crash.PLACES.items()
 }
 

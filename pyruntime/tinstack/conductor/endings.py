@@ -183,13 +183,15 @@ class Endings:
     async def _end(self, operation: Operation, server: Instance) -> None:
         """The host is done, or could not do it: clear what is left elsewhere, then say so."""
         clear, forget = _REST[operation.kind]
-        await clear(self._remote, operation, server)
+        with crash.around("clear-rest"):
+            await clear(self._remote, operation, server)
 
         async def work(tx: Transaction) -> None:
             held, row = await _held(tx, operation.id, self._parts.owner)
             await forget(tx, held, row)
 
-        await self._parts.db.transact(work)
+        with crash.around("forget-rest"):
+            await self._parts.db.transact(work)
 
     async def _undo(self, operation: Operation, server: Instance) -> None:
         """Everything of a failed boot is brought to absent; then another host, or ERROR."""

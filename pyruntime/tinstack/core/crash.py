@@ -28,19 +28,30 @@ STEPS: dict[str, tuple[int, ...]] = {
 
 
 KINDS = ("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume")
+KINDS += ("attach_interface", "detach_interface", "attach_volume", "detach_volume", "create_image")
 """Operations on a server that is there, each with an effect of its own in the api (the transaction that begins it), on the host
 (the guest's change) and in the conductor (the transaction that ends it)."""
 
 PLACES: dict[str, tuple[str, ...]] = {
     "api": KINDS,
-    "conductor": (*KINDS, "failed", "clear-ports", "clear-attachments", "clear-claim", "bury"),
+    "conductor": (
+        *KINDS,
+        "failed",
+        "clear-ports",
+        "clear-attachments",
+        "clear-claim",
+        "bury",
+        "clear-port",
+        "forget-port",
+    ),
     "compute": (*KINDS, "undo"),
     "placement": ("give-back",),
     "network": ("remove-port",),
     "volume": ("remove-attachment",),
 }
 """Effects outside the 29 steps. ``failed``: the transaction in which the conductor takes a failure; ``undo``: a host's removal of
-what it has of a failed boot; ``clear-…`` and ``bury``: the rest of a delete or an undo; then what other services do for those."""
+what it has of a failed boot; ``clear-…`` and ``bury``: the rest of a delete or an undo; ``…-rest``: of an attach that failed,
+a detach or a snapshot; then what other services do for those."""
 
 
 def points(service: str) -> list[str]:
