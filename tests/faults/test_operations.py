@@ -103,12 +103,11 @@ def test_actions_survive_a_death_on_the_way_to_the_host(rig, servers, service, s
     assert marker.exists(), "the process did not die"
 
 
+OTHERS = {*crash.KINDS, "failed", "undo", "clear-rest", "forget-rest", "reserve", "complete", "begin-detaching"}
+"""Places that no delete comes to."""
+
 DELETES = {
-    service: [
-        place
-        for place in places
-        if place == "delete" or place not in (*crash.KINDS, "failed", "undo", "clear-rest", "forget-rest")
-    ]
+    service: [place for place in places if place == "delete" or place not in OTHERS]
     for service, places in crash.PLACES.items()
 }
 

@@ -1,6 +1,7 @@
 """Operations on servers that are there: who asks, locks, and telling the host to look. No HTTP bodies, no SQL."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
@@ -15,11 +16,14 @@ from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.store import OPERATIONS, Asked, Begun, WrongState
 from tinstack.conductor import rpc as conductor
 from tinstack.core import crash
+from tinstack.core.client import may_have_been_done
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.http import Request
 from tinstack.core.operations import RUNNING, Operation
+
+log = logging.getLogger(__name__)
 
 UNSEEN = {kind for kind, rules in KINDS.items() if rules.task_state is None}
 """Kinds of operation that a client can't see, so that he can't wait for their end: who comes meanwhile waits here."""
@@ -68,7 +72,7 @@ async def operate(
     """Swap the state and open the operation, then tell its host (or, where it has none, the conductor).
 
     ``also``: what is written in the same transaction. ``prepare``: what is asked of other services while the lease is still
-    ours; what it raises ends the operation, with ``undo`` in the transaction of that. What is under way without showing
+    ours; a refusal ends the operation, with ``undo`` in the transaction of that. What is under way without showing
     a task state is waited for.
     Raises WrongState and ServerLocked (409), ServerNotFound. Where nobody can be told, the lease runs out and the
     conductor goes on.
@@ -100,10 +104,16 @@ async def _prepared(
     prepare: Callable[[Begun], Awaitable[None]],
     undo: Callable[[Transaction, Instance], Awaitable[None]] | None,
 ) -> None:
-    """A refusal ends the operation, unless another owner has it by now: he meets the same refusal, and undoes it."""
+    """A refusal ends the operation, unless another owner has it by now: he meets the same refusal, and undoes it.
+
+    Where it is not known whether it was done, the operation goes on, as it would if this process had died here.
+    """
     try:
         await prepare(begun)
     except ApiError as error:
+        if may_have_been_done(error):
+            log.warning("%s of server %s goes on all the same: %s", begun.operation.kind, begun.server.id, error.text)
+            return
         fault = Fault(code=error.status, message=error.text, created=now_us())
 
         async def work(tx: Transaction) -> None:

@@ -16,7 +16,7 @@ from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import AskServer, AskVolumes, Done, Progress, Renew, Renewed, ServerDetails, VolumesReady
 from tinstack.core import crash
 from tinstack.core.bus import Envelope
-from tinstack.core.client import RemoteError
+from tinstack.core.client import RemoteError, may_have_been_done
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError, Unavailable
@@ -141,7 +141,7 @@ class Launches:
             await self._remote.reserve(server, volumes.wanted(operation, server))
             await self._remote.make(server, volumes.made(operation, server))
         except ApiError as error:
-            if isinstance(error, Unavailable) or (isinstance(error, RemoteError) and error.remote_status >= 500):
+            if may_have_been_done(error):
                 raise
             if operation.kind == "boot":
                 await self._endings.give_up(operation, BLOCK_DEVICES, None, error.text)

@@ -34,6 +34,13 @@ class RemoteError(ApiError):
         self.service, self.remote_status = service, status
 
 
+def may_have_been_done(error: ApiError) -> bool:
+    """Whether nobody knows what became of the request: the service was out of reach or failed, it did not refuse."""
+    if isinstance(error, RemoteError):
+        return error.remote_status >= 500
+    return isinstance(error, Unavailable)
+
+
 class Answer:
     """A whole answer."""
 

@@ -27,8 +27,10 @@ STEPS: dict[str, tuple[int, ...]] = {
 """The steps of docs/architecture.md in which each service has an effect of its own."""
 
 
-KINDS = ("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume")
-KINDS += ("attach_interface", "detach_interface", "attach_volume", "detach_volume", "create_image")
+KINDS = (
+    *("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume"),
+    *("attach_interface", "detach_interface", "attach_volume", "detach_volume", "create_image"),
+)
 """Operations on a server that is there, each with an effect of its own in the api (the transaction that begins it), on the host
 (the guest's change) and in the conductor (the transaction that ends it)."""
 
@@ -41,13 +43,13 @@ PLACES: dict[str, tuple[str, ...]] = {
         "clear-attachments",
         "clear-claim",
         "bury",
-        "clear-port",
-        "forget-port",
+        "clear-rest",
+        "forget-rest",
     ),
     "compute": (*KINDS, "undo"),
     "placement": ("give-back",),
     "network": ("remove-port",),
-    "volume": ("remove-attachment",),
+    "volume": ("reserve", "complete", "begin-detaching", "remove-attachment"),
 }
 """Effects outside the 29 steps. ``failed``: the transaction in which the conductor takes a failure; ``undo``: a host's removal of
 what it has of a failed boot; ``clear-…`` and ``bury``: the rest of a delete or an undo; ``…-rest``: of an attach that failed,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tinstack.core import crash
 from tinstack.core.http import Request
 from tinstack.core.http.request import TRUE
 from tinstack.volume import store, views
@@ -100,7 +101,9 @@ async def unreserve(request: Request, parts: Parts) -> None:
 
 async def begin_detaching(request: Request, parts: Parts) -> None:
     """in-use → detaching."""
-    await _swap(parts, await parts.volume(request, f"{_ACTION}begin_detaching"), (IN_USE,), DETACHING)
+    volume = await parts.volume(request, f"{_ACTION}begin_detaching")
+    with crash.around("begin-detaching"):
+        await _swap(parts, volume, (IN_USE,), DETACHING)
 
 
 async def roll_detaching(request: Request, parts: Parts) -> None:

@@ -76,13 +76,14 @@ async def create(request: Request, parts: Parts) -> views.Body:
         raise Invalid("mode is known from microversion 3.54 on.")
     volume = await parts.volumes.get(request.context, body["volume_uuid"])
     request.authorize("volume:attachment_create", {"project_id": volume.project_id})
-    row = await parts.attachments.create(
-        volume,
-        body.get("instance_uuid"),
-        mode=body.get("mode") or "rw",
-        id=body.get("attachment_id"),
-        mountpoint=body.get("mountpoint"),
-    )
+    with crash.around("reserve"):
+        row = await parts.attachments.create(
+            volume,
+            body.get("instance_uuid"),
+            mode=body.get("mode") or "rw",
+            id=body.get("attachment_id"),
+            mountpoint=body.get("mountpoint"),
+        )
     if body.get("connector"):
         row = await parts.attachments.connect(row, body["connector"])
     return {"attachment": views.attachment(row, connection=True)}
@@ -109,7 +110,8 @@ async def complete(request: Request, parts: Parts) -> None:
     if request.context.launch is None:
         request.authorize("volume:attachment_complete", {"project_id": row.project_id})
     request.authorized = True
-    await parts.attachments.complete(row)
+    with crash.around("complete"):
+        await parts.attachments.complete(row)
 
 
 async def delete(request: Request, parts: Parts) -> views.Body:
