@@ -39,8 +39,11 @@ class Held:
         self.demo = api.Client(self.cloud.auth_url, "demo", self.cloud.secrets.demo, "demo")
         self.image = self.demo.get("image", "/v2/images?name=tiny").json["images"][0]["id"]
         self.network = self.demo.get("network", "/v2.0/networks?name=demo-net").json["networks"][0]["id"]
+        path = f"/os-quota-sets/{self.demo.project_id}"
         servers = {"quota_set": {"instances": -1, "cores": -1, "ram": -1}}
-        assert self.admin.put("compute", f"/os-quota-sets/{self.demo.project_id}", json=servers).status == 200
+        assert self.admin.put("compute", path, json=servers).status == 200
+        volumes = {"quota_set": {"volumes": -1, "gigabytes": -1}}
+        assert self.admin.put("block-storage", path, json=volumes).status == 200
         ports = {"quota": {"port": -1}}
         assert self.admin.put("network", f"/v2.0/quotas/{self.demo.project_id}", json=ports).status == 200
 
@@ -101,11 +104,13 @@ class Held:
         return self._asked(lambda: self.admin.delete("compute", f"/servers/{id}"), seconds)
 
     def volume(self) -> str:
-        """A new volume of 1 GiB; its id."""
+        """A new volume of 1 GiB, to boot from or to be attached; its id."""
         made = self.demo.post("block-storage", "/volumes", {"volume": {"size": 1}})
         assert made.status == 202, made.data
         id = str(made.json["volume"]["id"])
         checks.until(lambda: self._is_free(id), 10, "the volume is made")
+        bootable = {"os-set_bootable": {"bootable": True}}
+        assert self.demo.post("block-storage", f"/volumes/{id}/action", bootable).status == 200
         return id
 
     def remove_volume(self, id: str) -> None:

@@ -167,7 +167,8 @@ def test_the_network_knows_no_agent_on_any_host(rig):
 def test_the_network_does_not_wire_the_port_before_its_agent_is_back(rig):
     with rig.without("network-agent"):
         id = rig.boot("unwired")
-        at(rig, id, "networking")
+        ports = f"/v2.0/ports?device_id={id}"
+        checks.until(lambda: checks.read(rig.admin, "network", ports)["ports"], 10, "its port is bound")
     booted(rig, id)
 
 

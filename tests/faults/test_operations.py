@@ -127,7 +127,18 @@ def test_a_delete_survives_a_death_at_each_of_its_effects(rig, service):
     markers = [rig.arm(service, point) for point in points]
     for id in ids:
         assert rig.delete(id) in (204, 404)
-    checks.until(lambda: not {one["id"] for one in rig.servers()} & set(ids), 30, "all deleted")
+
+    def none():
+        left = [one for one in rig.servers() if one["id"] in ids]
+        for server in left:
+            if (
+                server["OS-EXT-STS:task_state"] is None
+            ):  # so many deaths may outlast the deadline: it says so, and is asked again
+                assert server["status"] == "ERROR" and "The operation delete was not done" in server["fault"]["message"]
+                rig.delete(server["id"])
+        return not left
+
+    checks.until(none, 60, "all deleted")
     checks.owned_by_someone(rig.admin, rig.state)
     assert all(marker.exists() for marker in markers), "the process did not die at every point"
     for volume in volumes:
