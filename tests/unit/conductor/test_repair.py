@@ -210,8 +210,14 @@ async def test_what_came_after_a_delete_is_swept(lab: Lab) -> None:
     await lab.until(gone.id, "deleted")
     lab.cloud.ports[port["id"]], lab.cloud.allocations[gone.id] = port, claim
     lab.cloud.ports["foreign"] = port | {"id": "foreign", "device_id": "not-a-server"}
-    lab.cloud.volumes.attachments["late"] = {"id": "late", "volume_id": lab.cloud.volumes.add("late"), "instance": gone.id}
-    await eventually(lambda: set(lab.cloud.ports) == {"foreign", stays.ports[0].id} and not lab.cloud.volumes.attachments)
+    lab.cloud.volumes.attachments["late"] = {
+        "id": "late",
+        "volume_id": lab.cloud.volumes.add("late"),
+        "instance": gone.id,
+    }
+    await eventually(
+        lambda: set(lab.cloud.ports) == {"foreign", stays.ports[0].id} and not lab.cloud.volumes.attachments
+    )
     await eventually(lambda: set(lab.cloud.allocations) == {stays.id})
 
 
