@@ -18,6 +18,13 @@ DOMAIN = """<domain type='qemu'>
   <name>{name}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type>hvm</type></os>
   {metadata}
 </domain>"""
+EXPORT = """install -d -o tinstack-volume -g tinstack-volume -m 700 $(dirname {sockets}) {sockets} && qemu-storage-daemon --daemonize \\
+  --blockdev driver=file,node-name=file,filename={file} --blockdev driver=qcow2,node-name=disk,file=file \\
+  --nbd-server addr.type=unix,addr.path=/run/stray.nbd --chardev socket,id=qmp,path={sockets}/{volume}.qmp,server=on,wait=off \\
+  --monitor chardev=qmp --export nbd,id={export},node-name=disk,name={export}""".replace(
+    "{sockets}", "/var/lib/tinstack/volume/exports/lab1"
+)
+
 FOREIGN = "tapforeign"
 """A domain and an interface that are not ours."""
 
@@ -52,7 +59,9 @@ def planted(
     name = hello.hypervisor_hostname
     keeper = name.rpartition("compute")[0] + "controller"
     host, controller = host_named(name), host_named(keeper)
-    ids = {kind: str(uuid4()) for kind in ("domain", "folder", "tap", "namespace", "volume", "device", "claim")}
+    ids = {
+        kind: str(uuid4()) for kind in ("domain", "folder", "tap", "namespace", "volume", "export", "device", "claim")
+    }
     tap, space = f"tap{ids['tap'][:11]}", f"router-{ids['namespace']}"
     file = f"/var/lib/tinstack/volume/volumes/lab1/volume-{ids['volume']}.qcow2"
     host.check_output("systemctl stop tinstack-network-agent")
@@ -64,7 +73,8 @@ def planted(
     host.check_output(f"mkdir {folder} && qemu-img create -q -f qcow2 {folder}/disk 1M")
     host.check_output(f"ip tuntap add dev {tap} mode tap")
     host.check_output(f"ip netns add {space}")
-    controller.check_output(f"touch {file}")
+    controller.check_output(f"qemu-img create -q -f qcow2 {file} 1M")
+    controller.check_output(EXPORT.format(file=file, **ids))
     admin = cloud("tinstack-admin")
     network = next(iter(admin.network.networks(name="demo-net")))
     port = admin.network.create_port(
@@ -90,6 +100,7 @@ def planted(
         ("interface", tap, name),
         ("namespace", space, name),
         ("volume", file, keeper),
+        ("export", f"{ids['volume']}/{ids['export']}", keeper),
         ("port", port.id, name),
         ("allocation", ids["claim"], name),
         ("attachment", made, None),

@@ -6,9 +6,9 @@ import msgspec
 class Thing(msgspec.Struct, frozen=True, kw_only=True):
     """Something on this host that carries a name which only we give.
 
-    ``kind``: domain, folder, guest (a simulated one), interface, namespace, dhcp, chain, volume or snapshot. ``name``: as the host
-    knows it. ``owner``: the id in it of the server, port, network, router, volume or snapshot; for interfaces and chains its
-    first eleven characters, as long as they fit there.
+    ``kind``: domain, folder, guest (a simulated one), interface, namespace, dhcp, chain, volume, snapshot or export. ``name``: as the
+    host knows it. ``owner``: the id in it of the server, port, network, router, volume, snapshot or attachment; for interfaces
+    and chains its first eleven characters, as long as they fit there.
     """
 
     kind: str

@@ -1,39 +1,44 @@
-"""The files of volumes and snapshots in the directories of this host's backends."""
+"""The files of volumes and snapshots of this host's backends, and what is exported of them to hosts."""
 
+import asyncio
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from tinstack.core.things import Thing
 from tinstack.volume.config import Config
+from tinstack.volume.drivers.file import FileDriver
+from tinstack.volume.service import driver
 
-VOLUME, SNAPSHOT = "volume", "snapshot"
-KINDS = {VOLUME, SNAPSHOT}
+VOLUME, SNAPSHOT, EXPORT = "volume", "snapshot", "export"
+KINDS = {VOLUME, SNAPSHOT, EXPORT}
 
 FILE = re.compile(r"(volume|snapshot)-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.qcow2")
 
 
 def look(config: Config) -> list[Thing]:
-    """Whole files only; parts of files are being written."""
+    """Whole files (parts of files are being written), and exports, named ``<volume>/<attachment>``."""
     found = []
-    for directory in directories(config):
-        for entry in sorted(directory.iterdir()) if directory.is_dir() else []:
+    for backend in _of_files(config):
+        exports = asyncio.run(backend.exports())
+        found += [Thing(kind=EXPORT, name=f"{volume}/{one}", owner=one) for volume, one in exports]
+        for entry in sorted(backend.directory.iterdir()) if backend.directory.is_dir() else []:
             if name := FILE.fullmatch(entry.name):
                 found.append(Thing(kind=name[1], name=str(entry), owner=name[2]))
     return found
 
 
 def remove(config: Config, things: Iterable[Thing]) -> None:
-    """The files go; only such as ``look`` finds."""
-    there = set(look(config))
-    for thing in things:
-        if thing in there:
-            Path(thing.name).unlink(missing_ok=True)
+    """Only such as ``look`` finds: exports first, as the files are open there."""
+    unwanted = set(things) & set(look(config))
+    for backend in _of_files(config):
+        for export in (one for one in unwanted if one.kind == EXPORT):
+            volume, _, attachment = export.name.partition("/")
+            asyncio.run(backend.disconnect(volume, attachment))
+    for file in (one for one in unwanted if one.kind != EXPORT):
+        Path(file.name).unlink(missing_ok=True)
 
 
-def directories(config: Config) -> list[Path]:
-    """Of the backends that keep files."""
-    state = Path(config.state_dir) / "volumes"
-    return [
-        Path(one.directory) if one.directory else state / one.name for one in config.backends if one.driver == "file"
-    ]
+def _of_files(config: Config) -> list[FileDriver]:
+    made = (driver(config, backend) for backend in config.backends)
+    return [one for one in made if isinstance(one, FileDriver)]

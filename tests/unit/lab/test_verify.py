@@ -85,6 +85,7 @@ def test_what_has_an_owner_is_none(looked, rows):
         Thing("dhcp", NETWORK, NETWORK),
         Thing("volume", f"/v/volume-{GONE}.qcow2", GONE),
         Thing("snapshot", f"/v/snapshot-{GONE}.qcow2", GONE),
+        Thing("export", f"{VOLUME}/{GONE}", GONE),
     ],
     ids=lambda one: f"{one.kind} {one.name}",
 )

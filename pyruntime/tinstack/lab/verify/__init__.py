@@ -30,7 +30,7 @@ def verify(lab: Lab, *, as_json: bool, mend: bool) -> None:
     admin = Client(clouds.read(lab.clouds, clouds.ADMIN))
     member = Client(known[clouds.MEMBER]) if clouds.MEMBER in known else admin
     tell: Callable[[str], None] = (lambda line: None) if as_json else click.echo
-    report = Report()
+    report = Report(mended=mend)
 
     def note(checks: list[Check]) -> None:
         report.checks += checks

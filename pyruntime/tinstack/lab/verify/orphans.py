@@ -28,6 +28,7 @@ WORDS = {
     "dhcp": "The DHCP server of network",
     "volume": "The volume file",
     "snapshot": "The snapshot file",
+    "export": "The NBD export",
 }
 
 
@@ -79,6 +80,9 @@ class _Owned:
             return self._namespace(thing)
         if thing.kind == "volume":
             return "" if thing.owner in self._rows.volumes else "there is no such volume"
+        if thing.kind == "export":
+            there = any(one["id"] == thing.owner for one in self._rows.attachments)
+            return "" if there else "there is no such attachment"
         if thing.kind == "snapshot":
             return "" if thing.owner in self._rows.snapshots else "there is no such snapshot"
         return ""

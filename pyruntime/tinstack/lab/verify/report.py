@@ -55,6 +55,9 @@ class Report(msgspec.Struct):
 
     checks: list[Check] = []
     orphans: list[Orphan] = []
+    mended: bool = False
+    """Whether it was tried to put right what can be."""
+
     compared: bool = False
     """Whether hosts and rows could be compared."""
 
@@ -87,11 +90,7 @@ class Report(msgspec.Struct):
             said.append(f"{len(failed)} of {len(self.checks)} checks failed: {', '.join(failed)}.")
         if self.left:
             what = "has" if len(self.left) == 1 else "have"
-            hint = (
-                ""
-                if any(one.repaired for one in self.orphans)
-                else " `./lab verify --repair` removes what can be removed."
-            )
+            hint = "" if self.mended else " `./lab verify --repair` removes what can be removed."
             said.append(f"{len(self.left)} {what} no owner.{hint}")
         return " ".join(said)
 

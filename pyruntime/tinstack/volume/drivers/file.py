@@ -145,6 +145,11 @@ class FileDriver:
         if problem:
             raise problem
 
+    async def exports(self) -> list[tuple[str, str]]:
+        """(volume, attachment) of all that is exported."""
+        volumes = sorted(self._daemons.volumes())
+        return [(volume, one) for volume in volumes for one in sorted(await self._daemons.exports(volume) or ())]
+
     async def stop(self) -> None:
         await self._daemons.stop()
 

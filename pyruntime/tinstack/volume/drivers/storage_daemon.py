@@ -104,15 +104,21 @@ class StorageDaemons:
 
     async def keep(self, volume: str, attachments: Collection[str]) -> None:
         """No other exports than these; a daemon without any ends."""
-        monitor = await self._connect(volume)
-        if monitor is None:
+        exports = await self.exports(volume)
+        if exports is None:
             return
-        try:
-            exports = {one["id"] for one in await monitor.run("query-block-exports")}
-        finally:
-            await monitor.close()
         for one in (exports - set(attachments)) or ({""} if not exports else set()):
             await self.withdraw(volume, one)
+
+    async def exports(self, volume: str) -> set[str] | None:
+        """The attachments for which it is exported; None where there is no daemon."""
+        monitor = await self._connect(volume)
+        if monitor is None:
+            return None
+        try:
+            return {one["id"] for one in await monitor.run("query-block-exports")}
+        finally:
+            await monitor.close()
 
     def volumes(self) -> set[str]:
         """Those that have (or had) a daemon."""
