@@ -21,7 +21,7 @@ DOMAIN = """<domain type='qemu'>
 EXPORT = """install -d -o tinstack-volume -g tinstack-volume -m 700 $(dirname {sockets}) {sockets} && qemu-storage-daemon --daemonize \\
   --blockdev driver=file,node-name=file,filename={file} --blockdev driver=qcow2,node-name=disk,file=file \\
   --nbd-server addr.type=unix,addr.path=/run/stray.nbd --chardev socket,id=qmp,path={sockets}/{volume}.qmp,server=on,wait=off \\
-  --monitor chardev=qmp --export nbd,id={export},node-name=disk,name={export}""".replace(
+  --monitor chardev=qmp --export nbd,id=attachment-{export},node-name=disk,name={export}""".replace(
     "{sockets}", "/var/lib/tinstack/volume/exports/lab1"
 )
 

@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 DISK = "disk"
 """The node of the volume's content."""
 
+EXPORT = "attachment-"
+"""Before an attachment's id in its export's: QEMU's ids begin with a letter."""
+
 START_SECONDS, LOOK_SECONDS, ANSWER_SECONDS = 10.0, 0.02, 30.0
 LEAST_MESSAGE = 1 << 20
 
@@ -72,11 +75,10 @@ class StorageDaemons:
         async with self._lock(volume):
             monitor = await self._connect(volume) or await self._start(volume, file, port)
             try:
-                exports = await monitor.run("query-block-exports")
-                if attachment not in {one["id"] for one in exports}:
+                if attachment not in await _exported(monitor):
                     await monitor.run(
                         "block-export-add",
-                        id=attachment,
+                        id=EXPORT + attachment,
                         name=attachment,
                         type="nbd",
                         writable=writable,
@@ -93,9 +95,9 @@ class StorageDaemons:
             if monitor is None:
                 return
             try:
-                exports = {one["id"] for one in await monitor.run("query-block-exports")}
+                exports = await _exported(monitor)
                 if attachment in exports:
-                    await monitor.run("block-export-del", id=attachment, mode="hard")
+                    await monitor.run("block-export-del", id=EXPORT + attachment, mode="hard")
                     await self._until_gone(monitor, attachment)
                 if not exports - {attachment}:
                     await self._quit(volume, monitor)
@@ -116,7 +118,7 @@ class StorageDaemons:
         if monitor is None:
             return None
         try:
-            return {one["id"] for one in await monitor.run("query-block-exports")}
+            return await _exported(monitor)
         finally:
             await monitor.close()
 
@@ -231,7 +233,7 @@ class StorageDaemons:
     async def _until_gone(self, monitor: Monitor, attachment: str) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
-                if all(one["id"] != attachment for one in await monitor.run("query-block-exports")):
+                if attachment not in await _exported(monitor):
                     return
                 await asyncio.sleep(LOOK_SECONDS)
 
@@ -256,6 +258,11 @@ class StorageDaemons:
                 process.kill()
         self._socket(volume).unlink(missing_ok=True)
         self._port_file(volume).unlink(missing_ok=True)
+
+
+async def _exported(monitor: Monitor) -> set[str]:
+    """The attachments."""
+    return {one["id"].removeprefix(EXPORT) for one in await monitor.run("query-block-exports")}
 
 
 def _escaped(path: Path) -> str:
