@@ -45,6 +45,7 @@ def application(compute: Compute, authenticator: Authenticator) -> Any:
         "error": render,
         "violation": violation,
         "max_body": compute.config.http.max_body,
+        "types": ("compute",),
         "extra_id_header": "x-compute-request-id",
     }
     return build(

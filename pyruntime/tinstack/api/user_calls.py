@@ -19,7 +19,7 @@ async def ask(
     headers: dict[str, str] | None = None,
 ) -> Answer:
     """Raises RemoteError and ServiceUnreachable."""
-    sent = dict(headers or {})
+    sent = {**(await compute.session.on_behalf(context)), **(headers or {})}
     if version:
         sent["OpenStack-API-Version"] = f"{'volume' if service == 'block-storage' else service} {version}"
     url = await compute.session.endpoint(service) + path

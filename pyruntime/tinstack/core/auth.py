@@ -9,6 +9,7 @@ from uuid import uuid4
 import msgspec
 
 from tinstack.core import crash
+from tinstack.core.access_rules import AccessRule
 from tinstack.core.bus import Bus
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.clock import now_us, parse_iso
@@ -136,5 +137,12 @@ def context_of(body: dict[str, Any], token: str) -> Context:
         audit_id=body["audit_ids"][0],
         expires_at=parse_iso(body["expires_at"]),
         launch=msgspec.convert(launch, LaunchClaims) if launch else None,
+        access_rules=_access_rules(body.get("application_credential", {}).get("access_rules")),
         delegation=(trust["trustor_user"]["id"], trust["trustee_user"]["id"]) if trust else (),
     )
+
+
+def _access_rules(given: list[dict[str, str]] | None) -> tuple[AccessRule, ...] | None:
+    if given is None:
+        return None
+    return tuple(AccessRule(one["service"], one["method"], one["path"]) for one in given)

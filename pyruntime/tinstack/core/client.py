@@ -12,7 +12,7 @@ from yarl import URL
 
 from tinstack.core.clock import SECOND, now_us, parse_iso
 from tinstack.core.config import AuthConfig
-from tinstack.core.context import request_id_of_task
+from tinstack.core.context import Context, request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
 
 SECONDS = 30.0
@@ -159,6 +159,10 @@ class Session(Http):
             if now_us() + EARLY >= self._expires:
                 await self._sign_in()
         return self._token
+
+    async def on_behalf(self, context: Context) -> dict[str, str]:
+        """Headers for a request with a user's token that we make ourselves: access rules are for what the user asks."""
+        return {} if context.access_rules is None else {"X-Service-Token": await self.token()}
 
     async def endpoint(self, service_type: str) -> str:
         """The internal (else public) URL of a service, from the catalog. Raises ServiceUnreachable if it has none."""

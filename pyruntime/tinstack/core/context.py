@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import msgspec
 
+from tinstack.core.access_rules import AccessRule
+
 LAUNCH = "OS-TINSTACK:launch"
 """The key of the launch claims in a token's body."""
 
@@ -63,6 +65,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     launch: LaunchClaims | None = None
     delegation: tuple[str, ...] = ()
     """The users on whom a delegated token depends beside its own: trustor and trustee of a trust."""
+    access_rules: tuple[AccessRule, ...] | None = None
+    """Of an application credential: one of them must permit a request; None: any request may be made."""
 
     def __repr__(self) -> str:
         """Without the token: contexts end up in logs and tracebacks."""

@@ -57,14 +57,9 @@ class Policy:
 
     def allows(self, rule: str, context: Context, target: Target) -> bool:
         """Whether ``context`` may do ``rule`` to ``target``. Raises KeyError for a rule that is not there."""
-        if not self.in_scope(rule, context):
+        if (scopes := self._scopes.get(rule)) is not None and context.scope not in scopes:
             return False
         return self._check(rule)(context, target, self)
-
-    def in_scope(self, rule: str, context: Context) -> bool:
-        """Whether the rule is for tokens of that scope at all."""
-        scopes = self._scopes.get(rule)
-        return scopes is None or context.scope in scopes
 
     def enforce(self, rule: str, context: Context, target: Target | None = None) -> None:
         """Raise PolicyForbidden (403) unless allowed. Without a target: one's own things."""

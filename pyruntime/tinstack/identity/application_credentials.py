@@ -8,7 +8,7 @@ from tinstack.core.clock import now_us, parse_iso
 from tinstack.core.context import Context
 from tinstack.core.db import Duplicate
 from tinstack.core.errors import Conflict
-from tinstack.identity import rows
+from tinstack.identity import access_rules, rows
 from tinstack.identity.errors import ActionForbidden, Invalid, Missing
 from tinstack.identity.identity import Identity
 from tinstack.identity.passwords import hash_secret
@@ -35,6 +35,8 @@ async def create(identity: Identity, context: Context, given: dict[str, Any]) ->
     chosen = given.get("secret")
     secret = chosen or secrets.token_urlsafe(64)
     kept = await identity.hashing.hash(secret) if chosen else hash_secret(secret)
+    wanted = given.get("access_rules")
+    rules = None if wanted is None else access_rules.wanted(await identity.now(), context.user_id, wanted)
     credential = rows.ApplicationCredential(
         id=uuid4().hex,
         user_id=context.user_id,
@@ -45,9 +47,13 @@ async def create(identity: Identity, context: Context, given: dict[str, Any]) ->
         expires_at=_end(given.get("expires_at")),
         unrestricted=bool(given.get("unrestricted", False)),
         roles=await _roles(identity, context, given.get("roles")),
+        access_rules=None if rules is None else [rule.id for rule in rules],
     )
 
     async def work(writer: Writer) -> None:
+        for rule in rules or ():
+            if not await writer.there(rows.AccessRule, id=rule.id):
+                await writer.insert(rule)
         await writer.insert(credential)
 
     try:

@@ -17,15 +17,16 @@ from tinstack.core.trace import Tracer
 from tinstack.identity.config import Config
 from tinstack.identity.errors import Invalid, SignInRefused, TokenMissing
 from tinstack.identity.fernet import Token
+from tinstack.identity.oauth1 import OAuth1, Signed
 from tinstack.identity.passwords import Hashing
-from tinstack.identity.rows import ROOT, ApplicationCredential, User
+from tinstack.identity.rows import ROOT, AccessToken, ApplicationCredential, User
 from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot, trust_usable
 from tinstack.identity.store import Store
 from tinstack.identity.tokens import Tokens, Valid
 
 AUTHENTICATE, ISSUE = 1, 2
 REFUSAL_SECONDS = 0.2
-KNOWN = ("password", "token", "application_credential")
+KNOWN = ("password", "token", "application_credential", "oauth1")
 
 
 @asynccontextmanager
@@ -47,6 +48,7 @@ class Proof:
         self.methods: list[str] = []
         self.parent: Token | None = None
         self.credential: ApplicationCredential | None = None
+        self.access_token: AccessToken | None = None
 
     def add(self, method: str, user: User) -> None:
         """One more method succeeded; all must speak of the same user."""
@@ -62,17 +64,27 @@ class Authentication:
     """``authenticate`` takes the ``auth`` object of ``POST /v3/auth/tokens``."""
 
     def __init__(
-        self, config: Config, directory: Directory, store: Store, tokens: Tokens, hashing: Hashing, tracer: Tracer
+        self,
+        config: Config,
+        directory: Directory,
+        store: Store,
+        tokens: Tokens,
+        hashing: Hashing,
+        oauth1: OAuth1,
+        tracer: Tracer,
     ) -> None:
         self._config, self._directory, self._store = config, directory, store
-        self._tokens, self._hashing, self._tracer = tokens, hashing, tracer
+        self._tokens, self._hashing, self._oauth1, self._tracer = tokens, hashing, oauth1, tracer
 
-    async def authenticate(self, auth: dict[str, Any]) -> Valid:
-        """A new token. Raises SignInRefused, Invalid, and TokenMissing where a token that proves who asks is not valid."""
+    async def authenticate(self, auth: dict[str, Any], signed: Signed) -> Valid:
+        """A new token; ``signed``: the request as OAuth signs it.
+
+        Raises SignInRefused, Invalid, and TokenMissing where a token that proves who asks is not valid.
+        """
         async with equal_refusals():
-            return await self._authenticate(auth)
+            return await self._authenticate(auth, signed)
 
-    async def _authenticate(self, auth: dict[str, Any]) -> Valid:
+    async def _authenticate(self, auth: dict[str, Any], signed: Signed) -> Valid:
         start, began = now_us(), time.perf_counter()
         proof = Proof()
         identity = auth["identity"]
@@ -85,6 +97,8 @@ class Authentication:
                 await self._by_token(proof, identity["token"]["id"])
             elif method == "application_credential":
                 await self._by_application_credential(proof, identity["application_credential"])
+            elif method == "oauth1":
+                await self._by_oauth1(proof, signed)
             else:
                 raise SignInRefused
         assert proof.user, "the schema wants one method at least"
@@ -144,6 +158,14 @@ class Authentication:
         proof.credential = credential
         proof.add("application_credential", user)
 
+    async def _by_oauth1(self, proof: Proof, signed: Signed) -> None:
+        snapshot = await self._directory.current()
+        proof.access_token = await self._oauth1.verify(signed, snapshot.access_tokens)
+        user = snapshot.users.get(proof.access_token.user_id)
+        if user is None or not snapshot.user_usable(user):
+            raise SignInRefused
+        proof.add("oauth1", user)
+
     async def _issue(self, proof: Proof, wanted: Any) -> Valid:
         snapshot = await self._directory.current()
         user = snapshot.users.get(proof.user.id) if proof.user else None
@@ -159,6 +181,16 @@ class Authentication:
                 Scope("project", credential.project_id),
                 application_credential_id=credential.id,
                 expires_at=credential.expires_at,
+            )
+        if access := proof.access_token:
+            if wanted is not None and find_scope(snapshot, wanted) != Scope("project", access.project_id):
+                raise SignInRefused
+            return await self._tokens.issue(
+                user,
+                methods,
+                Scope("project", access.project_id),
+                access_token_id=access.id,
+                expires_at=access.expires_at,
             )
         if isinstance(wanted, dict) and (asked := wanted.get(TRUST)):
             return await self._issue_by_trust(snapshot, proof, user, asked["id"])

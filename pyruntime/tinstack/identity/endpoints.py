@@ -82,19 +82,31 @@ async def delete_region(identity: Identity, region_id: str) -> None:
 
 
 async def delete_service(identity: Identity, service_id: str) -> None:
-    """A service with its endpoints."""
+    """A service with its endpoints and limits."""
+
+    gone = [one.id for one in (await identity.now()).endpoints.values() if one.service_id == service_id]
 
     async def work(writer: Writer) -> None:
+        await _forget_endpoints(writer, gone)
+        for kind in (rows.PolicyAssociation, rows.Limit, rows.RegisteredLimit):
+            await writer.delete(kind, service_id=service_id)
         await writer.delete(rows.Endpoint, service_id=service_id)
         await writer.delete(rows.CatalogService, id=service_id)
 
     await identity.store.write(work)
 
 
+async def _forget_endpoints(writer: Writer, endpoint_ids: list[str]) -> None:
+    """What is said of them: whose catalog they are in, which policy document is for them."""
+    await writer.delete(rows.ProjectEndpoint, endpoint_id=endpoint_ids)
+    await writer.delete(rows.PolicyAssociation, endpoint_id=endpoint_ids)
+
+
 async def delete_endpoint(identity: Identity, endpoint_id: str) -> None:
     """An endpoint."""
 
     async def work(writer: Writer) -> None:
+        await _forget_endpoints(writer, [endpoint_id])
         await writer.delete(rows.Endpoint, id=endpoint_id)
 
     await identity.store.write(work)

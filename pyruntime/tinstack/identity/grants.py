@@ -24,10 +24,10 @@ class Assignment(msgspec.Struct, frozen=True):
 
 
 async def give(identity: Identity, grant: rows.Grant) -> None:
-    """Give a role; having it already is fine. Raises ActionForbidden for a role of another domain."""
+    """Give a role; having it already is fine. Raises ActionForbidden for a role of another domain than the project's."""
     snapshot = await identity.now()
     role = snapshot.roles[grant.role_id]
-    if role.domain_id:
+    if role.domain_id and grant.target == "project":
         place = snapshot.projects.get(grant.target_id)
         if place is None or (place.domain_id or place.id) != role.domain_id:
             raise ActionForbidden(why="the role belongs to another domain")

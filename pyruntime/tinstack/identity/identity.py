@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tinstack.identity.authentication import Authentication
 from tinstack.identity.config import Config
+from tinstack.identity.oauth1 import OAuth1
 from tinstack.identity.passwords import Hashing
 from tinstack.identity.revocation import Revoker
 from tinstack.identity.sealing import Sealer
@@ -24,6 +25,7 @@ class Identity:
     revoker: Revoker
     hashing: Hashing
     sealer: Sealer
+    oauth1: OAuth1
 
     async def now(self) -> Snapshot:
         """The current state."""

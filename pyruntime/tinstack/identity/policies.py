@@ -33,6 +33,7 @@ _GRANTS_MANAGER = (
     f"(role:admin and {_OWN_DOMAIN} and {_ROLE_OF_DOMAIN}) or "
     f"(role:manager and {_OWN_DOMAIN} and rule:domain_managed_target_role)"
 )
+_USER_ITSELF = "user_id:%(target.user.id)s"
 _CREDENTIAL_OWNER = "user_id:%(target.credential.user_id)s"
 _TRUSTOR = "user_id:%(target.trust.trustor_user_id)s"
 _TRUSTEE = "user_id:%(target.trust.trustee_user_id)s"
@@ -150,6 +151,63 @@ DEFAULTS = {
     "identity:get_role_for_trust": f"{READER} or {_TRUSTOR} or {_TRUSTEE}",
     "identity:delete_trust": f"rule:admin_required or {_TRUSTOR}",
     "identity:get_trust": f"{READER} or {_TRUSTOR} or {_TRUSTEE}",
+    # access rules
+    "identity:get_access_rule": f"(role:reader and system_scope:all) or {_USER_ITSELF}",
+    "identity:list_access_rules": f"(role:reader and system_scope:all) or {_USER_ITSELF}",
+    "identity:delete_access_rule": f"(role:admin and system_scope:all) or {_USER_ITSELF}",
+    # limits
+    **_crud("registered_limit", "registered_limits", "", "rule:admin_required"),
+    "identity:create_registered_limits": "rule:admin_required",
+    **_crud("limit", "limits", "", "rule:admin_required"),
+    "identity:create_limits": "rule:admin_required",
+    "identity:get_limit_model": "",
+    "identity:get_limit": (
+        f"{READER} or domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s or "
+        "project_id:%(target.limit.project_id)s"
+    ),
+    # domain configuration
+    **_crud("domain_config", "domain_configs", READER, "rule:admin_required"),
+    "identity:get_domain_config_default": READER,
+    "identity:get_security_compliance_domain_config": "",
+    # endpoint filters
+    **_crud("endpoint_group", "endpoint_groups", READER, "rule:admin_required"),
+    "identity:list_projects_associated_with_endpoint_group": READER,
+    "identity:list_endpoints_associated_with_endpoint_group": READER,
+    "identity:get_endpoint_group_in_project": READER,
+    "identity:list_endpoint_groups_for_project": READER,
+    "identity:add_endpoint_group_to_project": "rule:admin_required",
+    "identity:remove_endpoint_group_from_project": "rule:admin_required",
+    "identity:list_projects_for_endpoint": READER,
+    "identity:list_endpoints_for_project": READER,
+    "identity:check_endpoint_in_project": READER,
+    "identity:add_endpoint_to_project": "rule:admin_required",
+    "identity:remove_endpoint_from_project": "rule:admin_required",
+    # policy associations
+    "identity:get_policy_for_endpoint": READER,
+    "identity:list_endpoints_for_policy": READER,
+    **{
+        f"identity:{verb}_policy_association_for_{target}": READER if verb == "check" else "rule:admin_required"
+        for verb in ("create", "check", "delete")
+        for target in ("endpoint", "service", "region_and_service")
+    },
+    # OAuth
+    **_crud("consumer", "consumers", READER, "rule:admin_required"),
+    **{
+        f"identity:{name}": "rule:admin_required"
+        for name in (
+            "authorize_request_token",
+            "list_access_tokens",
+            "get_access_token",
+            "delete_access_token",
+            "list_access_token_roles",
+            "get_access_token_role",
+        )
+    },
+    # federation
+    **_crud("identity_provider", "identity_providers", READER, "rule:admin_required"),
+    **_crud("mapping", "mappings", READER, "rule:admin_required"),
+    **_crud("protocol", "protocols", READER, "rule:admin_required"),
+    **_crud("service_provider", "service_providers", READER, "rule:admin_required"),
     # application credentials
     "identity:get_application_credential": f"{READER} or rule:owner",
     "identity:list_application_credentials": f"{READER} or rule:owner",
@@ -172,11 +230,21 @@ get_credential list_credentials create_credential update_credential delete_crede
 get_limit_model get_limit list_limits get_registered_limit list_registered_limits
 get_security_compliance_domain_config
 """
-_ON_PROJECTS = {f"identity:{name}" for name in ("create_application_credential", "create_trust")}
+_ON_PROJECTS = """
+create_application_credential create_trust authorize_request_token list_access_tokens get_access_token delete_access_token
+list_access_token_roles get_access_token_role
+"""
+
+
+def _scopes(name: str) -> frozenset[str] | None:
+    if name in _FOR_DOMAINS_TOO.split():
+        return None
+    return _PROJECT_ONLY if name in _ON_PROJECTS.split() else _NO_DOMAIN
+
 
 SCOPES = {
-    rule: _PROJECT_ONLY if rule in _ON_PROJECTS else _NO_DOMAIN
+    rule: scopes
     for rule in DEFAULTS
-    if rule.startswith("identity:") and rule.removeprefix("identity:") not in _FOR_DOMAINS_TOO.split()
+    if rule.startswith("identity:") and (scopes := _scopes(rule.removeprefix("identity:")))
 }
 """The scopes of tokens that upstream's rules are for; what is not in here is for any."""

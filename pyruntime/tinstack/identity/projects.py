@@ -174,6 +174,10 @@ async def remove(writer: Writer, project_ids: list[str]) -> None:
     await writer.delete(rows.ApplicationCredential, project_id=project_ids)
     await writer.delete(rows.Credential, project_id=project_ids)
     await writer.delete(rows.Trust, project_id=project_ids)
+    for kind in (rows.RequestToken, rows.AccessToken, rows.Limit, rows.ProjectEndpoint, rows.ProjectEndpointGroup):
+        await writer.delete(kind, project_id=project_ids)
+    await writer.delete(rows.Limit, domain_id=project_ids)
+    await writer.delete(rows.DomainOption, domain_id=project_ids)
     await writer.delete(rows.Project, id=project_ids)
 
 

@@ -129,7 +129,10 @@ class Endpoint(Row, frozen=True, kw_only=True):
 
 
 class ApplicationCredential(Row, frozen=True, kw_only=True):
-    """A secret that stands for some roles of its user on one project; ``expires_at`` 0: never."""
+    """A secret that stands for some roles of its user on one project; ``expires_at`` 0: never.
+
+    ``access_rules``: ids of the rules one of which a request must meet; None: any request.
+    """
 
     id: str
     user_id: str
@@ -140,6 +143,17 @@ class ApplicationCredential(Row, frozen=True, kw_only=True):
     expires_at: int = 0
     unrestricted: bool = False
     roles: list[str] = []
+    access_rules: list[str] | None = None
+
+
+class AccessRule(Row, frozen=True, kw_only=True):
+    """Requests that an application credential may make: a service's type, a method, and a path with wildcards."""
+
+    id: str
+    user_id: str
+    service: str
+    path: str
+    method: str
 
 
 class Credential(Row, frozen=True, kw_only=True):
@@ -171,6 +185,145 @@ class Trust(Row, frozen=True, kw_only=True):
     remaining_uses: int | None = None
     redelegation_count: int = 0
     redelegated_trust_id: str | None = None
+
+
+class RegisteredLimit(Row, frozen=True, kw_only=True):
+    """How much of a resource every project may have; ``region_id`` '': in all regions."""
+
+    id: str
+    service_id: str
+    region_id: str
+    resource_name: str
+    default_limit: int
+    description: str | None = None
+
+
+class Limit(Row, frozen=True, kw_only=True):
+    """How much of it one project or one domain may have (the other id is '')."""
+
+    id: str
+    service_id: str
+    region_id: str
+    resource_name: str
+    resource_limit: int
+    project_id: str
+    domain_id: str
+    description: str | None = None
+
+
+class DomainOption(Row, frozen=True, kw_only=True):
+    """An option of a domain's configuration: ``value`` as JSON text, sealed where it is a ``secret``."""
+
+    domain_id: str
+    section: str
+    name: str
+    value: str
+    secret: bool
+
+
+class EndpointGroup(Row, frozen=True, kw_only=True):
+    """All endpoints that match ``filters`` (service_id, region_id, interface)."""
+
+    id: str
+    name: str
+    description: str | None
+    filters: dict[str, str]
+
+
+class ProjectEndpoint(Row, frozen=True, kw_only=True):
+    """The endpoint stands in the project's catalog."""
+
+    project_id: str
+    endpoint_id: str
+
+
+class ProjectEndpointGroup(Row, frozen=True, kw_only=True):
+    """The endpoints of the group stand in the project's catalog."""
+
+    project_id: str
+    endpoint_group_id: str
+
+
+class PolicyAssociation(Row, frozen=True, kw_only=True):
+    """The policy document for an endpoint, a service, or a service in a region (what is not meant is '')."""
+
+    endpoint_id: str
+    service_id: str
+    region_id: str
+    policy_id: str
+
+
+class Consumer(Row, frozen=True, kw_only=True):
+    """A program that asks for access by OAuth; ``sealed``: its secret."""
+
+    id: str
+    description: str | None
+    sealed: str
+    extra: dict[str, Any] = {}
+
+
+class RequestToken(Row, frozen=True, kw_only=True):
+    """A consumer's request to be let in; ``verifier`` once a user has granted it."""
+
+    id: str
+    consumer_id: str
+    project_id: str
+    sealed: str
+    expires_at: int
+    user_id: str | None = None
+    verifier: str | None = None
+    roles: list[str] = []
+
+
+class AccessToken(Row, frozen=True, kw_only=True):
+    """Leave of a user for a consumer to use some of its roles on one project; ``expires_at`` 0: never."""
+
+    id: str
+    consumer_id: str
+    user_id: str
+    project_id: str
+    sealed: str
+    expires_at: int
+    roles: list[str]
+
+
+class IdentityProvider(Row, frozen=True, kw_only=True):
+    """Who else may say who somebody is."""
+
+    id: str
+    domain_id: str
+    enabled: bool
+    description: str | None
+    remote_ids: list[str]
+    authorization_ttl: int | None
+
+
+class Mapping(Row, frozen=True, kw_only=True):
+    """What an identity provider's words mean here."""
+
+    id: str
+    rules: list[Any]
+    schema_version: str
+
+
+class Protocol(Row, frozen=True, kw_only=True):
+    """How an identity provider is spoken to, and by which mapping it is understood."""
+
+    idp_id: str
+    id: str
+    mapping_id: str
+    remote_id_attribute: str | None
+
+
+class ServiceProvider(Row, frozen=True, kw_only=True):
+    """Another cloud that takes our word; those that are enabled stand in tokens."""
+
+    id: str
+    auth_url: str
+    sp_url: str
+    description: str | None
+    enabled: bool
+    relay_state_prefix: str
 
 
 class Revocation(Row, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from tinstack.identity.authentication import Authentication
 from tinstack.identity.config import Config
 from tinstack.identity.fernet import Codec
 from tinstack.identity.identity import Identity
+from tinstack.identity.oauth1 import OAuth1
 from tinstack.identity.passwords import Hashing
 from tinstack.identity.policies import DEFAULTS, SCOPES
 from tinstack.identity.revocation import Revoker
@@ -36,10 +37,10 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         directory, store, Codec(config.fernet_keys), revoker, config.token_seconds, config.launch_token_seconds
     )
     hashing, tracer = Hashing(), Tracer(bus, "identity", config.host)
-    authentication = Authentication(config, directory, store, tokens, hashing, tracer)
-    identity = Identity(
-        config, store, directory, tokens, authentication, revoker, hashing, Sealer(config.credential_keys)
-    )
+    sealer = Sealer(config.credential_keys)
+    oauth1 = OAuth1(store, sealer)
+    authentication = Authentication(config, directory, store, tokens, hashing, oauth1, tracer)
+    identity = Identity(config, store, directory, tokens, authentication, revoker, hashing, sealer, oauth1)
     rules = policy.load(DEFAULTS, config.policy_file, SCOPES)
     service.apps.append(
         (
@@ -73,6 +74,7 @@ def _api(config: Config, identity: Identity, rules: policy.Policy, routes: list[
         max_body=config.http.max_body,
         violation=_violation,
         head=True,
+        types=("identity",),
     )
 
 

@@ -13,17 +13,23 @@ from tinstack.core.clock import now_us
 from tinstack.core.errors import Unavailable
 from tinstack.identity.rows import (
     ROOT,
+    AccessRule,
+    AccessToken,
     ApplicationCredential,
     CatalogService,
     Endpoint,
+    EndpointGroup,
     Grant,
     Group,
     Implication,
     Member,
     Project,
+    ProjectEndpoint,
+    ProjectEndpointGroup,
     Region,
     Revocation,
     Role,
+    ServiceProvider,
     Trust,
     User,
 )
@@ -63,6 +69,12 @@ class Snapshot:
         self.regions: dict[str, Region] = {}
         self.services: dict[str, CatalogService] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.endpoint_groups: dict[str, EndpointGroup] = {}
+        self.project_endpoints: list[ProjectEndpoint] = []
+        self.project_endpoint_groups: list[ProjectEndpointGroup] = []
+        self.service_providers: list[ServiceProvider] = []
+        self.access_rules: dict[str, AccessRule] = {}
+        self.access_tokens: dict[str, AccessToken] = {}
         self.application_credentials: dict[str, ApplicationCredential] = {}
         self.trusts: dict[str, Trust] = {}
         self.revoked: dict[tuple[str, str], int] = {}
@@ -309,9 +321,15 @@ class Directory:
                 into.regions = {region.id: region for region in await load(Region)}
                 into.services = {service.id: service for service in await load(CatalogService)}
                 into.endpoints = {endpoint.id: endpoint for endpoint in await load(Endpoint)}
+                into.endpoint_groups = {group.id: group for group in await load(EndpointGroup)}
+                into.project_endpoints = await load(ProjectEndpoint)
+                into.project_endpoint_groups = await load(ProjectEndpointGroup)
+                into.service_providers = [one for one in await load(ServiceProvider) if one.enabled]
             case "application_credentials":
                 into.application_credentials = {one.id: one for one in await load(ApplicationCredential)}
+                into.access_rules = {rule.id: rule for rule in await load(AccessRule)}
             case "delegations":
                 into.trusts = {trust.id: trust for trust in await load(Trust)}
+                into.access_tokens = {token.id: token for token in await load(AccessToken)}
             case "revocations":
                 into.set_revocations(await load(Revocation))

@@ -28,6 +28,21 @@ TABLE_OF: dict[type[rows.Row], sa.Table] = {
     rows.Trust: tables.trusts,
     rows.Credential: tables.credentials,
     rows.Policy: tables.policies,
+    rows.AccessRule: tables.access_rules,
+    rows.RegisteredLimit: tables.registered_limits,
+    rows.Limit: tables.limits,
+    rows.DomainOption: tables.domain_options,
+    rows.EndpointGroup: tables.endpoint_groups,
+    rows.ProjectEndpoint: tables.project_endpoints,
+    rows.ProjectEndpointGroup: tables.project_endpoint_groups,
+    rows.PolicyAssociation: tables.policy_associations,
+    rows.Consumer: tables.consumers,
+    rows.RequestToken: tables.request_tokens,
+    rows.AccessToken: tables.access_tokens,
+    rows.IdentityProvider: tables.identity_providers,
+    rows.Mapping: tables.mappings,
+    rows.Protocol: tables.protocols,
+    rows.ServiceProvider: tables.service_providers,
 }
 
 SECTION_OF: dict[type[rows.Row], str] = {
@@ -44,6 +59,12 @@ SECTION_OF: dict[type[rows.Row], str] = {
     rows.ApplicationCredential: "application_credentials",
     rows.Revocation: "revocations",
     rows.Trust: "delegations",
+    rows.AccessToken: "delegations",
+    rows.AccessRule: "application_credentials",
+    rows.EndpointGroup: "catalog",
+    rows.ProjectEndpoint: "catalog",
+    rows.ProjectEndpointGroup: "catalog",
+    rows.ServiceProvider: "catalog",
 }
 """What is held in memory, by section; the rest is read from the database when it is asked for."""
 
@@ -161,12 +182,13 @@ class Writer:
         self._touch(kind)
 
     async def replace(self, row: rows.Row) -> bool:
-        """Write a changed row over the one with its id; whether it was still there. Raises Duplicate."""
+        """Write a changed row over the one with its key; whether it was still there. Raises Duplicate."""
         kind = type(row)
         table = TABLE_OF[kind]
         given = values(row)
         self._touch(kind)
-        return bool(await self.tx.run(sa.update(table).where(table.c.id == given.pop("id")).values(given)))
+        keys = [column == given.pop(column.name) for column in table.primary_key.columns]
+        return bool(await self.tx.run(sa.update(table).where(*keys).values(given)))
 
     async def delete(self, kind: type[rows.Row], **where: Any) -> int:
         """Delete rows by equal columns (a list: any of them); how many there were."""
@@ -182,6 +204,10 @@ class Writer:
     async def one(self, kind: type[R], **where: Any) -> R | None:
         """The row with these columns as this transaction sees it."""
         return await self.tx.one(_select(kind, where), kind)
+
+    async def all(self, kind: type[R], **where: Any) -> list[R]:
+        """The rows with these columns as this transaction sees them."""
+        return await self.tx.all(_select(kind, where), kind)
 
     async def there(self, kind: type[rows.Row], **where: Any) -> bool:
         """Whether such a row is there now, as this transaction sees it."""

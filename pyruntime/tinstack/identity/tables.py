@@ -166,6 +166,7 @@ application_credentials = sa.Table(
     sa.Column("expires_at", sa.BigInteger, nullable=False),
     sa.Column("unrestricted", sa.Integer, nullable=False),
     sa.Column("roles", sa.Text, nullable=False),
+    sa.Column("access_rules", sa.Text),
     sa.UniqueConstraint("user_id", "name", name="uq_application_credentials_name"),
 )
 
@@ -203,6 +204,157 @@ policies = sa.Table(
     sa.Column("type", NAME, nullable=False),
     sa.Column("blob", sa.Text, nullable=False),
     sa.Column("extra", sa.Text, nullable=False),
+)
+
+access_rules = sa.Table(
+    "access_rules",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("user_id", ID, nullable=False),
+    sa.Column("service", NAME, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("method", sa.String(16), nullable=False),
+)
+
+registered_limits = sa.Table(
+    "registered_limits",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("service_id", ID, nullable=False),
+    sa.Column("region_id", NAME, nullable=False),
+    sa.Column("resource_name", NAME, nullable=False),
+    sa.Column("default_limit", sa.Integer, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.UniqueConstraint("service_id", "region_id", "resource_name", name="uq_registered_limits"),
+)
+
+limits = sa.Table(
+    "limits",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("service_id", ID, nullable=False),
+    sa.Column("region_id", NAME, nullable=False),
+    sa.Column("resource_name", sa.String(191), nullable=False),
+    sa.Column("resource_limit", sa.Integer, nullable=False),
+    sa.Column("project_id", ID, nullable=False),
+    sa.Column("domain_id", ID, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.UniqueConstraint("project_id", "domain_id", "service_id", "region_id", "resource_name", name="uq_limits"),
+)
+
+domain_options = sa.Table(
+    "domain_options",
+    metadata,
+    sa.Column("domain_id", ID, primary_key=True),
+    sa.Column("section", ID, primary_key=True),
+    sa.Column("name", ID, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+    sa.Column("secret", sa.Integer, nullable=False),
+)
+
+endpoint_groups = sa.Table(
+    "endpoint_groups",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("name", NAME, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("filters", sa.Text, nullable=False),
+)
+
+project_endpoints = sa.Table(
+    "project_endpoints",
+    metadata,
+    sa.Column("project_id", ID, primary_key=True),
+    sa.Column("endpoint_id", ID, primary_key=True),
+)
+
+project_endpoint_groups = sa.Table(
+    "project_endpoint_groups",
+    metadata,
+    sa.Column("project_id", ID, primary_key=True),
+    sa.Column("endpoint_group_id", ID, primary_key=True),
+)
+
+policy_associations = sa.Table(
+    "policy_associations",
+    metadata,
+    sa.Column("endpoint_id", ID, primary_key=True),
+    sa.Column("service_id", ID, primary_key=True),
+    sa.Column("region_id", NAME, primary_key=True),
+    sa.Column("policy_id", ID, nullable=False),
+)
+
+consumers = sa.Table(
+    "consumers",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("description", sa.Text),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("extra", sa.Text, nullable=False),
+)
+
+request_tokens = sa.Table(
+    "request_tokens",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("consumer_id", ID, nullable=False),
+    sa.Column("project_id", ID, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("user_id", ID),
+    sa.Column("verifier", ID),
+    sa.Column("roles", sa.Text, nullable=False),
+)
+
+access_tokens = sa.Table(
+    "access_tokens",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("consumer_id", ID, nullable=False),
+    sa.Column("user_id", ID, nullable=False),
+    sa.Column("project_id", ID, nullable=False),
+    sa.Column("sealed", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.BigInteger, nullable=False),
+    sa.Column("roles", sa.Text, nullable=False),
+)
+
+identity_providers = sa.Table(
+    "identity_providers",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("domain_id", ID, nullable=False),
+    sa.Column("enabled", sa.Integer, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("remote_ids", sa.Text, nullable=False),
+    sa.Column("authorization_ttl", sa.Integer),
+)
+
+mappings = sa.Table(
+    "mappings",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("rules", sa.Text, nullable=False),
+    sa.Column("schema_version", sa.String(8), nullable=False),
+)
+
+protocols = sa.Table(
+    "protocols",
+    metadata,
+    sa.Column("idp_id", ID, primary_key=True),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("mapping_id", ID, nullable=False),
+    sa.Column("remote_id_attribute", ID),
+)
+
+service_providers = sa.Table(
+    "service_providers",
+    metadata,
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("auth_url", sa.Text, nullable=False),
+    sa.Column("sp_url", sa.Text, nullable=False),
+    sa.Column("description", sa.Text),
+    sa.Column("enabled", sa.Integer, nullable=False),
+    sa.Column("relay_state_prefix", NAME, nullable=False),
 )
 
 revocations = sa.Table(

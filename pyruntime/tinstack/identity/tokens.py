@@ -4,13 +4,14 @@ import logging
 
 import msgspec
 
+from tinstack.core.access_rules import AccessRule
 from tinstack.core.clock import SECOND, iso_us_z, now_us
 from tinstack.core.context import LAUNCH, TRUST, Context, LaunchClaims
 from tinstack.core.errors import Unauthorized
 from tinstack.identity.catalog import catalog_for
 from tinstack.identity.fernet import Codec, Token, new_audit_id
 from tinstack.identity.revocation import Revoker
-from tinstack.identity.rows import Project, Role, Trust, User
+from tinstack.identity.rows import AccessToken, ApplicationCredential, Project, Role, Trust, User
 from tinstack.identity.snapshot import SYSTEM, UNSCOPED, Directory, Scope, Snapshot
 from tinstack.identity.store import Store, Writer
 
@@ -35,6 +36,9 @@ class Valid(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
     context: Context
     trust: Trust | None = None
+    access_token: AccessToken | None = None
+    credential: ApplicationCredential | None = None
+    access_rules: tuple[AccessRule, ...] | None = None
 
 
 class _Known(msgspec.Struct):
@@ -64,6 +68,7 @@ class Tokens:
         parent: Token | None = None,
         application_credential_id: str | None = None,
         trust_id: str | None = None,
+        access_token_id: str | None = None,
         expires_at: int = 0,
     ) -> Valid:
         """A token for a user who was authenticated. ``parent``: the token it was authenticated by, whose end it keeps.
@@ -85,6 +90,7 @@ class Tokens:
             audit_ids=audits,
             application_credential_id=application_credential_id,
             trust_id=trust_id,
+            access_token_id=access_token_id,
         )
         return self._resolve(await self.directory.current(), token, self._codec.seal(token))
 
@@ -105,6 +111,13 @@ class Tokens:
     async def validate(self, text: str) -> Valid:
         """The token if it holds now. Raises Unauthorized."""
         return (await self._look_up(text)).valid
+
+    async def validate_ended(self, text: str, grace_seconds: int) -> Valid:
+        """The same for a token that ended at most ``grace_seconds`` ago and would hold otherwise. Raises Unauthorized."""
+        token = self._codec.open(text)
+        if token.expires_at + grace_seconds * SECOND <= now_us():
+            raise Unauthorized
+        return self._resolve(await self.directory.current(), token, text, ended=token.expires_at <= now_us())
 
     def validated_body(self, text: str) -> tuple[Valid, bytes]:
         """The same with the answer's bytes, without the catalog; for requests whose own token was validated just before."""
@@ -149,10 +162,12 @@ class Tokens:
         made = self._known[text] = _Known(snapshot.counters.total, valid, _encode({"token": body_of(valid, None)}))
         return made
 
-    def _resolve(self, snapshot: Snapshot, token: Token, text: str) -> Valid:
+    def _resolve(self, snapshot: Snapshot, token: Token, text: str, *, ended: bool = False) -> Valid:
         user = snapshot.users.get(token.user_id)
         scope = token.scope
-        if token.expires_at <= now_us() or user is None or not snapshot.user_usable(user) or not snapshot.usable(scope):
+        if token.expires_at <= now_us() and not ended:
+            raise Unauthorized
+        if user is None or not snapshot.user_usable(user) or not snapshot.usable(scope):
             raise Unauthorized
         trust = _trust(snapshot, token)
         if _revoked(snapshot, token, user, trust):
@@ -166,6 +181,7 @@ class Tokens:
         roles = _roles(snapshot, token)
         if scope != UNSCOPED and not roles:
             raise Unauthorized
+        credential = snapshot.application_credentials.get(token.application_credential_id or "")
         place = snapshot.projects.get(scope.id)
         project = place if scope.kind == "project" else None
         above = snapshot.projects[project.domain_id or project.id] if project else None
@@ -179,6 +195,9 @@ class Tokens:
             domain=place if scope.kind == "domain" else None,
             roles=roles,
             trust=trust,
+            access_token=snapshot.access_tokens.get(token.access_token_id or ""),
+            credential=credential,
+            access_rules=_access_rules(snapshot, credential),
             context=Context(user_id=""),
         )
         return msgspec.structs.replace(valid, context=context_of(valid))
@@ -223,6 +242,8 @@ def _roles(snapshot: Snapshot, token: Token) -> tuple[Role, ...]:
     if token.trust_id:
         return _roles_of_trust(snapshot, snapshot.trusts[token.trust_id])
     roles = snapshot.roles_on(token.user_id, token.scope)
+    if token.access_token_id:
+        return _roles_of_access_token(snapshot, token, roles)
     if token.application_credential_id is None:
         return roles
     credential = snapshot.application_credentials.get(token.application_credential_id)
@@ -230,6 +251,23 @@ def _roles(snapshot: Snapshot, token: Token) -> tuple[Role, ...]:
         raise Unauthorized
     allowed = set(snapshot.expand(credential.roles))
     return tuple(role for role in roles if role.id in allowed)
+
+
+def _roles_of_access_token(snapshot: Snapshot, token: Token, held: tuple[Role, ...]) -> tuple[Role, ...]:
+    """What the user granted, as long as it has it all. Raises Unauthorized."""
+    access = snapshot.access_tokens.get(token.access_token_id or "")
+    ids = {role.id for role in held}
+    if access is None or 0 < access.expires_at <= now_us() or not ids.issuperset(access.roles):
+        raise Unauthorized
+    allowed = set(snapshot.expand(access.roles))
+    return tuple(role for role in held if role.id in allowed)
+
+
+def _access_rules(snapshot: Snapshot, credential: ApplicationCredential | None) -> tuple[AccessRule, ...] | None:
+    if credential is None or credential.access_rules is None:
+        return None
+    found = (snapshot.access_rules[one] for one in credential.access_rules if one in snapshot.access_rules)
+    return tuple(AccessRule(rule.service, rule.method, rule.path) for rule in found)
 
 
 def _roles_of_trust(snapshot: Snapshot, trust: Trust) -> tuple[Role, ...]:
@@ -260,6 +298,7 @@ def context_of(valid: Valid) -> Context:
         audit_id=token.audit_ids[0],
         expires_at=token.expires_at,
         launch=token.launch,
+        access_rules=valid.access_rules,
         delegation=(valid.trust.trustor_user_id, valid.trust.trustee_user_id) if valid.trust else (),
     )
 
@@ -295,13 +334,21 @@ def body_of(valid: Valid, snapshot: Snapshot | None) -> dict[str, object]:
         body["roles"] = [{"id": role.id, "name": role.name} for role in valid.roles]
         if snapshot:
             body["catalog"] = catalog_for(snapshot, valid.project.id if valid.project else None)
-    if token.application_credential_id and snapshot:
-        credential = snapshot.application_credentials[token.application_credential_id]
-        body["application_credential"] = {
+            if snapshot.service_providers:
+                body["service_providers"] = [
+                    {"id": one.id, "auth_url": one.auth_url, "sp_url": one.sp_url} for one in snapshot.service_providers
+                ]
+    if credential := valid.credential:
+        about: dict[str, object] = {
             "id": credential.id,
             "name": credential.name,
             "restricted": not credential.unrestricted,
         }
+        if valid.access_rules is not None:
+            about["access_rules"] = [msgspec.to_builtins(rule) for rule in valid.access_rules]
+        body["application_credential"] = about
+    if access := valid.access_token:
+        body["OS-OAUTH1"] = {"access_token_id": access.id, "consumer_id": access.consumer_id}
     if trust := valid.trust:
         body[TRUST] = {
             "id": trust.id,

@@ -105,6 +105,8 @@ async def remove(writer: Writer, user_ids: list[str]) -> None:
     await writer.delete(rows.Member, user_id=user_ids)
     await writer.delete(rows.Grant, actor="user", actor_id=user_ids)
     await writer.delete(rows.ApplicationCredential, user_id=user_ids)
+    await writer.delete(rows.AccessRule, user_id=user_ids)
+    await writer.delete(rows.AccessToken, user_id=user_ids)
     await writer.delete(rows.Credential, user_id=user_ids)
     await writer.delete(rows.Trust, trustor_user_id=user_ids)
     await writer.delete(rows.Trust, trustee_user_id=user_ids)

@@ -25,6 +25,12 @@ def _self(request: Request, collection_name: str, identifier: str) -> Body:
     return {"self": f"{request.root_url}/v3/{collection_name}/{identifier}"}
 
 
+def plain(request: Request, row: rows.Row, path: str, key: str | None = None, **instead: Any) -> Body:
+    """A row as it is, but for the fields given by name; ``key`` ends its link where it has no id."""
+    fields = {name: getattr(row, name) for name in row.__struct_fields__ if name != "extra"}
+    return {**getattr(row, "extra", {}), **fields, **instead, "links": _self(request, path, key or fields["id"])}
+
+
 def project(request: Request, row: rows.Project) -> Body:
     """A project; a domain too, seen as one."""
     return {
@@ -165,6 +171,16 @@ def application_credential(
         "links": _self(request, f"users/{row.user_id}/application_credentials", row.id),
     }
     return shown if secret is None else shown | {"secret": secret}
+
+
+def said_by_rule(row: rows.AccessRule) -> Body:
+    """An access rule as part of what it belongs to."""
+    return {"id": row.id, "service": row.service, "path": row.path, "method": row.method}
+
+
+def access_rule(request: Request, row: rows.AccessRule) -> Body:
+    """An access rule."""
+    return said_by_rule(row) | {"links": _self(request, f"users/{row.user_id}/access_rules", row.id)}
 
 
 def credential(request: Request, row: rows.Credential, blob: str) -> Body:

@@ -35,6 +35,7 @@ def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
         max_body=config.http.max_body,
         violation=violation,
         launches=True,
+        types=("image",),
     )
 
 

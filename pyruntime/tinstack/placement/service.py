@@ -28,6 +28,7 @@ def api(config: Config, database: Database, authenticator: Authenticator) -> Api
         microversions=MICROVERSIONS,
         max_body=config.http.max_body,
         violation=violation,
+        types=("placement",),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from tinstack.core.client import RemoteError, Session
+from tinstack.core.context import Context
 from tinstack.volume.errors import Invalid
 from tinstack.volume.schemas.bodies import UUID
 
@@ -24,13 +25,14 @@ class Images:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    async def show(self, id: str, token: str) -> dict[str, Any]:
-        """The image as the owner of ``token`` sees it. Raises Invalid where it can't be used."""
+    async def show(self, id: str, context: Context) -> dict[str, Any]:
+        """The image as the caller sees it. Raises Invalid where it can't be used."""
         if not re.fullmatch(UUID["pattern"], id):
             raise Invalid(f"Invalid image identifier or unable to access requested image: {id[:255]}.")
         url = f"{await self._session.endpoint('image')}/v2/images/{id}"
         try:
-            answer = await self._session.send("GET", url, token=token, service="image")
+            headers = await self._session.on_behalf(context)
+            answer = await self._session.send("GET", url, token=context.token, headers=headers, service="image")
         except RemoteError as error:
             if error.remote_status in (401, 403, 404):
                 raise Invalid(f"Invalid image identifier or unable to access requested image: {id}.") from error

@@ -90,6 +90,7 @@ def apis(config: Config, parts: Parts, authenticator: Authenticator) -> list[Api
         violation=violation,
         extra_id_header="x-compute-request-id",
         launches=True,
+        types=("block-storage", "volumev3", "volume"),
     )
     return [root, api]
 

@@ -118,7 +118,7 @@ class Volumes:
             self._fit(volume, source.size, "volume", source.id)
             volume.source_volid = source.id
         elif wanted.image_id:
-            image = await self.images.show(wanted.image_id, context.token)
+            image = await self.images.show(wanted.image_id, context)
             self._fit(volume, least_gib(image), "image", wanted.image_id)
             volume.image_id, volume.image_metadata, volume.bootable = wanted.image_id, kept_metadata(image), True
             if wanted.volume_type is None and image.get("cinder_img_volume_type"):

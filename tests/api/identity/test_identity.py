@@ -122,3 +122,35 @@ def test_the_trustees_token_ends_in_every_service_with_the_trustors_role(cloud: 
         assert client.get("image", "/v2/images", headers=headers).status == 200
     assert cloud.admin.delete("identity", grant).status == 204
     assert client.get("image", "/v2/images", headers=headers).status == 401
+
+
+def _restricted(cloud: Any, *rules: tuple[str, str, str]) -> dict[str, str]:
+    """Headers with a token of a new application credential of the demo user that has these access rules."""
+    given = [{"service": service, "method": method, "path": path} for service, method, path in rules]
+    path = f"{USERS}/{cloud.demo.user_id}/application_credentials"
+    body = {"application_credential": {"name": _name("credential"), "access_rules": given}}
+    made = cloud.demo.post("identity", path, body).json["application_credential"]
+    proof = {"id": made["id"], "secret": made["secret"]}
+    identity = {"methods": ["application_credential"], "application_credential": proof}
+    answer = cloud.demo.post("identity", TOKENS, {"auth": {"identity": identity}})
+    assert answer.status == 201, answer.data
+    return {"X-Auth-Token": answer.headers["x-subject-token"]}
+
+
+def test_every_service_heeds_the_access_rules_of_an_application_credential(cloud: Any) -> None:
+    headers = _restricted(cloud, ("image", "GET", "/v2/images"), ("compute", "GET", "/v2.1/servers/**"))
+    assert cloud.demo.get("image", "/v2/images", headers=headers).status == 200
+    assert cloud.demo.get("compute", "/servers/detail", headers=headers).status == 200
+    for service, path in (("image", "/v2/info/import"), ("network", "/v2.0/networks"), ("identity", "/auth/projects")):
+        assert cloud.demo.get(service, path, headers=headers).status == 401
+    assert cloud.demo.post("image", "/v2/images", {"name": "x"}, headers=headers).status == 401
+
+
+def test_what_a_permitted_request_needs_of_other_services_is_permitted(cloud: Any) -> None:
+    headers = _restricted(cloud, ("compute", "POST", "/v2.1/servers"))
+    flavor = cloud.demo.get("compute", "/flavors").json["flavors"][0]["id"]
+    networks = [{"uuid": cloud.network_id()}]
+    server = {"name": _name("server"), "imageRef": cloud.image_id(), "flavorRef": flavor, "networks": networks}
+    made = cloud.demo.post("compute", "/servers", {"server": server}, headers=headers)
+    assert made.status == 202, made.data
+    assert cloud.demo.delete("compute", f"/servers/{made.json['server']['id']}").status == 204

@@ -95,7 +95,7 @@ class Rig:
 
     async def person(self, token: str, name: str, role: str, place: str = "projects", place_id: str = "") -> Any:
         """A user of password ``pw`` with a role on a project or domain, or on the system."""
-        user = await self.make(token, "user", name=name, password="pw")
+        user = await self.make(token, "user", name=name, password="pw", domain_id="default")
         path = f"/v3/{place}/{place_id}/users" if place_id else "/v3/system/users"
         granted = await self.send("PUT", f"{path}/{user['id']}/roles/{await self.role_id(token, role)}", token=token)
         assert granted.status_code == 204, granted.text

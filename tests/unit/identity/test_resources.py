@@ -282,7 +282,7 @@ async def test_personas(
 async def test_a_domain_manager_gives_no_more_than_manager_and_only_at_home(rig: Rig) -> None:
     admin = await rig.token()
     token = await _persona(rig, "domain", "manager")
-    user = await rig.make(token, "user", name="alice")
+    user = await rig.make(token, "user", name="alice", domain_id="default")
     project = await rig.make(token, "project", name="demo")
     path = f"/v3/projects/{project['id']}/users/{user['id']}/roles/"
     for role, status in (("member", 204), ("manager", 204), ("admin", 403), ("service", 403)):

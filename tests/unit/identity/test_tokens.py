@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import msgspec
 import pytest
 
 from tinstack.core.auth import context_of
@@ -11,6 +12,7 @@ from tinstack.core.bus import Envelope
 from tinstack.core.bus.memory import MemoryBus
 from tinstack.core.revocation import RevocationBeat, RevocationListener
 from tinstack.core.trace import TraceEvents
+from tinstack.identity.fernet import Codec
 
 from .conftest import ADMIN_PASSWORD, Rig
 
@@ -327,3 +329,17 @@ async def test_an_application_credential_signs_in_with_its_roles_and_ends_with_i
 
 async def test_another_ones_password_is_no_password(rig: Rig) -> None:
     assert (await rig.sign_in("image", ADMIN_PASSWORD)).status_code == 401
+
+
+async def test_our_services_may_have_a_token_validated_that_has_just_ended(rig: Rig) -> None:
+    admin = await rig.token()
+    codec = Codec(rig.config.fernet_keys)
+    token = codec.open(admin)
+    ended = codec.seal(msgspec.structs.replace(token, expires_at=token.issued_at - 1))
+    machine = await rig.machine()
+    assert (await rig.validate(ended, machine)).status_code == 404
+    path = "/v3/auth/tokens?allow_expired=1"
+    assert (await rig.send("GET", path, token=machine, X_Subject_Token=ended)).status_code == 200
+    long_ago = codec.seal(msgspec.structs.replace(token, expires_at=1))
+    assert (await rig.send("GET", path, token=machine, X_Subject_Token=long_ago)).status_code == 404
+    assert (await rig.send("GET", "/v3/users", token=ended)).status_code == 401

@@ -14,6 +14,7 @@ from uuid import uuid4
 import falcon.asgi
 import msgspec
 
+from tinstack.core.access_rules import permits
 from tinstack.core.clock import now_us
 from tinstack.core.context import Context, request_id_of_task
 from tinstack.core.errors import (
@@ -78,6 +79,7 @@ class Api:
 
     ``root``: path prefixes under which the routes are served (the first is canonical), e.g. ``("/v2.1",)``; a prefix may
     hold placeholders such as ``/v3/{project_id}``. ``service``: passed to handlers. ``error``: how errors are written.
+    ``types``: the service's types in the catalog, by which access rules of application credentials know it.
     ``launches``: whether hosts come here with launch tokens, whose claims the handlers check; elsewhere such a token is nothing.
     ``head``: HEAD is answered wherever GET is. A placeholder ``{project_in_path}`` in a root is the token's own project, 400 for any other.
     """
@@ -98,11 +100,12 @@ class Api:
         extra_id_header: str | None = None,
         launches: bool = False,
         head: bool = False,
+        types: tuple[str, ...] = (),
     ) -> None:
         self.routes, self.service, self.policy, self.authenticator = list(routes), service, policy, authenticator
         self.error, self.root, self.microversions, self.max_body = error, root, microversions, max_body
         self.violation, self.request_id_header, self.extra_id_header = violation, request_id_header, extra_id_header
-        self.launches, self.head = launches, head
+        self.launches, self.head, self.types = launches, head, types
 
     def negotiate(self, asgi: falcon.asgi.Request) -> Version | None:
         """The microversion asked for; raises NotAcceptable (406) outside of what is served, BadRequest for nonsense."""
@@ -228,6 +231,7 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
         raise Unauthorized
     if request.context_or_none and request.context_or_none.launch and not api.launches:
         raise Forbidden("A launch token allows nothing here.")
+    await _check_access_rules(api, request, public)
     if project is not None and request.context_or_none and project != request.context.project_id:
         if not PROJECT_ID.fullmatch(project):
             raise NotFound
@@ -249,6 +253,18 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
         log.error("the handler of %s %s asked no policy", route.method, route.path)
         raise ApiError
     return route, result
+
+
+async def _check_access_rules(api: Api, request: Request, public: bool) -> None:
+    """Raises Unauthorized for what none of them permits, unless one of our services asks on the user's behalf."""
+    context, asgi = request.context_or_none, request.asgi
+    if context is None or context.access_rules is None or public:
+        return
+    if permits(context.access_rules, api.types, asgi.method, asgi.path):
+        return
+    service_token = asgi.get_header("X-Service-Token")
+    if not service_token or not (await api.authenticator.authenticate(service_token)).is_service:
+        raise Unauthorized("No access rule of the application credential permits this request.")
 
 
 async def _body(api: Api, routes: list[Route], request: Request) -> Any:

@@ -1,14 +1,14 @@
 """What a handler gets and what it may give back."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qsl
 
 import falcon.asgi
 import msgspec
 
 from tinstack.core.context import Context
-from tinstack.core.errors import BadRequest, NotFound, PolicyForbidden, Unauthorized
+from tinstack.core.errors import BadRequest, PolicyForbidden, Unauthorized
 from tinstack.core.http.routes import Version
 from tinstack.core.policy import Policy, Target
 
@@ -151,12 +151,6 @@ class Request:
         """Check a policy rule against a target (none: the caller's own project); raises PolicyForbidden, 403."""
         self.authorized = True
         self.policy.enforce(rule, self.context, target)
-
-    def missing(self, rule: str, error: NotFound) -> NoReturn:
-        """What the rule is about is not there: the 404, but the 403 to a token for which the rule is not at all."""
-        if not self.policy.in_scope(rule, self.context):
-            raise PolicyForbidden(rule=rule)
-        raise error
 
     def may(self, rule: str, target: Target | None = None) -> bool:
         """The same as a question: fields that only some may see, lists that some see whole."""

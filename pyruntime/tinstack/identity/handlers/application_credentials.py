@@ -1,6 +1,5 @@
 """Application credentials. Source: Identity API v3 reference, "Application Credentials"."""
 
-from tinstack.core.errors import NotImplementedHere
 from tinstack.core.http import Request
 from tinstack.identity import application_credentials, views
 from tinstack.identity.errors import ActionForbidden, Missing
@@ -16,9 +15,12 @@ def _authorize(request: Request, verb: str) -> str:
     return user_id
 
 
-def _found(request: Request, snapshot: Snapshot, user_id: str) -> ApplicationCredential:
+def _found(request: Request, snapshot: Snapshot, user_id: str, verb: str) -> ApplicationCredential:
+    """The credential of the path. Raises Missing; PolicyForbidden for another user's, whatever user the path names."""
     identifier = request.path["credential_id"]
     credential = snapshot.application_credentials.get(identifier)
+    if credential and credential.user_id != user_id:
+        request.authorize(f"identity:{verb}", {"user_id": credential.user_id, "user": {"id": credential.user_id}})
     if credential is None or credential.user_id != user_id:
         raise Missing(kind="application credential", id=identifier)
     return credential
@@ -28,7 +30,11 @@ def _view(
     request: Request, snapshot: Snapshot, credential: ApplicationCredential, secret: str | None = None
 ) -> views.Body:
     roles = [snapshot.roles[one] for one in credential.roles if one in snapshot.roles]
-    return views.application_credential(request, credential, roles, secret)
+    shown = views.application_credential(request, credential, roles, secret)
+    if credential.access_rules is not None:
+        rules = [snapshot.access_rules[one] for one in credential.access_rules if one in snapshot.access_rules]
+        shown["access_rules"] = [views.said_by_rule(rule) for rule in rules]
+    return shown
 
 
 async def index(request: Request, identity: Identity) -> object:
@@ -45,8 +51,6 @@ async def create(request: Request, identity: Identity) -> object:
     """A new one for the caller itself."""
     _authorize(request, "create_application_credential")
     given = request.body["application_credential"]
-    if given.get("access_rules"):
-        raise NotImplementedHere("Access rules are not offered here.")
     await refuse_restricted(request, identity)
     token = await token_of(request, identity)
     if token.trust_id or token.access_token_id:
@@ -59,12 +63,16 @@ async def show(request: Request, identity: Identity) -> object:
     """One application credential."""
     user_id = _authorize(request, "get_application_credential")
     snapshot = await identity.now()
-    return {"application_credential": _view(request, snapshot, _found(request, snapshot, user_id))}
+    return {
+        "application_credential": _view(
+            request, snapshot, _found(request, snapshot, user_id, "get_application_credential")
+        )
+    }
 
 
 async def delete(request: Request, identity: Identity) -> None:
     """Delete one; its tokens end."""
     user_id = _authorize(request, "delete_application_credential")
-    credential = _found(request, await identity.now(), user_id)
+    credential = _found(request, await identity.now(), user_id, "delete_application_credential")
     await refuse_restricted(request, identity)
     await application_credentials.delete(identity, credential)

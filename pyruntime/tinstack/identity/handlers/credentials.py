@@ -101,7 +101,7 @@ async def _ec2_found(request: Request, identity: Identity, verb: str) -> Credent
     access = request.path["access"]
     row = await identity.store.one(Credential, id=credentials.id_of(access), type=credentials.EC2)
     if row is None:
-        request.missing(f"identity:ec2_{verb}_credential", Missing(kind="credential", id=access))
+        raise Missing(kind="credential", id=access)
     request.authorize(f"identity:ec2_{verb}_credential", _target(row))
     credentials.confine(await token_of(request, identity), row.project_id)
     return row

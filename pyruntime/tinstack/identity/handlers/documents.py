@@ -13,7 +13,8 @@ from tinstack.identity import views
 from tinstack.identity.errors import Missing
 from tinstack.identity.handlers.common import required
 from tinstack.identity.identity import Identity
-from tinstack.identity.rows import Policy
+from tinstack.identity.rows import Policy, PolicyAssociation
+from tinstack.identity.store import Writer
 
 FIELDS = {"id", "type", "blob", "links"}
 
@@ -66,4 +67,9 @@ async def update(request: Request, identity: Identity) -> object:
 async def delete(request: Request, identity: Identity) -> None:
     """Forget it."""
     id = (await _found(request, identity)).id
-    await identity.store.write(lambda writer: writer.delete(Policy, id=id))
+
+    async def work(writer: Writer) -> None:
+        await writer.delete(PolicyAssociation, policy_id=id)
+        await writer.delete(Policy, id=id)
+
+    await identity.store.write(work)

@@ -3,7 +3,7 @@
 from tinstack.core.http import Request
 from tinstack.identity import groups, views
 from tinstack.identity.errors import Missing
-from tinstack.identity.handlers.common import list_domain, own_domain, target_of
+from tinstack.identity.handlers.common import list_domain, own_domain, required, target_of
 from tinstack.identity.identity import Identity
 from tinstack.identity.rows import Group, User
 
@@ -58,6 +58,8 @@ async def update(request: Request, identity: Identity) -> object:
 
 async def delete(request: Request, identity: Identity) -> None:
     """Delete a group."""
+    id = request.path["group_id"]
+    required((await identity.now()).groups.get(id), "group", id)  # here 404 comes before 403
     group = await _found(request, identity, "identity:delete_group")
     await groups.delete(identity, group.id)
 

@@ -101,6 +101,8 @@ def _subtree_ids(snapshot: Snapshot, project_id: str) -> dict[str, Any] | None:
 async def update(request: Request, identity: Identity) -> object:
     """Change a project."""
     project = await _found(request, identity, "identity:update_project")
+    if not request.body["project"]:
+        raise Invalid("Name what is to be changed.")
     return {"project": views.project(request, await projects.update(identity, project, request.body["project"]))}
 
 

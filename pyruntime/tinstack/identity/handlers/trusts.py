@@ -88,8 +88,3 @@ async def role(request: Request, identity: Identity) -> object:
     id = request.path["role_id"]
     found = {role.id: role for role in await _roles(identity, trust)}
     return {"role": views.role(request, required(found.get(id), "role", id))}
-
-
-async def check_role(request: Request, identity: Identity) -> None:
-    """Whether it gives that role."""
-    await role(request, identity)

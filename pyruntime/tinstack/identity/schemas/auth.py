@@ -14,6 +14,7 @@ _IDENTITY = object_of(
     methods={"type": "array", "items": TEXT, "minItems": 1, "maxItems": 4},
     password=object_of(["user"], user=_PERSON),
     token=object_of(["id"], id=TEXT),
+    oauth1=object_of(),
     application_credential=object_of(
         ["secret"], id=TEXT, name=TEXT, secret=_PASSWORD, user=object_of(id=TEXT, name=TEXT, domain=_REFERENCE)
     ),

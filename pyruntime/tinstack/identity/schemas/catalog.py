@@ -28,6 +28,16 @@ _ENDPOINT = object_of(
 ENDPOINT_CREATE = body("endpoint", _ENDPOINT)
 ENDPOINT_UPDATE = body("endpoint", changes(_ENDPOINT))
 
+_FILTERS = {"type": "object", "additionalProperties": {"type": "string"}}
+_ENDPOINT_GROUP = object_of(
+    ["name", "filters"],
+    name={"type": "string", "minLength": 1, "maxLength": 255},
+    description=nullable(TEXT),
+    filters=_FILTERS,
+)
+ENDPOINT_GROUP_CREATE = body("endpoint_group", _ENDPOINT_GROUP)
+ENDPOINT_GROUP_UPDATE = body("endpoint_group", changes(_ENDPOINT_GROUP))
+
 _POLICY = object_of(["blob", "type"], blob=TEXT, type={"type": "string", "minLength": 1, "maxLength": 255})
 POLICY_CREATE = body("policy", _POLICY)
 POLICY_UPDATE = body("policy", changes(_POLICY))

@@ -19,8 +19,12 @@ _PROJECT = object_of(
     options=OPTIONS,
 )
 CREATE = body("project", _PROJECT)
-UPDATE = body("project", changes(_PROJECT))
+UPDATE = body(
+    "project", changes(_PROJECT) | {"minProperties": 0}
+)  # the handler wants something, once it knows who asks
 TAGS = object_of(["tags"], tags=TAG_LIST)
+
+CONFIG = body("config", {"type": "object"})
 
 _DOMAIN = object_of(
     ["name"],

@@ -50,6 +50,7 @@ def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
         max_body=config.http.max_body,
         violation=violation,
         launches=True,
+        types=("network",),
     )
 
 
