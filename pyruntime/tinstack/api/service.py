@@ -18,7 +18,8 @@ from tinstack.core.client import Session
 from tinstack.core.config import ConfigError
 from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, Version, build
-from tinstack.core.http.app import PROJECT, Authenticator
+from tinstack.core.http.app import PROJECT
+from tinstack.core.http.restrict import Authenticator
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 

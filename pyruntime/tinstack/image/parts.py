@@ -9,6 +9,7 @@ from tinstack.core.trace import Tracer
 from tinstack.image.files import FileStore
 from tinstack.image.images import Images
 from tinstack.image.imports import Imports
+from tinstack.image.metadefs import Metadefs
 from tinstack.image.rows import Image
 
 
@@ -20,6 +21,7 @@ class Parts:
     files: FileStore
     images: Images
     imports: Imports
+    metadefs: Metadefs
     tracer: Tracer
 
     async def image(self, request: Request) -> Image:

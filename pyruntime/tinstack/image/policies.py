@@ -3,6 +3,7 @@
 _OWN = "rule:project_member_or_admin"
 _READ = "rule:admin_or_service or (role:reader and (project_id:%(project_id)s or project_id:%(member_id)s or "
 _SEEN = _READ + "'public':%(visibility)s or 'community':%(visibility)s or 'shared':%(visibility)s))"
+_METADEF = "rule:admin_required or (role:reader and (project_id:%(project_id)s or 'public':%(visibility)s))"
 
 DEFAULTS = {
     "default": "rule:admin_required",
@@ -25,4 +26,21 @@ DEFAULTS = {
     "delete_member": _OWN,
     "modify_member": "rule:admin_required or (role:member and project_id:%(member_id)s)",
     "stores_info_detail": "rule:admin_required",
+    # metadata definitions
+    "metadef_default": "",
+    "metadef_admin": "rule:admin_required",
+    **{f"get_metadef_{noun}": _METADEF for noun in ("namespace", "object", "objects", "resource_type", "tag", "tags")},
+    "get_metadef_namespaces": "rule:admin_required or role:reader",
+    "get_metadef_property": _METADEF,
+    "get_metadef_properties": _METADEF,
+    "list_metadef_resource_types": "rule:admin_required or role:reader",
+    **{
+        f"{verb}_metadef_{noun}": "rule:metadef_admin"
+        for noun in ("namespace", "object", "property", "tag")
+        for verb in ("add", "modify", "remove" if noun == "property" else "delete")
+    },
+    "add_metadef_tags": "rule:metadef_admin",
+    "delete_metadef_tags": "rule:metadef_admin",
+    "add_metadef_resource_type_association": "rule:metadef_admin",
+    "remove_metadef_resource_type_association": "rule:metadef_admin",
 }

@@ -2,6 +2,7 @@
 
 from tinstack.core.http import Route
 from tinstack.image.handlers import data, images, info, members
+from tinstack.image.metadef_routes import METADEFS
 from tinstack.image.schemas.images import ADD_MEMBER, IMPORT, UPDATE_MEMBER
 
 ONE = "/v2/images/{image_id}"
@@ -40,5 +41,7 @@ ROUTES = [
     Route("GET", "/v2/info/stores", info.stores, "get_images"),
     Route("GET", "/v2/info/stores/detail", info.stores_detail, "stores_info_detail"),
     Route("GET", "/v2/info/import", info.import_methods, "get_images"),
+
+    *METADEFS,
 ]
 # fmt: on

@@ -1,5 +1,7 @@
 """Rows of the image database."""
 
+from typing import Any
+
 import msgspec
 
 QUEUED, SAVING, ACTIVE, DEACTIVATED = "queued", "saving", "active", "deactivated"
@@ -53,3 +55,36 @@ class Tag(msgspec.Struct):
 
     image_id: str
     tag: str
+
+
+class Namespace(msgspec.Struct, kw_only=True):
+    """A namespace of metadata definitions; public or private."""
+
+    id: str
+    namespace: str
+    display_name: str | None
+    description: str | None
+    visibility: str
+    protected: bool
+    owner: str
+    created_at: int
+    updated_at: int
+
+
+class Item(msgspec.Struct, kw_only=True):
+    """What a namespace holds: an object, a property, a tag, or an association with a type of resource."""
+
+    namespace_id: str
+    kind: str
+    name: str
+    content: dict[str, Any]
+    created_at: int
+    updated_at: int
+
+
+class ResourceType(msgspec.Struct, kw_only=True):
+    """A type of resource that metadata definitions may be for."""
+
+    name: str
+    created_at: int
+    updated_at: int

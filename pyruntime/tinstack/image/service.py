@@ -8,7 +8,7 @@ from tinstack.core.bus import Bus
 from tinstack.core.client import Session
 from tinstack.core.db import Database
 from tinstack.core.http import Api, build
-from tinstack.core.http.app import Authenticator
+from tinstack.core.http.restrict import Authenticator
 from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
@@ -17,6 +17,7 @@ from tinstack.image.errors import render, violation
 from tinstack.image.files import FileStore
 from tinstack.image.images import Images
 from tinstack.image.imports import Imports
+from tinstack.image.metadefs import Metadefs
 from tinstack.image.parts import Parts
 from tinstack.image.policies import DEFAULTS
 from tinstack.image.routes import ROUTES
@@ -56,6 +57,8 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         sweeping.start()
 
     service.on_start += [tokens.start, files.start, start_parts]
-    service.apps.append((config.http, build([api(config, Parts(database, files, images, imports, tracer), tokens)])))
+    service.apps.append(
+        (config.http, build([api(config, Parts(database, files, images, imports, Metadefs(database), tracer), tokens)]))
+    )
     service.on_stop += [session.close, files.stop, tracer.stop, sweeping.stop, imports.stop, tokens.stop]
     return service

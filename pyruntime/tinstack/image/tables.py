@@ -50,3 +50,36 @@ members = Table(
     Column("updated_at", BigInteger, nullable=False),
     Index("image_members_member", "member_id", "status"),
 )
+
+namespaces = Table(
+    "metadef_namespaces",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("namespace", String(80), nullable=False, unique=True),
+    Column("display_name", String(80)),
+    Column("description", Text),
+    Column("visibility", String(16), nullable=False),
+    Column("protected", Integer, nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+namespace_items = Table(
+    "metadef_items",
+    metadata,
+    Column("namespace_id", String(32), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+resource_types = Table(
+    "metadef_resource_types",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinstack.core.clock import iso
-from tinstack.image.rows import ACTIVE, DEACTIVATED, Image, Member
+from tinstack.image.rows import ACTIVE, DEACTIVATED, Image, Item, Member, Namespace, ResourceType
 
 Body = dict[str, Any]
 
@@ -51,3 +51,62 @@ def member(row: Member) -> Body:
         "updated_at": iso(row.updated_at),
         "schema": "/v2/schemas/member",
     }
+
+
+# --- metadata definitions ----------------------------------------------------------------------------
+
+
+def namespace(row: Namespace, associations: list[Item] | None = None) -> Body:
+    """A namespace; with the types of resources it is for where they are given."""
+    shown: Body = {
+        "namespace": row.namespace,
+        "display_name": row.display_name,
+        "description": row.description,
+        "visibility": row.visibility,
+        "protected": row.protected,
+        "owner": row.owner,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+        "self": f"/v2/metadefs/namespaces/{row.namespace}",
+        "schema": "/v2/schemas/metadefs/namespace",
+    }
+    shown = {name: value for name, value in shown.items() if value is not None}
+    if associations:
+        shown["resource_type_associations"] = [item(row, one) for one in associations]
+    return shown
+
+
+def whole_namespace(row: Namespace, items: dict[str, list[Item]], prefix: str = "") -> Body:
+    """A namespace with all that it holds."""
+    shown = namespace(row, items["association"])
+    if items["object"]:
+        shown["objects"] = [item(row, one) for one in items["object"]]
+    if items["property"]:
+        shown["properties"] = properties(items["property"], prefix)
+    if items["tag"]:
+        shown["tags"] = [{"name": one.name} for one in items["tag"]]
+    return shown
+
+
+def properties(items: list[Item], prefix: str = "") -> Body:
+    """Properties by name."""
+    return {prefix + one.name: one.content for one in items}
+
+
+def item(row: Namespace, one: Item, prefix: str = "") -> Body:
+    """An object, a property, a tag or an association alone."""
+    shown: Body = {**one.content, "name": prefix + one.name}
+    if one.kind == "property":
+        return shown
+    shown |= {"created_at": iso(one.created_at), "updated_at": iso(one.updated_at)}
+    if one.kind == "object":
+        shown.setdefault("required", [])
+        shown.setdefault("properties", {})
+        shown["self"] = f"/v2/metadefs/namespaces/{row.namespace}/objects/{one.name}"
+        shown["schema"] = "/v2/schemas/metadefs/object"
+    return shown
+
+
+def resource_type(row: ResourceType) -> Body:
+    """A known type of resource."""
+    return {"name": row.name, "created_at": iso(row.created_at), "updated_at": iso(row.updated_at)}

@@ -6,7 +6,7 @@ from tinstack.core.bus import Bus
 from tinstack.core.client import Session
 from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, V, build
-from tinstack.core.http.app import Authenticator
+from tinstack.core.http.restrict import Authenticator
 from tinstack.core.service import Service
 from tinstack.placement.config import Config
 from tinstack.placement.errors import render, violation

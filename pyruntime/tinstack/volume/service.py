@@ -9,7 +9,8 @@ from tinstack.core.client import Session
 from tinstack.core.config import ConfigError
 from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, V, build
-from tinstack.core.http.app import PROJECT, Authenticator
+from tinstack.core.http.app import PROJECT
+from tinstack.core.http.restrict import Authenticator
 from tinstack.core.operations import Operations
 from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service

@@ -22,6 +22,7 @@ from tinstack.image.config import Config
 from tinstack.image.files import FileStore
 from tinstack.image.images import Images
 from tinstack.image.imports import Imports
+from tinstack.image.metadefs import Metadefs
 from tinstack.image.parts import Parts
 
 USER = frozenset({"member", "reader"})
@@ -93,7 +94,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     images = Images(database, files)
     imports = Imports(images)
     tracer = Tracer(MemoryBus(Hub(), "image", "controller"), "image", "controller")
-    yield Parts(database, files, images, imports, tracer)
+    yield Parts(database, files, images, imports, Metadefs(database), tracer)
     await imports.stop()
     await files.stop()
     await database.close()

@@ -8,15 +8,14 @@ import re
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import falcon.asgi
 import msgspec
 
-from tinstack.core.access_rules import permits
 from tinstack.core.clock import now_us
-from tinstack.core.context import Context, request_id_of_task
+from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import (
     ApiError,
     BadRequest,
@@ -30,6 +29,7 @@ from tinstack.core.errors import (
 )
 from tinstack.core.http.refusals import note_refusal
 from tinstack.core.http.request import Request, Response
+from tinstack.core.http.restrict import Authenticator, check_access_rules
 from tinstack.core.http.routes import Microversions, Route, Schema, Version, parse_version
 from tinstack.core.policy import Policy
 
@@ -44,13 +44,6 @@ REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-
-
-class Authenticator(Protocol):
-    """From a token to its context."""
-
-    async def authenticate(self, token: str) -> Context:
-        """Raises Unauthorized; Unavailable when identity can't be asked."""
 
 
 class Rendered(NamedTuple):
@@ -231,7 +224,8 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
         raise Unauthorized
     if request.context_or_none and request.context_or_none.launch and not api.launches:
         raise Forbidden("A launch token allows nothing here.")
-    await _check_access_rules(api, request, public)
+    if not public:
+        await check_access_rules(request, api.types, api.authenticator)
     if project is not None and request.context_or_none and project != request.context.project_id:
         if not PROJECT_ID.fullmatch(project):
             raise NotFound
@@ -253,18 +247,6 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
         log.error("the handler of %s %s asked no policy", route.method, route.path)
         raise ApiError
     return route, result
-
-
-async def _check_access_rules(api: Api, request: Request, public: bool) -> None:
-    """Raises Unauthorized for what none of them permits, unless one of our services asks on the user's behalf."""
-    context, asgi = request.context_or_none, request.asgi
-    if context is None or context.access_rules is None or public:
-        return
-    if permits(context.access_rules, api.types, asgi.method, asgi.path):
-        return
-    service_token = asgi.get_header("X-Service-Token")
-    if not service_token or not (await api.authenticator.authenticate(service_token)).is_service:
-        raise Unauthorized("No access rule of the application credential permits this request.")
 
 
 async def _body(api: Api, routes: list[Route], request: Request) -> Any:
