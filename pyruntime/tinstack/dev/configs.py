@@ -95,7 +95,13 @@ def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets) ->
             "unique_last_passwords": 2,
         },
         "placement": {"http": {**bind, "port": at["placement"]}},
-        "image": {"http": {**bind, "port": at["image"]}, "store_dir": str(state / "images")},
+        "image": {
+            "http": {**bind, "port": at["image"]},
+            "store_dir": str(state / "images"),
+            "store_weight": 20,
+            "more_stores": [{"name": "file2", "directory": str(state / "images2"), "weight": 10}],
+            "download": {"allowed_ports": [], "internal_addresses": True},
+        },
         "volume": {
             "http": {**bind, "port": at["volume"]},
             "backends": [{"name": "lab1", "driver": "fake"}, {"name": "lab2", "driver": "fake"}],

@@ -70,7 +70,7 @@ class FileStore:
 
     def leftovers(self) -> list[Path]:
         """Files of uploads that did not end."""
-        return sorted([*self.directory.glob(f"*{SUFFIX}"), *self.directory.glob(f"*{STAGED}")])
+        return sorted([*self.directory.glob(f"*{SUFFIX}"), *self.directory.glob(f"*{STAGED}*")])
 
     async def write(self, id: str, chunks: AsyncIterator[bytes], check: Check) -> Written:
         """Take the data of an image. Raises TooLarge, StoreFull, and what ``check`` raises; then nothing stays behind."""

@@ -3,17 +3,23 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
 
 from tinstack.core.clock import SECOND, now_us
 from tinstack.core.context import Context
-from tinstack.core.db import Database, Duplicate, Transaction, values
+from tinstack.core.db import Database, Duplicate, Transaction, to_json, values
 from tinstack.core.errors import Conflict, Forbidden, Gone, NotFound
 from tinstack.image import formats, store, tables
 from tinstack.image.errors import Invalid, NoSuchImage, Protected, WrongStatus
-from tinstack.image.files import FileStore, Written
+from tinstack.image.files import Written
 from tinstack.image.rows import ACTIVE, COMMUNITY, DEACTIVATED, PUBLIC, QUEUED, SAVING, SHARED, Image
+from tinstack.image.stores import NoSuchStore, Stores
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +37,8 @@ class ImageExists(Conflict):
 class Images:
     """The rules."""
 
-    def __init__(self, database: Database, files: FileStore) -> None:
-        self.database, self.files = database, files
+    def __init__(self, database: Database, stores: Stores) -> None:
+        self.database, self.stores = database, stores
 
     async def visible(self, context: Context, id: str) -> Image:
         """An image that the caller may know of; raises NoSuchImage for all others, Forbidden beyond a launch token's image."""
@@ -92,7 +98,7 @@ class Images:
                 await tx.run(table.delete().where(table.c.image_id == image.id))
 
         await self.database.transact(work)
-        await asyncio.to_thread(self.files.remove, image.id)
+        await self.stores.remove(image.id)
 
     async def add_tag(self, image: Image, tag: str) -> None:
         """Tagging twice is tagging once."""
@@ -122,8 +128,11 @@ class Images:
 
     # --- data -----------------------------------------------------------------------------------
 
-    async def upload(self, image: Image, chunks: AsyncIterator[bytes]) -> None:
-        """The data of a queued image: all of them, checked, or none. Raises WrongStatus, FormatMismatch, TooLarge, Gone."""
+    async def upload(self, image: Image, chunks: AsyncIterator[bytes], name: str) -> None:
+        """The data of a queued image into the store of that name: all of them, checked, or none.
+
+        Raises WrongStatus, FormatMismatch, TooLarge, Gone.
+        """
         missing = [name for name in ("container_format", "disk_format") if getattr(image, name) is None]
         if missing:
             raise Invalid(f"Properties {', '.join(missing)} must be set prior to saving data.")
@@ -131,18 +140,18 @@ class Images:
             raise WrongStatus(status=image.status, wanted=SAVING)
         try:
             async with self.leased(image.id, SAVING):
-                written = await self.files.write(image.id, chunks, checker(image))
+                written = await self.stores.files[name].write(image.id, chunks, checker(image))
         except BaseException:
             await self.swap(image.id, SAVING, QUEUED)
             raise
-        if not await self.stored(image.id, SAVING, written):
-            await asyncio.to_thread(self.files.remove, image.id)
+        if not await self.stored(image.id, SAVING, written, [name]):
+            await self.stores.remove(image.id)
             raise Gone(
                 f"Image {image.id} could not be found after upload. The image may have been deleted during the upload."
             )
 
-    async def stored(self, id: str, old: str, written: Written) -> bool:
-        """The data are in the store: the image is active. False where it is gone."""
+    async def stored(self, id: str, old: str, written: Written, names: list[str]) -> bool:
+        """The data are in these stores: the image is active. False where it is gone."""
 
         async def work(tx: Transaction) -> int:
             return await tx.run(
@@ -154,10 +163,67 @@ class Images:
                 virtual=written.virtual_size,
                 md5=written.checksum,
                 sha512=written.sha512,
+                names=to_json(self.stores.ordered(names)),
                 now=now_us(),
             )
 
         return bool(await self.database.transact(work))
+
+    async def add_stores(self, id: str, names: list[str]) -> bool:
+        """The data are in these stores too. False where the image is gone."""
+        return await self._rewrite(id, "stores", lambda image: self.stores.ordered({*image.stores, *names}))
+
+    async def remove_from_store(self, image: Image, name: str) -> None:
+        """Forget the data in one store, not in the last one. Raises NoSuchStore, Forbidden, Protected."""
+        if name not in self.stores.configs:
+            raise NoSuchStore(name=name)
+        if image.protected:
+            raise Protected(id=image.id)
+        if name not in image.stores:
+            raise NotFound(f"Image {image.id} is not in the store {name}.")
+
+        def without(now: Image) -> list[str]:
+            if name in now.stores and len(now.stores) == 1:
+                raise Forbidden(f"Cannot delete the last location of image {image.id}.")
+            return [one for one in now.stores if one != name]
+
+        await self._rewrite(image.id, "stores", without)
+        await self.stores.remove(image.id, [name])
+
+    async def say(self, id: str, said: Mapping[str, str | None]) -> None:
+        """Set properties of our own (None: no more)."""
+
+        def merged(image: Image) -> dict[str, str]:
+            everything = {**image.properties, **said}
+            return {name: value for name, value in everything.items() if value is not None}
+
+        await self._rewrite(id, "properties", merged)
+
+    async def _rewrite(self, id: str, column: str, change: Callable[[Image], Any]) -> bool:
+        """Compare-and-swap of one column, again while others change it; False where the image is gone."""
+        columns = tables.images.c
+
+        async def work(tx: Transaction) -> bool | None:
+            image = await tx.one(store.IMAGE, Image, key=id)
+            if image is None:
+                return False
+            old, new = to_json(getattr(image, column)), to_json(change(image))
+            swap = update(tables.images).where(columns.id == id, columns[column] == old).values({column: new})
+            return bool(await tx.run(swap)) or None
+
+        done = None
+        while done is None:
+            done = await self.database.transact(work)
+        return done
+
+    async def set_disk_format(self, id: str, disk_format: str) -> None:
+        """What conversion made of an image that is being imported."""
+        change = update(tables.images).where(tables.images.c.id == id).values(disk_format=disk_format)
+
+        async def work(tx: Transaction) -> None:
+            await tx.run(change)
+
+        await self.database.transact(work)
 
     async def swap(self, id: str, old: str, new: str, *, lease: int = 0) -> bool:
         """Compare-and-swap of the status; ``lease``: µs for which an upload is held."""
@@ -202,10 +268,18 @@ class Images:
 
         for image in await self.database.transact(work):
             log.warning("the upload of image %s did not end; it is queued again", image.id)
-        for path in await asyncio.to_thread(self.files.leftovers):
+        for path in await asyncio.to_thread(self.stores.leftovers):
             row = await self.database.one(store.IMAGE, Image, key=path.name.split(".")[0])
-            if row is None or row.status in (QUEUED, ACTIVE, DEACTIVATED):
+            if row is None or row.status == QUEUED or (row.status in (ACTIVE, DEACTIVATED) and _forsaken(path)):
                 await asyncio.to_thread(path.unlink, True)
+
+
+def _forsaken(path: Path) -> bool:
+    """Whether nobody has written to it for a lease's time: an active image may be on its way to another store."""
+    try:
+        return time.time() - path.stat().st_mtime > LEASE / SECOND
+    except FileNotFoundError:
+        return False
 
 
 def checker(image: Image) -> Callable[[int], int]:

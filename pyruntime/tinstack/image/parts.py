@@ -6,11 +6,12 @@ from tinstack.core.auth import trace_token
 from tinstack.core.db import Database
 from tinstack.core.http import Request
 from tinstack.core.trace import Tracer
-from tinstack.image.files import FileStore
 from tinstack.image.images import Images
 from tinstack.image.imports import Imports
 from tinstack.image.metadefs import Metadefs
 from tinstack.image.rows import Image
+from tinstack.image.stores import Stores
+from tinstack.image.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,11 @@ class Parts:
     """The service's parts."""
 
     database: Database
-    files: FileStore
+    stores: Stores
     images: Images
     imports: Imports
     metadefs: Metadefs
+    tasks: Tasks
     tracer: Tracer
 
     async def image(self, request: Request) -> Image:

@@ -25,6 +25,9 @@ DEFAULTS = {
     "add_member": _OWN,
     "delete_member": _OWN,
     "modify_member": "rule:admin_required or (role:member and project_id:%(member_id)s)",
+    "copy_image": "rule:admin_required",
+    "delete_image_location": "rule:admin_required",
+    "tasks_api_access": "rule:admin_required",
     "stores_info_detail": "rule:admin_required",
     # metadata definitions
     "metadef_default": "",

@@ -1,9 +1,9 @@
 """Every operation of the Image API that is there, in the reference's order."""
 
 from tinstack.core.http import Route
-from tinstack.image.handlers import data, images, info, members
+from tinstack.image.handlers import data, images, info, members, tasks
 from tinstack.image.metadef_routes import METADEFS
-from tinstack.image.schemas.images import ADD_MEMBER, IMPORT, UPDATE_MEMBER
+from tinstack.image.schemas.images import ADD_MEMBER, IMPORT, TASK, UPDATE_MEMBER
 
 ONE = "/v2/images/{image_id}"
 
@@ -28,6 +28,9 @@ ROUTES = [
     Route("PUT", f"{ONE}/stage", data.stage, checked=True, status=204, stream=True),
     Route("POST", f"{ONE}/import", data.import_image, checked=True, body=IMPORT, status=202),
 
+    Route("GET", f"{ONE}/tasks", tasks.of_image, checked=True),
+    Route("DELETE", "/v2/stores/{store}/{image_id}", data.remove_from_store, checked=True),
+
     Route("PUT", f"{ONE}/tags/{{tag}}", images.add_tag, checked=True, status=204),
     Route("DELETE", f"{ONE}/tags/{{tag}}", images.remove_tag, checked=True),
 
@@ -41,6 +44,10 @@ ROUTES = [
     Route("GET", "/v2/info/stores", info.stores, "get_images"),
     Route("GET", "/v2/info/stores/detail", info.stores_detail, "stores_info_detail"),
     Route("GET", "/v2/info/import", info.import_methods, "get_images"),
+
+    Route("GET", "/v2/tasks", tasks.index, "tasks_api_access"),
+    Route("POST", "/v2/tasks", tasks.create, "tasks_api_access", body=TASK),
+    Route("GET", "/v2/tasks/{task_id}", tasks.show, "tasks_api_access"),
 
     *METADEFS,
 ]

@@ -15,7 +15,7 @@ PENDING, ACCEPTED, REJECTED = "pending", "accepted", "rejected"
 class Image(msgspec.Struct, kw_only=True):
     """An image. Sizes in bytes, ``min_disk`` in GiB, ``min_ram`` in MiB, times in µs; ``properties``: the custom ones.
 
-    ``upload_until``: the lease (database's clock) of the upload that is under way.
+    ``stores``: where its data are. ``upload_until``: the lease (database's clock) of the upload that is under way.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Image(msgspec.Struct, kw_only=True):
     protected: bool = False
     os_hidden: bool = False
     properties: dict[str, str] = {}
+    stores: list[str] = []
     upload_until: int = 0
     created_at: int
     updated_at: int
@@ -88,3 +89,21 @@ class ResourceType(msgspec.Struct, kw_only=True):
     name: str
     created_at: int
     updated_at: int
+
+
+class Task(msgspec.Struct, kw_only=True):
+    """Work that is done apart from a request; ``image_id``: what it works on. ``expires_at`` 0: it goes on."""
+
+    id: str
+    type: str
+    status: str
+    owner: str
+    image_id: str | None = None
+    user_id: str | None = None
+    request_id: str | None = None
+    input: dict[str, Any]
+    result: dict[str, Any] | None = None
+    message: str = ""
+    created_at: int
+    updated_at: int
+    expires_at: int = 0

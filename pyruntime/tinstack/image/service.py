@@ -1,7 +1,5 @@
 """The image service put together."""
 
-from pathlib import Path
-
 from tinstack.core import policy
 from tinstack.core.auth import TokenCache
 from tinstack.core.bus import Bus
@@ -13,14 +11,16 @@ from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 from tinstack.image.config import Config
+from tinstack.image.download import Downloads
 from tinstack.image.errors import render, violation
-from tinstack.image.files import FileStore
 from tinstack.image.images import Images
 from tinstack.image.imports import Imports
 from tinstack.image.metadefs import Metadefs
 from tinstack.image.parts import Parts
 from tinstack.image.policies import DEFAULTS
 from tinstack.image.routes import ROUTES
+from tinstack.image.stores import Stores
+from tinstack.image.tasks import Tasks
 
 SWEEP_SECONDS = 30.0
 
@@ -46,19 +46,23 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     session = Session(config.auth, config.region)
     tokens = TokenCache(session, bus, "image")
     tracer = Tracer(bus, "image", config.host)
-    files = FileStore(Path(config.store_dir), config.image_size_cap)
-    images = Images(database, files)
-    imports = Imports(images)
-    sweeping = Periodic("uploads that did not end", SWEEP_SECONDS, images.sweep)
+    stores, tasks = Stores(config), Tasks(database)
+    images = Images(database, stores)
+    imports = Imports(images, tasks, Downloads(config.download), config.convert_to)
+    parts = Parts(database, stores, images, imports, Metadefs(database), tasks, tracer)
+
+    async def sweep() -> None:
+        await images.sweep()
+        await imports.sweep()
+
+    sweeping = Periodic("uploads that did not end", SWEEP_SECONDS, sweep)
     service = Service("image")
 
     async def start_parts() -> None:
         tracer.start()
         sweeping.start()
 
-    service.on_start += [tokens.start, files.start, start_parts]
-    service.apps.append(
-        (config.http, build([api(config, Parts(database, files, images, imports, Metadefs(database), tracer), tokens)]))
-    )
-    service.on_stop += [session.close, files.stop, tracer.stop, sweeping.stop, imports.stop, tokens.stop]
+    service.on_start += [tokens.start, stores.start, start_parts]
+    service.apps.append((config.http, build([api(config, parts, tokens)])))
+    service.on_stop += [session.close, sweeping.stop, imports.stop, stores.stop, tracer.stop, tokens.stop]
     return service

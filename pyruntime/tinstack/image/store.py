@@ -37,6 +37,7 @@ STORED = prepared(
         checksum=bindparam("md5"),
         os_hash_algo="sha512",
         os_hash_value=bindparam("sha512"),
+        stores=bindparam("names"),
         upload_until=0,
         updated_at=bindparam("now"),
     )
@@ -153,7 +154,8 @@ async def tags(db: Reader, ids: Collection[str]) -> dict[str, list[str]]:
 async def put(tx: Transaction, image: Image, old_status: str | None = None) -> bool:
     """Write all columns of an image that is there; False where it is gone (or has another status than ``old_status``)."""
     columns = values(image)
-    del columns["id"]
+    for name in ("id", "stores"):  # where its data are is changed by those who move them
+        del columns[name]
     where = [_I.id == image.id]
     if old_status is not None:
         where.append(_I.status == old_status)

@@ -24,6 +24,7 @@ images = Table(
     Column("protected", Integer, nullable=False),
     Column("os_hidden", Integer, nullable=False),
     Column("properties", Text, nullable=False),
+    Column("stores", Text, nullable=False, server_default='["file"]'),
     Column("upload_until", BigInteger, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
@@ -82,4 +83,24 @@ resource_types = Table(
     Column("name", String(255), primary_key=True),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+)
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("type", String(30), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("image_id", String(36)),
+    Column("user_id", String(64)),
+    Column("request_id", String(64)),
+    Column("input", Text, nullable=False),
+    Column("result", Text),
+    Column("message", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("tasks_image", "image_id"),
+    Index("tasks_created", "created_at", "id"),
 )

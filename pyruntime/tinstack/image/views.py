@@ -3,7 +3,7 @@
 from typing import Any
 
 from tinstack.core.clock import iso
-from tinstack.image.rows import ACTIVE, DEACTIVATED, Image, Item, Member, Namespace, ResourceType
+from tinstack.image.rows import Image, Item, Member, Namespace, ResourceType, Task
 
 Body = dict[str, Any]
 
@@ -36,8 +36,35 @@ def image(row: Image, tags: list[str]) -> Body:
         "file": f"{href}/file",
         "schema": "/v2/schemas/image",
     }
-    if row.status in (ACTIVE, DEACTIVATED):
-        shown["stores"] = "file"
+    if row.stores:
+        shown["stores"] = ",".join(row.stores)
+    return shown
+
+
+def task(row: Task, *, whole: bool = True) -> Body:
+    """A task; in lists without what went in and came out."""
+    shown: Body = {
+        "id": row.id,
+        "type": row.type,
+        "status": row.status,
+        "owner": row.owner,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+        "self": f"/v2/tasks/{row.id}",
+        "schema": "/v2/schemas/task",
+    }
+    if row.expires_at:
+        shown["expires_at"] = iso(row.expires_at)
+    if whole:
+        shown |= {"input": row.input, "result": row.result, "message": row.message}
+    return shown
+
+
+def task_of_image(row: Task) -> Body:
+    """A task as its image lists it."""
+    more = {"image_id": row.image_id, "user_id": row.user_id, "request_id": row.request_id}
+    shown = task(row) | more
+    del shown["self"], shown["schema"]
     return shown
 
 

@@ -18,12 +18,14 @@ from tinstack.core.errors import Unauthorized
 from tinstack.core.http import build
 from tinstack.core.trace import Tracer
 from tinstack.image import service, tables
-from tinstack.image.config import Config
-from tinstack.image.files import FileStore
+from tinstack.image.config import Config, DownloadConfig, StoreConfig
+from tinstack.image.download import Downloads
 from tinstack.image.images import Images
 from tinstack.image.imports import Imports
 from tinstack.image.metadefs import Metadefs
 from tinstack.image.parts import Parts
+from tinstack.image.stores import Stores
+from tinstack.image.tasks import Tasks
 
 USER = frozenset({"member", "reader"})
 
@@ -81,6 +83,16 @@ class Client:
         return await self("PATCH", f"/v2/images/{id}", headers=headers, data=json.dumps(steps), token=token)
 
 
+def config(path: Path) -> Config:
+    """Two stores, the second one lighter."""
+    return Config(
+        auth=AuthConfig(auth_url="http://identity.example"),
+        store_dir=str(path / "images"),
+        more_stores=[StoreConfig(name="other", directory=str(path / "other"), weight=-10)],
+        image_size_cap=8 * 1024 * 1024,
+    )
+
+
 @pytest.fixture
 async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     url = f"sqlite:///{tmp_path}/image.db"
@@ -89,21 +101,21 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
     engine.dispose()
     database = db.connect(DatabaseConfig(url=url))
     await database.open()
-    files = FileStore(tmp_path / "images", 8 * 1024 * 1024)
-    await files.start()
-    images = Images(database, files)
-    imports = Imports(images)
+    stores = Stores(config(tmp_path))
+    await stores.start()
+    images, tasks = Images(database, stores), Tasks(database)
+    imports = Imports(images, tasks, Downloads(DownloadConfig(allowed_ports=[], internal_addresses=True)))
     tracer = Tracer(MemoryBus(Hub(), "image", "controller"), "image", "controller")
-    yield Parts(database, files, images, imports, Metadefs(database), tracer)
+    yield Parts(database, stores, images, imports, Metadefs(database), tasks, tracer)
     await imports.stop()
-    await files.stop()
+    await stores.stop()
     await database.close()
 
 
 @pytest.fixture
 def stored(parts: Parts) -> Callable[[], list[str]]:
     """The names of the files in the store."""
-    return lambda: sorted(path.name for path in parts.files.directory.iterdir())
+    return lambda: sorted(path.name for path in parts.stores.default.directory.iterdir())
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ async def test_deactivated_data_are_for_admins_only(client: Any) -> None:
 async def test_an_upload_that_died_is_taken_back(client: Any, parts: Any) -> None:
     image = await client.create()
     assert await parts.images.swap(image["id"], "queued", SAVING)
-    left = Path(parts.files.directory) / f"{image['id']}.0123.part"
+    left = Path(parts.stores.default.directory) / f"{image['id']}.0123.part"
     left.write_bytes(b"half")
     await parts.images.sweep()
     assert (await client("GET", image["self"])).json["status"] == "queued"
@@ -192,7 +192,7 @@ async def test_a_cut_upload_is_no_upload(client: Any, parts: Any, stored: Any) -
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        await parts.images.upload(row, cut())
+        await parts.images.upload(row, cut(), "file")
     assert (await client("GET", image["self"])).json["status"] == "queued"
     assert stored() == []
 

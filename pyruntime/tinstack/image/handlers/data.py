@@ -5,6 +5,7 @@ import re
 from tinstack.core.errors import Forbidden, RangeNotSatisfiable, UnsupportedMediaType
 from tinstack.core.http import Request, Response
 from tinstack.image.errors import NoSuchImage
+from tinstack.image.imports import COPY
 from tinstack.image.parts import Parts, target
 from tinstack.image.rows import ACTIVE, DEACTIVATED
 
@@ -19,7 +20,8 @@ async def upload(request: Request, parts: Parts) -> None:
     if request.context.launch is None:
         request.authorize("upload_image", target(image))
     request.authorized = True
-    await parts.images.upload(image, request.stream())
+    [name] = parts.stores.chosen([named] if (named := request.header("X-Image-Meta-Store")) else [])
+    await parts.images.upload(image, request.stream(), name)
 
 
 async def stage(request: Request, parts: Parts) -> None:
@@ -34,9 +36,19 @@ async def stage(request: Request, parts: Parts) -> None:
 async def import_image(request: Request, parts: Parts) -> None:
     """Begin to import."""
     image = await parts.image(request)
-    request.authorize("modify_image", target(image))
-    stores = [] if request.body.get("all_stores") else request.body.get("stores", [])
-    await parts.imports.begin(image, request.body["method"], stores)
+    rule = "copy_image" if request.body["method"]["name"] == COPY else "modify_image"
+    request.authorize(rule, target(image))
+    body = request.body
+    if (named := request.header("X-Image-Meta-Store")) and not body.get("stores") and not body.get("all_stores"):
+        body = {**body, "stores": [named]}
+    await parts.imports.begin(request.context, image, body, request.request_id)
+
+
+async def remove_from_store(request: Request, parts: Parts) -> None:
+    """Forget the data in one of several stores."""
+    image = await parts.image(request)
+    request.authorize("delete_image_location", target(image))
+    await parts.images.remove_from_store(image, request.path["store"])
 
 
 async def download(request: Request, parts: Parts) -> Response:
@@ -59,7 +71,7 @@ async def download(request: Request, parts: Parts) -> Response:
     elif image.checksum:
         headers["Content-MD5"] = image.checksum
     try:
-        stream = await parts.files.read(image.id, start, end - start)
+        stream = await parts.stores.holding(image).read(image.id, start, end - start)
     except FileNotFoundError as error:
         raise NoSuchImage(f"The data of image {image.id} are not in the store.") from error
     return Response(status, stream=stream, length=end - start, content_type=OCTETS, headers=headers)

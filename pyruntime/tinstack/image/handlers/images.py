@@ -7,7 +7,7 @@ from tinstack.core.errors import Forbidden, UnsupportedMediaType
 from tinstack.core.http import Request, Response
 from tinstack.image import changes, filters, store, views
 from tinstack.image.errors import Invalid, NoSuchImage
-from tinstack.image.imports import METHODS, STORES
+from tinstack.image.imports import METHODS
 from tinstack.image.parts import Parts, target
 from tinstack.image.rows import COMMUNITY, PUBLIC, Image
 
@@ -36,7 +36,7 @@ async def create(request: Request, parts: Parts) -> Response:
     headers = {
         "Location": f"{request.root_url}/v2/images/{image.id}",
         "OpenStack-image-import-methods": ",".join(METHODS),
-        "OpenStack-image-store-ids": ",".join(STORES),
+        "OpenStack-image-store-ids": ",".join(parts.stores.names),
     }
     return Response(201, views.image(image, sorted(set(tags))), headers=headers)
 

@@ -3,6 +3,8 @@
 from tinstack.core.errors import NotFound
 from tinstack.core.http import Request, Response
 from tinstack.image import views
+from tinstack.image.config import DEFAULT_STORE
+from tinstack.image.files import CHUNK
 from tinstack.image.imports import METHODS
 from tinstack.image.parts import Parts
 from tinstack.image.schemas.images import SHOWN
@@ -30,26 +32,24 @@ async def schema(request: Request, parts: Parts) -> views.Body:
     return found
 
 
+def _shown(parts: Parts, name: str) -> views.Body:
+    shown: views.Body = {"id": name, "description": parts.stores.configs[name].description}
+    return shown | {"default": "true"} if name == DEFAULT_STORE else shown
+
+
 async def stores(request: Request, parts: Parts) -> views.Body:
     """The stores by name."""
-    return {"stores": [{"id": "file", "description": "Files on the controller", "default": "true"}]}
+    return {"stores": [_shown(parts, name) for name in parts.stores.names]}
 
 
 async def stores_detail(request: Request, parts: Parts) -> views.Body:
     """The stores with their properties, for operators."""
-    properties = {"data_dir": str(parts.files.directory), "chunk_size": 1048576, "thin_provisioning": False}
-    return {
-        "stores": [
-            {
-                "id": "file",
-                "type": "file",
-                "description": "Files on the controller",
-                "default": "true",
-                "weight": 0,
-                "properties": properties,
-            }
-        ]
-    }
+    found = []
+    for name in parts.stores.names:
+        config = parts.stores.configs[name]
+        properties = {"data_dir": config.directory, "chunk_size": CHUNK, "thin_provisioning": False}
+        found.append({**_shown(parts, name), "type": "file", "weight": config.weight, "properties": properties})
+    return {"stores": found}
 
 
 async def import_methods(request: Request, parts: Parts) -> views.Body:

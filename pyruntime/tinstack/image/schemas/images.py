@@ -141,6 +141,33 @@ SHOWN: dict[str, dict[str, Any]] = {
 }
 """By the last part of /v2/schemas/…"""
 
+_TASK: dict[str, Any] = {
+    "name": "task",
+    "properties": {
+        "id": _shown("string", "An identifier for the task", pattern=UUID),
+        "type": _shown("string", "The type of task represented by this content", enum=["import", "api_image_import"]),
+        "status": _shown(
+            "string", "The current status of this task", enum=["pending", "processing", "success", "failure"]
+        ),
+        "input": _shown(["null", "object"], "The parameters required by task, JSON blob"),
+        "result": _shown(["null", "object"], "The result of current task, JSON blob"),
+        "owner": _shown("string", "An identifier for the owner of this task"),
+        "message": _shown("string", "Human-readable informative message only included when appropriate"),
+        "expires_at": _shown(["null", "string"], "Datetime when this resource would be subject to removal"),
+        "created_at": _shown("string", "Datetime when this resource was created"),
+        "updated_at": _shown("string", "Datetime when this resource was updated"),
+        "self": _read_only("string", ""),
+        "schema": _read_only("string", ""),
+    },
+}
+SHOWN |= {"task": _TASK, "tasks": collection("tasks", _TASK)}
+
+TASK = {
+    "type": "object",
+    "properties": {"type": {"type": "string", "enum": ["import"]}, "input": {"type": "object"}},
+    "required": ["type", "input"],
+}
+
 ADD_MEMBER = {
     "type": "object",
     "properties": {"member": {"type": "string", "minLength": 1, "maxLength": 64}},
