@@ -50,6 +50,8 @@ class Images:
         return image
 
     async def _sees(self, context: Context, image: Image) -> bool:
+        if context.scope != "project":
+            return False
         if context.launch is not None or context.is_admin or context.is_service:
             return True
         if image.visibility in (PUBLIC, COMMUNITY) or (image.owner and image.owner == context.project_id):

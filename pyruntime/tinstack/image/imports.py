@@ -163,16 +163,22 @@ class Imports:
         except BaseException as error:
             reason = error.text if isinstance(error, ApiError) else repr(error)
             log.error("the import of image %s failed: %s", image.id, reason)
+            await self._clear(image, wanted)  # before the image may be staged anew
             if wanted.method != COPY:
                 await images.swap(image.id, IMPORTING, QUEUED)
             await images.say(image.id, {TO_STORES: "", FAILED: ",".join(wanted.stores), BY_TASK: None})
             await self.tasks.set(task, FAILURE, message=reason)
             if isinstance(error, asyncio.CancelledError):
                 raise
-        finally:
-            for suffix in (STAGED, CONVERTED):
-                if wanted.method != COPY:
-                    await asyncio.to_thread(images.stores.default.path(image.id + suffix).unlink, True)
+        else:
+            await self._clear(image, wanted)
+
+    async def _clear(self, image: Image, wanted: Wanted) -> None:
+        """What was staged goes."""
+        if wanted.method == COPY:
+            return
+        for suffix in (STAGED, CONVERTED):
+            await asyncio.to_thread(self._images.stores.default.path(image.id + suffix).unlink, True)
 
     async def _import(self, image: Image, wanted: Wanted) -> list[str]:
         """Into all stores; those that failed. Raises ApiError where that is too many."""

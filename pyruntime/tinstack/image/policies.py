@@ -47,3 +47,7 @@ DEFAULTS = {
     "add_metadef_resource_type_association": "rule:metadef_admin",
     "remove_metadef_resource_type_association": "rule:metadef_admin",
 }
+
+_WORDS = {"default", "context_is_admin", "metadef_default", "metadef_admin"}
+SCOPES = {rule: frozenset({"project"}) for rule in DEFAULTS if rule not in _WORDS}
+"""The scopes of tokens that upstream's rules are for: images belong to projects, and so does who works with them."""

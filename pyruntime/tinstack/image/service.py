@@ -17,7 +17,7 @@ from tinstack.image.images import Images
 from tinstack.image.imports import Imports
 from tinstack.image.metadefs import Metadefs
 from tinstack.image.parts import Parts
-from tinstack.image.policies import DEFAULTS
+from tinstack.image.policies import DEFAULTS, SCOPES
 from tinstack.image.routes import ROUTES
 from tinstack.image.stores import Stores
 from tinstack.image.tasks import Tasks
@@ -30,7 +30,7 @@ def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
     return Api(
         routes=ROUTES,
         service=parts,
-        policy=policy.load(DEFAULTS, config.policy_file),
+        policy=policy.load(DEFAULTS, config.policy_file, SCOPES),
         authenticator=authenticator,
         error=render,
         max_body=config.http.max_body,

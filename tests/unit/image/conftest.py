@@ -37,6 +37,7 @@ class Tokens:
         "alice": Context(user_id="alice", project_id="p1", roles=USER),
         "bob": Context(user_id="bob", project_id="p2", roles=USER),
         "reader": Context(user_id="rita", project_id="p1", roles=frozenset({"reader"})),
+        "system": Context(user_id="admin", system=True, roles=USER | {"admin", "manager"}),
         "admin": Context(user_id="admin", project_id="p0", roles=USER | {"admin", "manager"}),
     }
 

@@ -248,3 +248,11 @@ async def test_schemas(client: Any) -> None:
     assert (await client("GET", "/v2/schemas/none")).status_code == 404
     assert (await client("GET", "/v2/info/stores")).json["stores"][0]["id"] == "file"
     assert json.dumps(shown)
+
+
+async def test_a_systems_token_sees_no_image(client: Any) -> None:
+    image = await client.create(visibility="private")
+    assert (await client("GET", image["self"], token="admin")).status_code == 200
+    assert (await client("GET", image["self"], token="system")).status_code == 404
+    assert (await client("GET", "/v2/images", token="system")).status_code == 403
+    assert (await client("POST", "/v2/images", {"name": "x"}, token="system")).status_code == 403

@@ -71,6 +71,9 @@ class Elsewhere:
     async def token(self) -> str:
         return "service"
 
+    async def on_behalf(self, context: Context) -> dict[str, str]:
+        return {}
+
     async def send(self, method: str, url: str, **more: Any) -> Answer:
         if not url.endswith(IMAGE):
             raise RemoteError("image", 404, "no such image")

@@ -70,9 +70,8 @@ MAPPING = _only(
     "mapping",
     object_of(
         ["rules"],
-        more=False,
         rules={"type": "array", "minItems": 1, "items": _RULE},
-        schema_version={"type": "string", "enum": ["1.0", "2.0"]},
+        schema_version=nullable({"type": "string", "enum": ["1.0", "2.0"]}),
     ),
 )
 
