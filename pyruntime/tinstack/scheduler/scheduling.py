@@ -34,6 +34,9 @@ from tinstack.scheduler.weighers import best_first
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 0.5
+AT_ONCE = 32
+"""Decisions under way: enough to keep placement and conductor busy, few enough that none waits long for its answers."""
+
 GROUP_REFUSES = "scheduling.group"
 """The conductor's code for: another member of the server's group came first."""
 
@@ -80,6 +83,7 @@ class Scheduler:
         self._config, self._bus, self._claims, self._tracer = config, bus, claims, tracer
         self.owner = f"scheduler@{config.host}/{uuid4().hex[:12]}"
         self._view = View(self._ask_hosts, claims.providers_with_room, config.hosts_seconds)
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._deciding: set[asyncio.Task[None]] = set()
 
     async def select_host(self, message: SelectHost, envelope: Envelope) -> Accepted:
@@ -87,7 +91,8 @@ class Scheduler:
         with self._tracer.step(9, message.server_id):
             begin = BeginScheduling(operation_id=message.operation_id, generation=message.generation, owner=self.owner)
             request = await self._bus.call(conductor.TOPIC, begin, SchedulingRequest)
-        task = asyncio.create_task(self._decide(message, request))
+        until = time.monotonic() + self._config.lease_seconds
+        task = asyncio.create_task(self._decide_in_turn(message, request, until))
         self._deciding.add(task)
         task.add_done_callback(self._deciding.discard)
         return Accepted()
@@ -97,8 +102,12 @@ class Scheduler:
         if self._deciding:
             await asyncio.wait(self._deciding, timeout=5)
 
-    async def _decide(self, message: SelectHost, request: SchedulingRequest) -> None:
-        until, step, attempt = time.monotonic() + self._config.lease_seconds, 10, 0
+    async def _decide_in_turn(self, message: SelectHost, request: SchedulingRequest, until: float) -> None:
+        async with self._turns:
+            await self._decide(message, request, until)
+
+    async def _decide(self, message: SelectHost, request: SchedulingRequest, until: float) -> None:
+        step, attempt = 10, 0
         try:
             host, shunned = None, dict[str, Verdict]()
             while host is None:

@@ -6,6 +6,7 @@ refused everything is asked anew.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Generic, TypeVar
@@ -13,9 +14,15 @@ from typing import Generic, TypeVar
 import msgspec
 
 from tinstack.conductor.rpc import HostState, SchedulingRequest
+from tinstack.core.errors import ApiError
 from tinstack.scheduler.claims import resources_of
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+EARLY = 0.7
+"""The part of its age after which the view is refreshed in the background while decisions go on."""
 
 Resources = frozenset[tuple[str, int]]
 
@@ -27,17 +34,33 @@ class Kept(Generic[T]):
         self._ask = ask
         self.value: T | None = None
         self._asking = asyncio.Lock()
+        self._refreshing: asyncio.Task[None] | None = None
         self.asked = float("-inf")
 
-    async def since(self, moment: float) -> T:
-        """The answer to a question that was asked no earlier (monotonic clock); who comes meanwhile waits for the same one."""
+    async def since(self, moment: float, soon: float = float("-inf")) -> T:
+        """The answer to a question that was asked no earlier (monotonic clock); who comes meanwhile waits for the same one.
+
+        Where it was asked before ``soon``, it is asked again in the background, so that nobody has to wait for the next.
+        """
         if self.value is None or self.asked < moment:
-            async with self._asking:
-                if self.value is None or self.asked < moment:
-                    began = time.monotonic()
-                    self.value = await self._ask()
-                    self.asked = began
+            await self._ask_again(moment)
+        elif self.asked < soon and not self._asking.locked():
+            self._refreshing = asyncio.create_task(self._refresh(soon), name="refreshing the view")
+        assert self.value is not None
         return self.value
+
+    async def _ask_again(self, moment: float) -> None:
+        async with self._asking:
+            if self.value is None or self.asked < moment:
+                began = time.monotonic()
+                self.value = await self._ask()
+                self.asked = began
+
+    async def _refresh(self, moment: float) -> None:
+        try:
+            await self._ask_again(moment)
+        except ApiError as error:
+            log.info("the view is not refreshed yet: %s", error.text)
 
 
 class View:
@@ -59,8 +82,10 @@ class View:
     async def look(self, request: SchedulingRequest, *, fresh: bool = False) -> tuple[list[HostState], set[str]]:
         """The hosts, and the providers that have room for the request. ``fresh``: as they are now."""
         now = time.monotonic()
-        moment = now if fresh else now - self._seconds
-        hosts, room = await asyncio.gather(self._hosts.since(moment), self._kept_room(request, now).since(moment))
+        moment, soon = (now, now) if fresh else (now - self._seconds, now - EARLY * self._seconds)
+        hosts, room = await asyncio.gather(
+            self._hosts.since(moment, soon), self._kept_room(request, now).since(moment, soon)
+        )
         return list(hosts.values()), room
 
     def _kept_room(self, request: SchedulingRequest, now: float) -> Kept[set[str]]:

@@ -29,8 +29,12 @@ def alone() -> Alone:
     return Alone()
 
 
+def nobody(hosts: Any) -> None:
+    """Tells no host to look."""
+
+
 async def test_what_was_said_before_waits_for_others(rig: Any, alone: Alone) -> None:
-    beats = Beats(rig.parts.db, 60.0, alone)
+    beats = Beats(rig.parts.db, 60.0, alone, nobody)
     for _ in range(3):
         await beats.heard(report("a"))
     assert alone.hosts == ["a"]
@@ -38,14 +42,14 @@ async def test_what_was_said_before_waits_for_others(rig: Any, alone: Alone) -> 
 
 @pytest.mark.parametrize("new", [{"started_at": 2}, {"tunnel_ip": "10.0.0.2"}, {"roles": ["l2", "dhcp"]}])
 async def test_what_is_new_does_not_wait(rig: Any, alone: Alone, new: dict[str, Any]) -> None:
-    beats = Beats(rig.parts.db, 60.0, alone)
+    beats = Beats(rig.parts.db, 60.0, alone, nobody)
     await beats.heard(report("a"))
     await beats.heard(report("a", **new))
     assert alone.hosts == ["a", "a"]
 
 
 async def test_the_first_sign_of_life_after_silence_does_not_wait(rig: Any, alone: Alone) -> None:
-    beats = Beats(rig.parts.db, 0.0, alone)
+    beats = Beats(rig.parts.db, 0.0, alone, nobody)
     await beats.heard(report("a"))
     await beats.heard(report("a"))
     assert alone.hosts == ["a", "a"]
@@ -66,3 +70,16 @@ async def test_many_are_written_at_once_and_those_that_were_removed_come_back(ri
     await rig.parts.agents.delete(removed.id)
     await beats._write([report(host) for host in hosts])
     assert {agent.host for agent in await rig.parts.agents.all()} >= set(hosts)
+
+
+async def test_a_host_that_is_behind_is_told_to_look(rig: Any, alone: Alone) -> None:
+    await rig.host("near")
+    told: list[str] = []
+    beats = Beats(rig.parts.db, 60.0, alone, told.extend)
+    generation = await rig.generation("near")
+    assert generation > 0
+    same = report("near")
+    await beats._write([msgspec.structs.replace(same, generation=generation)])
+    assert told == []
+    await beats._write([msgspec.structs.replace(same, generation=generation - 1)])
+    assert told == ["near"]

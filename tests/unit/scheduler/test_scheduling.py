@@ -155,6 +155,33 @@ async def test_the_view_is_asked_for_once_by_all_who_wait():
     assert (await view.look(other))[1] == {"rp-a"}, "another size is another question"
 
 
+async def test_the_view_is_refreshed_while_decisions_go_on():
+    asked = 0
+    slow = asyncio.Event()
+
+    async def hosts() -> list[HostState]:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            await slow.wait()
+        return [host(f"h{asked}")]
+
+    async def room(wanted: Any) -> set[str]:
+        return set()
+
+    view = View(hosts, room, 0.4)
+    await view.look(request())
+    await asyncio.sleep(0.3)
+    for _ in range(3):
+        ((one,), _) = await view.look(request())
+        assert one.host == "h1", "nobody waits"
+        await asyncio.sleep(0)
+    slow.set()
+    await asyncio.sleep(0.01)
+    ((one,), _) = await view.look(request())
+    assert (one.host, asked) == ("h2", 2)
+
+
 async def test_what_is_sold_counts_until_the_hosts_are_asked_for_again():
     async def hosts() -> list[HostState]:
         return [host("a")]

@@ -13,7 +13,7 @@ from tinstack.core.service import Service
 from tinstack.network import rpc
 
 REPORT_SECONDS = 10.0
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 60.0
 PHYSICAL_NETWORKS = {"physnet1": "fake0"}
 
 

@@ -116,7 +116,7 @@ class Agents:
     def __init__(self, config: Config, changes: Changes, wanted: Wanted, reconciler: Reconciler) -> None:
         self.config, self._changes, self._wanted, self._reconciler = config, changes, wanted, reconciler
         self._db: Database = changes.database
-        self.beats = Beats(changes.database, config.agent_down_seconds, self._learn_of)
+        self.beats = Beats(changes.database, config.agent_down_seconds, self._learn_of, changes.tell)
         self._refused: dict[str, list[str]] = {}
 
     def handlers(self) -> Mapping[type[Any], Any]:

@@ -1,10 +1,10 @@
 """Agents' heartbeats, written many at a time: a thousand hosts cost a statement a second, not a transaction each."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database, Transaction
@@ -20,6 +20,14 @@ _H = t.hosts.c
 MANY = 512
 
 
+GENERATIONS = select(_H.host, _H.generation)
+
+
+class _Generation(msgspec.Struct):
+    host: str
+    generation: int
+
+
 class _Known(msgspec.Struct):
     """What a host's last report said, and when it came (monotonic clock)."""
 
@@ -28,12 +36,17 @@ class _Known(msgspec.Struct):
 
 
 class Beats:
-    """``alone``: takes a report that says anything new. ``down_seconds``: after which a silent agent is down."""
+    """``alone``: takes a report that says anything new; ``tell``: tells hosts to look, those that are behind and don't know it.
+    ``down_seconds``: after which a silent agent is down."""
 
     def __init__(
-        self, database: Database, down_seconds: float, alone: Callable[[rpc.AgentReport], Awaitable[None]]
+        self,
+        database: Database,
+        down_seconds: float,
+        alone: Callable[[rpc.AgentReport], Awaitable[None]],
+        tell: Callable[[Iterable[str]], None],
     ) -> None:
-        self._db, self._down_seconds, self._alone = database, down_seconds, alone
+        self._db, self._down_seconds, self._alone, self._tell = database, down_seconds, alone, tell
         self._known: dict[str, _Known] = {}
         seconds = min(GATHER_SECONDS, PART * down_seconds)
         self._gathering: Gathering[rpc.AgentReport] = Gathering("agents' heartbeats", seconds, self._write)
@@ -58,10 +71,14 @@ class Beats:
 
     async def _write(self, reports: list[rpc.AgentReport]) -> None:
         by_host = {report.host: report for report in reports}
-        if await self._beat(sorted(by_host)) == len(by_host):
-            return
-        for report in by_host.values():  # the agents of one were removed meanwhile: they come back by their heartbeat
-            await self._alone(report)
+        hosts = sorted(by_host)
+        if await self._beat(hosts) != len(hosts):
+            for (
+                report
+            ) in by_host.values():  # the agents of one were removed meanwhile: they come back by their heartbeat
+                await self._alone(report)
+        rows = await store.all_in(self._db, GENERATIONS, _H.host, hosts, _Generation)
+        self._tell(row.host for row in rows if row.generation > by_host[row.host].generation)
 
     async def _beat(self, hosts: list[str]) -> int:
         """How many of them have agents."""

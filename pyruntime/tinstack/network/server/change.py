@@ -5,7 +5,7 @@ agent is told to look once the change is there. A lost message costs nothing: ag
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import bindparam, func, select, update
@@ -112,6 +112,10 @@ class Changes:
 
     def __init__(self, database: Database, telling: Telling, events: Events) -> None:
         self.database, self._telling, self._events = database, telling, events
+
+    def tell(self, hosts: Iterable[str]) -> None:
+        """Let these hosts' agents look."""
+        self._telling.tell(hosts)
 
     async def run(self, work: Callable[[Change], Awaitable[T]]) -> T:
         """``work`` in one transaction, again when others were faster. Raises StaleDataError after many tries."""
