@@ -42,8 +42,8 @@ class Check:
 
 
 NEEDS: dict[str, tuple[str, ...]] = {
-    "unit": ("qemu-utils", "libvirt0", "libxml2-utils"),
-    "api": ("qemu-utils",),
+    "unit": ("qemu-utils", "libvirt0", "libvirt-clients", "libxml2-utils"),
+    "api": ("qemu-system-common", "qemu-utils"),
 }
 """Debian packages whose programs a ring's tests run; what the hosts of molecule need their plays install."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -14,11 +13,6 @@ import pytest
 from tinstack.volume.drivers.file import FileDriver
 from tinstack.volume.drivers.interface import Connected, DriverFailed, Source
 from tinstack.volume.drivers.storage_daemon import StorageDaemons
-
-exports = pytest.mark.skipif(
-    not shutil.which("qemu-storage-daemon"),
-    reason="qemu-storage-daemon (Debian package qemu-system-common) is not installed",
-)
 
 
 def info(path: Path) -> Any:
@@ -111,7 +105,6 @@ def can_write(url: str) -> bool:
     return done.returncode == 0
 
 
-@exports
 async def test_what_is_written_by_nbd_is_in_the_volume(driver: FileDriver) -> None:
     await driver.create("a", 1)
     for _ in range(2):
@@ -125,7 +118,6 @@ async def test_what_is_written_by_nbd_is_in_the_volume(driver: FileDriver) -> No
     run("qemu-io", "-r", "-f", "qcow2", "-c", "read -P 0x41 0 64k", driver.directory / "volume-a.qcow2")
 
 
-@exports
 async def test_a_volume_may_be_attached_twice_and_is_exported_to_the_last(driver: FileDriver) -> None:
     await driver.create("a", 1)
     first, second = await driver.connect("a", "x", {}, "rw"), await driver.connect("a", "y", {}, "ro")
@@ -135,7 +127,6 @@ async def test_a_volume_may_be_attached_twice_and_is_exported_to_the_last(driver
     assert listed(second) == ["y"]
 
 
-@exports
 async def test_copies_of_an_attached_volume_have_what_was_written(driver: FileDriver) -> None:
     await driver.create("a", 1)
     info = await driver.connect("a", "x", {}, "rw")
@@ -153,7 +144,6 @@ async def test_copies_of_an_attached_volume_have_what_was_written(driver: FileDr
     assert listed(info) == ["x"]
 
 
-@exports
 async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets: Path, driver: FileDriver) -> None:
     await driver.create("a", 1)
     info = await driver.connect("a", "x", {}, "rw")
@@ -168,7 +158,6 @@ async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets:
     assert later._daemons.volumes() == set()
 
 
-@exports
 async def test_a_daemon_that_died_is_started_again_where_it_was(driver: FileDriver) -> None:
     await driver.create("a", 1)
     info = await driver.connect("a", "x", {}, "rw")
@@ -179,7 +168,6 @@ async def test_a_daemon_that_died_is_started_again_where_it_was(driver: FileDriv
     assert listed(info) == ["x"]
 
 
-@exports
 async def test_several_volumes_have_ports_of_their_own(driver: FileDriver) -> None:
     for volume in ("a", "b", "c"):
         await driver.create(volume, 1)
