@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from tinstack.core.errors import ApiError, BadRequest, Conflict, Forbidden, NotFound, Unauthorized
-from tinstack.core.http.app import JSON, Rendered
+from tinstack.core.http.app import Rendered
+from tinstack.core.http.bodies import JSON
 from tinstack.core.http.request import Request
 
 NAMES = {

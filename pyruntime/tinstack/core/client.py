@@ -1,6 +1,7 @@
 """REST from one of our services to another: signs in at identity, finds endpoints in the catalog, passes the request id on."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,8 @@ from tinstack.core.context import Context, request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
 
 SECONDS = 30.0
+MARKUP = re.compile(r"<(title|h1)>.*?</\1>|<[^>]*>|<[^>]*$", re.DOTALL)
+"""Of a page of HTML: all but the sentence in it."""
 EARLY = 60 * SECOND
 """A token is renewed that long before it ends."""
 
@@ -59,7 +62,7 @@ def sentence_of(data: bytes) -> str:
     try:
         body = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return data[:300].decode(errors="replace").strip() or "no reason given"
+        return " ".join(MARKUP.sub(" ", data[:1000].decode(errors="replace")).split())[:300] or "no reason given"
     while isinstance(body, dict | list):
         if isinstance(body, list):
             body = body[0] if body else ""

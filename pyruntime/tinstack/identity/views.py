@@ -235,20 +235,25 @@ def list_links(request: Request, path: str, following: str | None = None) -> Bod
     return {"self": f"{request.root_url}{path}{query}", "previous": None, "next": following}
 
 
+def _name_of(item: Body) -> str:
+    """By what an item is told from the others of its list: EC2 keys have no id."""
+    return str(item.get("id") or item.get("access") or "")
+
+
 def collection(request: Request, key: str, items: Iterable[Body], path: str, filters: tuple[str, ...] = ()) -> Body:
     """A list's body: filtered by the query's exact and ``name__contains``-like parameters, and paged if a limit is asked for."""
     found = [item for item in items if _wanted(request, item, filters)]
     page = page_of(request)
     if page.marker is not None:
-        found.sort(key=lambda item: str(item["id"]))
-        found = [item for item in found if str(item["id"]) > page.marker]
+        found.sort(key=_name_of)
+        found = [item for item in found if _name_of(item) > page.marker]
     following = None
     if page.explicit and page.limit:
-        found.sort(key=lambda item: str(item["id"]))
+        found.sort(key=_name_of)
         if len(found) > page.limit:
             found = found[: page.limit]
             kept = [pair for pair in request.query.pairs if pair[0] != "marker"]
-            following = f"{request.root_url}{path}?{urlencode([*kept, ('marker', found[-1]['id'])])}"
+            following = f"{request.root_url}{path}?{urlencode([*kept, ('marker', _name_of(found[-1]))])}"
     return {key: found, "links": list_links(request, path, following)}
 
 

@@ -264,7 +264,8 @@ def ssh(inventory: str | None, state: Path | None, host: str, command: tuple[str
 
 @lab.command()
 @click.argument("ring", nargs=-1)
-def test(ring: tuple[str, ...]) -> None:
+@click.option("--seed", type=int, help="Draw the hostile requests of an earlier run again.")
+def test(ring: tuple[str, ...], seed: int | None) -> None:
     """Run the tests, or the RINGs that are named.
 
     \b
@@ -273,10 +274,11 @@ def test(ring: tuple[str, ...]) -> None:
     lint                ruff, types, imports, YAML, Ansible
     conformance [LIST]  OpenStack's own tests on a `dev` cloud; LIST: smoke (default), identity, compute, image, network and
                         volume of the acceptance suite, Tempest; sdk: the functional tests of openstacksdk
+    fuzz                100,000 hostile requests to every API (some thousand unless named); their seed is printed
     faults              processes die, messages are lost, RabbitMQ and MariaDB are stopped: a short selection (1 min) unless named
     bench               rates, times and sizes beside real OpenStack's and the budgets: only when named (a quiet machine)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
-    from tinstack.lab.rings import test
+    from tinstack.lab.rings import run_rings
 
-    test(ring)
+    run_rings(ring, seed)

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -23,6 +23,8 @@ REAL_BACKENDS = {"TINSTACK_TEST_BACKENDS": "real"}
 
 
 CONFORMANCE = "tests/conformance/run.py"
+FUZZ = "tests.fuzz"
+"""Hostile requests to every API; many in a ring of their own, a few with the others."""
 LISTS = ("smoke", "identity", "compute", "image", "network", "volume", "sdk")
 """Lists of OpenStack's acceptance suite; the first is what the ring runs."""
 
@@ -38,7 +40,7 @@ class Check:
     @property
     def counts_itself(self) -> bool:
         """Whether it writes a JUnit report."""
-        return self.command[0] == "pytest" or CONFORMANCE in self.command
+        return self.command[0] == "pytest" or CONFORMANCE in self.command or FUZZ in self.command
 
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -53,6 +55,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
         Check("api on SQLite and the in-process bus", ("pytest", "-q", "tests/api")),
         Check("api on MariaDB and RabbitMQ", ("pytest", "-q", "tests/api"), tuple(REAL_BACKENDS.items())),
     ),
+    "fuzz": (Check("hostile requests", ("python", "-m", FUZZ)),),
     "lint": (
         Check("shell", ("sh", "-n", "lab")),
         Check("ruff", ("ruff", "check", ".")),
@@ -74,6 +77,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
 
 SHORT: dict[str, tuple[Check, ...]] = {
     "faults": (Check("faults, a short selection", ("pytest", "-q", "tests/faults", "-m", "short")),),
+    "fuzz": (Check("some hostile requests", ("python", "-m", FUZZ, "--requests", "4000")),),
 }
 """What runs of a long ring when no ring is named."""
 
@@ -110,15 +114,15 @@ def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
     return list(found.items() or usual)
 
 
-def test(names: Sequence[str]) -> None:
-    """Run rings, the usual ones where none is named. Raises LabError where anything failed."""
+def run_rings(names: Sequence[str], seed: int | None = None) -> None:
+    """Run rings, the usual ones where none is named; ``seed``: of the hostile requests. Raises LabError where anything failed."""
     results = []
     rings = chosen(names)
     with children.passing_signals_on(signal.SIGINT) as interruption:
         for name, checks in rings:
             have_packages(name)
             for check in checks:
-                results.append(run(check))
+                results.append(run(seeded(check, seed)))
                 if interruption:
                     raise LabError("Interrupted.")
     click.echo()
@@ -126,6 +130,13 @@ def test(names: Sequence[str]) -> None:
         click.echo(line)
     if failed := [result.title for result in results if result.failed]:
         raise LabError(f"These failed: {', '.join(failed)}.")
+
+
+def seeded(check: Check, seed: int | None) -> Check:
+    """The check with that seed, where it draws by chance."""
+    if seed is None or FUZZ not in check.command:
+        return check
+    return replace(check, command=(*check.command, "--seed", str(seed)))
 
 
 def have_packages(ring: str) -> None:

@@ -3,15 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from asyncmy.errors import DataError
+from sqlalchemy.dialects import mysql, sqlite
 
 from tinstack.core.config import DatabaseConfig
-from tinstack.core.db import Database, Duplicate, Transaction, connect, prepared, values
+from tinstack.core.db import Database, Duplicate, Transaction, connect, mariadb, prepared, values
 from tinstack.core.db.interface import compile_for
+from tinstack.core.errors import BadRequest
 from tinstack.core.operations import Operation, Operations, OperationTaken, operations_table
 
 metadata = sa.MetaData()
@@ -139,3 +142,15 @@ def test_statements_of_one_form_share_a_text_and_keep_their_values():
     assert one(["c", "d"], 2, 7) == (first, ["c", "d", "x", 2, 7, 9])
     other, values = one(["c"], 2, 7)
     assert other != first and values == ["c", "x", 2, 7, 9]
+
+
+async def test_what_mariadb_has_no_room_for_is_the_callers_fault() -> None:
+    class Cursor:
+        async def execute(self, sql: str, arguments: object) -> None:
+            raise DataError(1406, "Data too long for column 'name' at row 1")
+
+    raw = SimpleNamespace(cursor=Cursor)
+    connection = mariadb._Connection(raw, mysql.dialect(), transacting=True)
+    with pytest.raises(BadRequest, match="too long or too large"):
+        await connection.execute("INSERT", ())
+    assert connection.usable

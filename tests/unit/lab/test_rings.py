@@ -25,9 +25,9 @@ def test_the_last_line_counts_everything():
 def test_a_failing_command_fails_the_whole_and_is_named(monkeypatch, capfd):
     checks = {"good": (Check("fine", ("true",)),), "bad": (Check("broken", ("false",)),)}
     monkeypatch.setattr(rings, "RINGS", checks)
-    rings.test(["good"])
+    rings.run_rings(["good"])
     with pytest.raises(LabError, match="These failed: broken"):
-        rings.test([])
+        rings.run_rings([])
     assert capfd.readouterr().out.splitlines()[-1] == "1 passed, 1 failed"
 
 
@@ -53,3 +53,9 @@ def test_the_lists_that_are_offered_are_those_of_the_conformance_run():
     areas = re.search(r"for area in \(([^)]*)\)", program)
     assert areas
     assert ("smoke", *re.findall(r'"(\w+)"', areas[1]), "sdk") == rings.LISTS
+
+
+def test_a_seed_is_for_what_is_drawn_by_chance():
+    [(_, [fuzz])], [(_, [unit])] = rings.chosen(["fuzz"]), rings.chosen(["unit"])
+    assert rings.seeded(fuzz, 7).command[-2:] == ("--seed", "7")
+    assert rings.seeded(fuzz, None) == fuzz and rings.seeded(unit, 7) == unit

@@ -88,7 +88,10 @@ async def add_floating(request: Request, service: Compute) -> None:
             raise Invalid("Specified fixed address not assigned to instance")
     port_id, ip = usable[0]
     floating = await floating_ips.by_address(service, request.context, wanted["address"])
-    await floating_ips.associate(service, request.context, floating["id"], port_id, ip)
+    try:
+        await floating_ips.associate(service, request.context, floating["id"], port_id, ip)
+    except Conflict as error:
+        raise Invalid(error.text) from error
 
 
 async def remove_floating(request: Request, service: Compute) -> None:

@@ -14,14 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 import asyncmy
 from asyncmy.constants import CLIENT
-from asyncmy.errors import IntegrityError, InterfaceError, MySQLError, OperationalError
+from asyncmy.errors import DataError, IntegrityError, InterfaceError, MySQLError, OperationalError
 from sqlalchemy import text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db.interface import Duplicate, Statement, Work, compile_for, prepared, rows_into
-from tinstack.core.errors import Unavailable
+from tinstack.core.errors import BadRequest, Unavailable
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 AGAIN = {1213, 1205, 1020}
 LOST = {2003, 2006, 2013, 2014, 2055, 1927, 1053}
 DUPLICATE = {1062, 1586}
+UNKEEPABLE = {1264, 1366, 1406}
+"""Out of range, of other characters, too long."""
 TRIES = 8
 NOW = prepared(text("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"))
 
@@ -40,6 +42,12 @@ class DatabaseUnavailable(Unavailable):
 
     code = "database"
     message = "The database can't be reached; nothing was changed, try again."
+
+
+class Unkeepable(BadRequest):
+    """400: a value that is longer, larger or of other characters than its column takes, and that no schema refused before."""
+
+    code, message = "database.unkeepable", "A value of the request is too long or too large to be kept."
 
 
 class CommitUnknown(Unavailable):
@@ -89,6 +97,10 @@ class _Connection:
         except IntegrityError as error:
             if error.args and error.args[0] in DUPLICATE:
                 raise Duplicate(str(error.args[-1])) from error
+            raise
+        except DataError as error:
+            if error.args and error.args[0] in UNKEEPABLE:
+                raise Unkeepable from error
             raise
         except MySQLError as error:
             self.usable = not _lost(error)

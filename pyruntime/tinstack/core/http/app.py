@@ -9,6 +9,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+from urllib.parse import quote
 from uuid import uuid4
 
 import falcon.asgi
@@ -25,8 +26,8 @@ from tinstack.core.errors import (
     NotFound,
     TooLarge,
     Unauthorized,
-    UnsupportedMediaType,
 )
+from tinstack.core.http.bodies import JSON, read_body, short
 from tinstack.core.http.refusals import note_refusal
 from tinstack.core.http.request import Request, Response
 from tinstack.core.http.restrict import Authenticator, check_access_rules
@@ -35,15 +36,15 @@ from tinstack.core.policy import Policy
 
 log = logging.getLogger(__name__)
 
-JSON = "application/json"
 PROJECT = "project_in_path"
 """The placeholder of a root that stands for the token's own project."""
 PROJECT_ID = re.compile(r"[0-9a-z-]*[0-9][0-9a-z-]*")
 """What can be a project's id and no resource's name."""
+IN_HEADERS = " !\"#$%&'()*+,/:;<=>?@[\\]^`{|}"
+"""What stays as it is in the value of a header, beside letters and digits; all else is percent-encoded (RFC 3986)."""
 REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
 
 class Rendered(NamedTuple):
@@ -59,12 +60,7 @@ Violation = Callable[[str, str, Any], ApiError]
 
 def plain_violation(path: str, message: str, value: Any) -> ApiError:
     """The 400 for a body that its schema refuses, as most services word it."""
-    return BadRequest(f"Invalid input for field/attribute {path or 'body'}. Value: {_short(value)}. {message}")
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else text[:200] + "…"
+    return BadRequest(f"Invalid input for field/attribute {path or 'body'}. Value: {short(value)}. {message}")
 
 
 class Api:
@@ -113,7 +109,7 @@ class Api:
             version = parse_version(text)
         except ValueError as error:
             raise BadRequest(
-                f"API Version String {_short(text)} is of invalid format. Must be of format MajorNum.MinorNum."
+                f"API Version String {short(text)} is of invalid format. Must be of format MajorNum.MinorNum."
             ) from error
         if not micro.minimum <= version <= micro.maximum:
             raise NotAcceptable(
@@ -156,10 +152,10 @@ class Api:
 
 
 class _Resource:
-    """All routes of one path."""
+    """All routes of one path. ``has_items``: with a slash behind it, it is the item whose id is empty."""
 
-    def __init__(self, api: Api, routes: list[Route]) -> None:
-        self.api = api
+    def __init__(self, api: Api, routes: list[Route], *, has_items: bool) -> None:
+        self.api, self.has_items = api, has_items
         self.by_method: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             self.by_method[route.method].append(route)
@@ -172,6 +168,8 @@ class _Resource:
         routes = self.by_method[method]
 
         async def respond(asgi: falcon.asgi.Request, answer: falcon.asgi.Response, **path: str) -> None:
+            if self.has_items and asgi.scope["path"].endswith("/"):
+                raise falcon.HTTPNotFound
             await answer_request(self.api, routes, asgi, answer, path)
 
         return respond
@@ -234,7 +232,7 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
             f"'{request.context.project_id}'"
         )
     if not there[0].stream:
-        request.body = await _body(api, there, request)
+        request.body = await read_body(request, there, api.max_body)
     route = _choose(there, request.body, routes)
     if route.query is not None:
         _check(api, route.query.at(request.version), request.query.flat())
@@ -249,37 +247,6 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
     return route, result
 
 
-async def _body(api: Api, routes: list[Route], request: Request) -> Any:
-    asgi = request.asgi
-    length = asgi.content_length
-    wants = any(route.body is not None or route.action for route in routes)
-    if not length and asgi.get_header("Transfer-Encoding") is None:
-        if wants:
-            raise BadRequest("The request has no body; a JSON object is expected.")
-        return None
-    if (length or 0) > api.max_body:
-        raise TooLarge(f"The request body is larger than {api.max_body} bytes.")
-    content_type = (asgi.content_type or JSON).split(";")[0].strip().lower()
-    media = {kind for route in routes for kind in route.media}
-    data = bytearray()
-    async for chunk in asgi.stream:
-        data += chunk
-        if len(data) > api.max_body:
-            raise TooLarge(f"The request body is larger than {api.max_body} bytes.")
-    if not data and not wants:
-        return None
-    if content_type != JSON and content_type not in media:
-        if not wants:
-            return None
-        raise UnsupportedMediaType(f"The content type {_short(content_type)} is not supported; send {JSON}.")
-    try:
-        return _decode(bytes(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if not wants:
-            return None
-        raise BadRequest("The request body is not valid JSON.") from error
-
-
 def _choose(routes: list[Route], body: Any, at_any_version: list[Route]) -> Route:
     """Raises BadRequest for an action that there is not, NotFound for one of other microversions."""
     if routes[0].action is None:
@@ -292,7 +259,7 @@ def _choose(routes: list[Route], body: Any, at_any_version: list[Route]) -> Rout
             return route
     if any(route.action == name for route in at_any_version):
         raise NotFound
-    raise BadRequest(f"There is no such action: {_short(name)}.")
+    raise BadRequest(f"There is no such action: {short(name)}.")
 
 
 def _check(api: Api, schema: Schema, value: Any) -> None:
@@ -305,7 +272,7 @@ def _write(answer: falcon.asgi.Response, status: int, result: Any) -> None:
     if isinstance(result, Response):
         status = result.status or status
         for name, value in result.headers.items():
-            answer.set_header(name, value)
+            answer.set_header(name, quote(value, safe=IN_HEADERS))
         if result.stream is not None:
             answer.status = status
             answer.content_type = result.content_type or "application/octet-stream"
@@ -331,7 +298,7 @@ def _write_error(api: Api, answer: falcon.asgi.Response, error: ApiError, reques
     answer.content_type = rendered.content_type
     answer.data = rendered.data
     for name, value in error.headers.items():
-        answer.set_header(name, value)
+        answer.set_header(name, quote(value, safe=IN_HEADERS))
 
 
 def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
@@ -345,8 +312,9 @@ def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
         for root in api.root:
             for route in api.routes:
                 by_path.setdefault(root + route.path or "/", (api, []))[1].append(route)
+    with_items = {path.rpartition("/")[0] for path in by_path if path.endswith("}")}
     for path, (api, routes) in by_path.items():
-        app.add_route(path, _Resource(api, routes))
+        app.add_route(path, _Resource(api, routes, has_items=path in with_items))
 
     async def on_http_error(asgi: Any, answer: Any, error: falcon.HTTPError, params: Any, **_: Any) -> None:
         api = next((a for a in everything if any(_under(asgi.path, r) for r in a.root)), everything[-1])

@@ -1,11 +1,15 @@
 """What operators set up for all projects, as public JSON. Source: Network API reference, the response tables of each section."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from tinstack.core.clock import iso
 from tinstack.network.server.rows import Standard
 from tinstack.network.server.rows_admin import DefaultRule, Flavor, Log, Segment, SegmentRange, ServiceProfile
 from tinstack.network.server.views import Body
+
+MOST_NUMBERS = 10_000
+"""So many of a range's free numbers are shown: a range may have thousands of millions."""
 
 
 def _changed(row: Standard) -> Body:
@@ -73,7 +77,9 @@ def segment_range(row: SegmentRange, used: Mapping[int, str], *, default: bool) 
         "minimum": row.minimum,
         "maximum": row.maximum,
         "used": {str(number): project for number, project in sorted(used.items())},
-        "available": [number for number in range(row.minimum, row.maximum + 1) if number not in used],
+        "available": list(
+            islice((number for number in range(row.minimum, row.maximum + 1) if number not in used), MOST_NUMBERS)
+        ),
         "tags": row.tags,
         **_changed(row),
     }

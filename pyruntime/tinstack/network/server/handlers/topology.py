@@ -2,18 +2,23 @@
 
 from tinstack.core.http import Request
 from tinstack.network.server import views
+from tinstack.network.server.errors import HTTPBadRequest
 from tinstack.network.server.handlers.common import Body
 from tinstack.network.server.parts import Parts
 
 NAME = "auto_allocated_topology"
 DRY_RUN = "dry-run"
+MOST_ID = 64
+"""Characters of a project's id."""
 
 
 def _project(request: Request, action: str) -> str:
-    """The project of the path; ``None`` or nothing is the caller's own. Raises PolicyForbidden."""
+    """The project of the path; ``None`` or nothing is the caller's own. Raises PolicyForbidden, HTTPBadRequest."""
     given = request.path.get("project", "None")
     project = request.project_id if given in ("None", "null", "") else given
     request.authorize(f"{action}_{NAME}", {"project_id": project, "tenant_id": project})
+    if len(project) > MOST_ID:
+        raise HTTPBadRequest("Invalid input for project_id. Reason: it is no id of a project.")
     return project
 
 
