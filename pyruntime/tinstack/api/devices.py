@@ -121,8 +121,8 @@ async def _add(
         if device.get("source_type") == "image" and device.get("destination_type", LOCAL) == LOCAL:
             _root_image(made, device, ref, index)
             continue
-        if index == 0 and ref:
-            raise BadMapping(reason=BAD_SEQUENCE)
+        if index == 0:
+            made.image_id = None
         volume = await _volume(compute, context, device, index, count, made)
         made.volumes.append(volume)
     if not ref and 0 not in indexes:
