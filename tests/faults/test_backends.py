@@ -48,7 +48,7 @@ def test_mariadb_is_restarted(rig):
     [
         ("api", 3),
         ("scheduler", 5),
-        ("conductor", 11),
+        ("conductor", 4),
         ("compute-1", 6),
         ("network-agent", 6),
         ("network", 5),
