@@ -62,6 +62,15 @@ def test_a_volume_is_made_from_an_image_and_booted(lab: Lab) -> None:
     lab.admin.wait("block-storage", f"/volumes/{root['volumeId']}", lambda answer: answer.status == 404)
 
 
+def test_a_volume_that_is_first_is_booted_whatever_image_is_named(lab: Lab) -> None:
+    root = lab.volume(imageRef=lab.cloud.image_id())
+    server = boot(lab, device("volume", root), imageRef=lab.cloud.image_id())
+    assert lab.until(server, "ACTIVE")["image"] == ""
+    [found] = attached(lab, server)
+    assert (found["volumeId"], found["device"]) == (root, "/dev/vda")
+    delete(lab, server)
+
+
 def test_volumes_of_all_sources_have_their_turn_and_name(lab: Lab) -> None:
     root, origin = lab.volume(imageRef=lab.cloud.image_id()), lab.volume()
     body = {"snapshot": {"volume_id": origin, "name": "s"}}
