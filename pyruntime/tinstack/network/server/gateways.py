@@ -88,7 +88,7 @@ class Gateways:
         return await self._changes.run(work)
 
     async def remove(self, id: str, unwanted: Sequence[GatewayWanted]) -> Router:
-        """Each names a network, and addresses where that has several. Raises UnableToMatchGateways.
+        """Each names a network, and addresses where that has several; none named: all. Raises UnableToMatchGateways.
 
         The next gateway takes the place of the first one.
         """
@@ -96,6 +96,8 @@ class Gateways:
 
         async def work(change: Change) -> Router:
             router = await self._locked(change, id, unwanted, known)
+            for port in reversed([] if unwanted else await _ports(change, router)):
+                await self._routers.drop_gateway(change, router, port)
             for one in unwanted:
                 for port in await _ports(change, router):
                     if port.network_id == one.network_id and await _has(change, port, one):

@@ -80,8 +80,10 @@ GATEWAYS: Words = {
         "router": {
             "type": "object",
             "properties": {
+                # Stock clients send {} where they mean all.
                 "external_gateways": {
-                    "type": "array",
+                    "type": ["array", "object"],
+                    "maxProperties": 0,
                     "maxItems": 16,
                     "items": {
                         "type": "object",
