@@ -1,4 +1,6 @@
-"""Real guests while things break: a boot outlives its host's agent and the broker, and a delete leaves nothing on the host."""
+"""Real guests while things break: a boot outlives its host's agent and the broker, and a delete leaves nothing on the host.
+
+Runs after the tests that want logs without an error: what breaks is logged."""
 
 import time
 from collections.abc import Callable, Iterator
