@@ -5,12 +5,14 @@
 
 import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "pyruntime"))
 LEDGER = ROOT / "docs" / "compatibility.md"
 SERVICES = {
     "identity": "tinstack.identity.routes",

@@ -4,6 +4,7 @@ The conductor drives two things itself, under a lease like anybody else: the und
 nothing of it any more, and the rest of a delete once the host is done (or where there never was a host).
 """
 
+import asyncio
 import logging
 from typing import Any
 
@@ -60,6 +61,7 @@ class Endings:
 
     def __init__(self, parts: Parts, remote: Remote, network_info: NetworkInfo) -> None:
         self._parts, self._remote, self._network_info = parts, remote, network_info
+        self._driven: set[tuple[str, int]] = set()
 
     # --- what hosts say ------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class Endings:
 
         operation = await self._parts.db.transact(work)
         if operation:
-            await self.drive(operation)
+            self._parts.background.start(self.drive(operation), f"{operation.kind} of {operation.subject}")
 
     async def _booted(self, message: Finished) -> tuple[str, Instance | None]:
         """What is done, looked at before anything is locked: the operation's kind, and the server where it has new ports."""
@@ -154,7 +156,19 @@ class Endings:
     # --- what the conductor drives -------------------------------------------------------------
 
     async def drive(self, operation: Operation) -> None:
-        """Go on with an operation that this process holds."""
+        """Go on with an operation that this process holds, once at a time: a service that is slow does not cost it the lease."""
+        turn = operation.id, operation.attempt
+        if turn in self._driven:
+            return
+        self._driven.add(turn)
+        holding = asyncio.create_task(self._parts.hold(operation))
+        try:
+            await self._drive(operation)
+        finally:
+            holding.cancel()
+            self._driven.discard(turn)
+
+    async def _drive(self, operation: Operation) -> None:
         request_id_of_task.set(operation.request_id)
         server = await instances.get(self._parts.db, operation.subject)
         if server is None:

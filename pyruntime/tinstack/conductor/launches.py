@@ -10,6 +10,7 @@ from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor import volumes
 from tinstack.conductor.config import Config
 from tinstack.conductor.endings import Endings
+from tinstack.conductor.interfaces import CLEARED, UNDO
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_host
 from tinstack.conductor.remote import Remote
@@ -51,6 +52,8 @@ class Launches:
             if server.generation != operation.generation:
                 raise OperationTaken(id=message.operation_id)
             if operation.generation != message.generation or operation.state != RUNNING:
+                raise OperationTaken(id=message.operation_id)
+            if UNDO in operation.data or CLEARED in operation.data:
                 raise OperationTaken(id=message.operation_id)
             operation.step = max(operation.step, TAKEN_BY_HOST)
             await store.hand_over(tx, operation, message.owner, self._parts.config.host_lease_seconds)

@@ -29,26 +29,27 @@ class NetworkInfo:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names: dict[str, tuple[float, str]] = {}
-        self._early: dict[str, asyncio.Task[list[Interface]]] = {}
+        self._early: dict[tuple[str, str | None], asyncio.Task[list[Interface]]] = {}
 
     def read_early(self, operation_id: str, server: Instance) -> None:
-        """Begin to read a booting server's addresses while its host goes on."""
-        if operation_id in self._early:
+        """Begin to read a booting server's addresses while its host goes on: another host gives it other ones."""
+        key = operation_id, server.host
+        if key in self._early:
             return
-        task = self._early[operation_id] = asyncio.create_task(self._read(server))
-        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, operation_id, task)
+        task = self._early[key] = asyncio.create_task(self._read(server))
+        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, key, task)
 
-    def _forget(self, operation_id: str, task: asyncio.Task[list[Interface]]) -> None:
+    def _forget(self, key: tuple[str, str | None], task: asyncio.Task[list[Interface]]) -> None:
         """A boot that failed since does not ask for it."""
         task.cancel()
         if not task.cancelled() and task.done():
             task.exception()
-        if self._early.get(operation_id) is task:
-            del self._early[operation_id]
+        if self._early.get(key) is task:
+            del self._early[key]
 
     async def of_operation(self, operation_id: str, server: Instance) -> list[Interface] | None:
         """What was read early, or read now; None where the network service can't say: the next look will."""
-        task = self._early.pop(operation_id, None)
+        task = self._early.pop((operation_id, server.host), None)
         try:
             return await (task or self._read(server))
         except ApiError as error:

@@ -1,17 +1,20 @@
 """What the conductor's modules work with, and how messages are checked and passed on."""
 
+import asyncio
 import logging
 from uuid import uuid4
 
 from tinstack.compute import rpc as compute
+from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.config import Config
 from tinstack.conductor.over import Over
 from tinstack.core.background import Background
 from tinstack.core.bus import Bus, Envelope, Refused
 from tinstack.core.client import Session
 from tinstack.core.clock import now_us
-from tinstack.core.db import Database
-from tinstack.core.operations import Operation
+from tinstack.core.db import Database, Transaction
+from tinstack.core.errors import ApiError
+from tinstack.core.operations import Operation, OperationTaken
 from tinstack.core.trace import Tracer
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,22 @@ class Parts:
     def launched(self, server_id: str, host: str) -> bool:
         """Whether that host was lately given work for that server by this process."""
         return (server_id, host) in self._launched
+
+    async def hold(self, operation: Operation) -> None:
+        """Renew the lease of an operation that this process drives, until it is another's."""
+        seconds = self.config.own_lease_seconds
+
+        async def work(tx: Transaction) -> None:
+            await OPERATIONS.renew(tx, operation.id, self.owner, seconds)
+
+        while True:
+            await asyncio.sleep(seconds / 3)
+            try:
+                await self.db.transact(work)
+            except OperationTaken:
+                return
+            except ApiError as error:
+                log.warning("the lease of %s could not be renewed yet: %s", operation.id, error.text)
 
     async def look(self, host: str, operation: Operation) -> None:
         """Tell a host to look at the operation's server."""

@@ -54,6 +54,8 @@ class Reconciler:
                 continue
             except ApiError as error:
                 log.warning("%s of server %s waits: %s", operation.kind, operation.subject, error.text)
+            except Exception:
+                log.exception("%s of server %s can't be gone on with", operation.kind, operation.subject)
 
     async def _one(self, operation: Operation) -> None:
         request_id_of_task.set(operation.request_id)
@@ -70,11 +72,14 @@ class Reconciler:
             return
         log.info("%s of server %s has no owner any more (last: %s)", operation.kind, server.id, operation.owner)
 
-        async def take(tx: Transaction) -> None:
-            await store.hand_over(tx, operation, self._parts.owner, self._parts.config.own_lease_seconds)
+        async def take(tx: Transaction) -> Operation:
+            held = await OPERATIONS.get(tx, operation.id)
+            if held is None or held.owner != operation.owner or held.lease_until >= await tx.now():
+                raise OperationTaken(id=operation.id)
+            await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
+            return held
 
-        await self._parts.db.transact(take)
-        await self._next(operation, server)
+        await self._next(await self._parts.db.transact(take), server)
 
     async def _end(self, operation: Operation, server: Instance) -> None:
         """The deadline is over: whoever waits for the server sees its end now."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ log = logging.getLogger(__name__)
 
 PLACEMENT = "1.38"
 VOLUME = {"OpenStack-API-Version": "volume 3.70"}
-
+SERVER_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 MADE = {"image", "snapshot", "blank"}
 """Sources of volumes that a boot makes."""
@@ -240,18 +241,23 @@ class Remote:
         return set(answer.json()["allocations"]) if answer.status == 200 else set()
 
     async def holders(self) -> set[str]:
-        """The servers that ports and attachments say that they belong to."""
+        """The servers that ports and attachments say that they belong to. What is written there is any tenant's: ids alone count."""
         ports = await self._session.request("GET", "network", "/v2.0/ports?fields=device_id&fields=device_owner")
         found = {one["device_id"] for one in ports.json()["ports"] if one["device_owner"].startswith("compute:")}
         path = "/attachments?all_tenants=1"
         attachments = await self._session.request("GET", "block-storage", path, headers=VOLUME)
-        return found | {one["instance"] for one in attachments.json()["attachments"] if one["instance"]}
+        found |= {one["instance"] for one in attachments.json()["attachments"]}
+        return {id for id in found if id and SERVER_ID.fullmatch(id)}
 
     async def is_instance(self, consumer: str) -> bool:
         """Whether a consumer is one of our servers (others may hold allocations of their own)."""
-        answer = await self._session.request("GET", "placement", f"/allocations/{consumer}", version=PLACEMENT)
+        answer = await self._session.request(
+            "GET", "placement", f"/allocations/{quote(consumer, safe='')}", version=PLACEMENT
+        )
         return bool(answer.json().get("consumer_type") == "INSTANCE")
 
     async def forget_claim(self, consumer: str) -> None:
         """A claim is given back; it may have been before."""
-        await self._session.request("DELETE", "placement", f"/allocations/{consumer}", version=PLACEMENT, ok=(404,))
+        await self._session.request(
+            "DELETE", "placement", f"/allocations/{quote(consumer, safe='')}", version=PLACEMENT, ok=(404,)
+        )

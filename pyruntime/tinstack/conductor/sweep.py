@@ -9,6 +9,7 @@ import logging
 from tinstack.computedb import fleet, instances
 from tinstack.conductor.parts import Parts
 from tinstack.conductor.remote import Remote
+from tinstack.core.errors import ApiError
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,10 @@ class Sweep:
             holders |= await self._remote.consumers(node.id)
         gone = holders - await instances.ids(self._parts.db)
         for id in gone & self._suspects:
-            await self._clear(id)
+            try:
+                await self._clear(id)
+            except ApiError as error:
+                log.warning("what is left of server %s can't be given back yet: %s", id, error.text)
         self._suspects = gone
 
     async def _clear(self, id: str) -> None:

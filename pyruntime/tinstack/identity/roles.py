@@ -12,6 +12,9 @@ from tinstack.identity.identity import Identity
 from tinstack.identity.snapshot import Snapshot
 from tinstack.identity.store import Writer
 
+PROHIBITED = "admin"
+"""The role that no other may imply, as upstream by default."""
+
 KNOWN = {"id", "name", "domain_id", "description", "links"}
 
 
@@ -83,8 +86,10 @@ async def delete(identity: Identity, role: rows.Role) -> None:
 
 
 async def imply(identity: Identity, prior: rows.Role, implied: rows.Role) -> None:
-    """Let one role imply another; a second time changes nothing. Raises ActionForbidden for a circle."""
+    """Let one role imply another; a second time changes nothing. Raises ActionForbidden for a circle, and for the role admin."""
     snapshot = await identity.now()
+    if implied.name == PROHIBITED:
+        raise ActionForbidden(why=f"the role {PROHIBITED} can't be implied by another")
     if prior.id in snapshot.expand([implied.id]):
         raise ActionForbidden(why="the roles would imply each other in a circle")
     if implied.domain_id and not prior.domain_id:

@@ -23,6 +23,10 @@ SANDBOX = "sandbox"
 """The inventory of the hosts that `up` makes on this machine."""
 
 
+DEV_SECRETS = "secrets.json"
+"""What the state of a `dev` cloud has, and that of no other lab."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lab:
     """One lab: its state on this machine, and its inventory unless it is a `dev` one."""

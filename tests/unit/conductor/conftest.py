@@ -3,6 +3,7 @@ played by one small web application."""
 
 import asyncio
 import hashlib
+import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,9 @@ class Cloud:
         self.downloads = 0
         self.broken: set[str] = set()
         """Kinds that answer 503: placement, network …"""
+        self.hosts = itertools.count(10)
+        self.slow: dict[str, float] = {}
+        """Kinds whose deletions take that many seconds."""
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[self._trouble])
@@ -86,6 +90,8 @@ class Cloud:
     async def _trouble(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if request.path.split("/")[1] in self.broken:
             return web.json_response({"message": "out of order"}, status=503)
+        if request.method == "DELETE":
+            await asyncio.sleep(self.slow.get(request.path.split("/")[1], 0))
         return await handler(request)  # type: ignore[no-any-return]
 
     async def sign_in(self, request: web.Request) -> web.Response:
@@ -184,7 +190,7 @@ class Cloud:
         if not claims or port["id"] not in claims["ports"] or port["binding:host_id"] != claims["host"]:
             return web.json_response({"NeutronError": {"message": "not allowed"}}, status=403)
         made = port | {"status": "ACTIVE", "mac_address": "fa:16:3e:00:00:01", "admin_state_up": True}
-        made["fixed_ips"] = [{"subnet_id": "s", "ip_address": f"192.168.50.{len(self.ports) + 10}"}]
+        made["fixed_ips"] = [{"subnet_id": "s", "ip_address": f"192.168.50.{next(self.hosts)}"}]
         self.ports[port["id"]] = made
         return web.json_response({"port": made}, status=201)
 

@@ -196,3 +196,19 @@ async def test_the_config_drive_says_what_the_metadata_service_says(lab: Lab, mo
     assert told.pop("random_seed") != said.pop("random_seed")
     assert said == told and said["hostname"] == "one.novalocal"
     assert json.loads(drive["ec2/latest/meta-data.json"]) == guestdata.ec2_meta_data(guest)
+
+
+async def test_a_second_host_gives_addresses_of_its_own(lab: Lab) -> None:
+    server = await lab.booted(metadata={"tinstack:fault": "28:1", "tinstack:delay": "28:100"})
+    [port] = [one for one in lab.cloud.ports.values() if one["device_id"] == server.id]
+    [info] = server.network_info
+    assert info.port_id == port["id"] and info.mac == port["mac_address"]
+    assert [one.ip for one in info.addresses] == [one["ip_address"] for one in port["fixed_ips"]]
+
+
+async def test_an_undo_that_outlasts_its_lease_is_done_once(lab: Lab) -> None:
+    lab.cloud.slow["network"] = 1.0
+    server = await lab.booted(metadata={"tinstack:fault": "28:1"})
+    await asyncio.sleep(1.5)
+    assert server.id in lab.cloud.allocations
+    assert [one["device_id"] for one in lab.cloud.ports.values()] == [server.id]

@@ -239,3 +239,12 @@ async def test_a_guest_of_a_deleted_server_is_removed_from_its_host(lab: Lab) ->
             await asyncio.sleep(0.01)
     assert not driver._file(gone.id).exists()
     assert await lab.hosts[stays.host].power_state(stays.id) == 1
+
+
+async def test_what_tenants_write_into_ports_is_no_path(lab: Lab) -> None:
+    server = await lab.booted()
+    for number, id in enumerate(("", f"{server.id}?a", "../x", server.id.upper())):
+        lab.cloud.ports[str(number)] = {"id": str(number), "device_id": id, "device_owner": "compute:x"}
+    lab.cloud.allocations["11111111-2222-3333-4444-555555555555"] = lab.cloud.allocations[server.id]
+    await eventually(lambda: "11111111-2222-3333-4444-555555555555" not in lab.cloud.allocations)
+    assert server.id in lab.cloud.allocations

@@ -134,6 +134,8 @@ async def test_a_role_implies_another_but_not_in_a_circle(rig: Rig) -> None:
     assert (await rig.send("PUT", path, token=admin)).status_code == 201
     assert (await rig.send("HEAD", path, token=admin)).status_code == 204
     assert (await rig.send("PUT", f"/v3/roles/{two['id']}/implies/{one['id']}", token=admin)).status_code == 403
+    top = f"/v3/roles/{one['id']}/implies/{await rig.role_id(admin, 'admin')}"
+    assert (await rig.send("PUT", top, token=admin)).status_code == 403
     assert (await rig.send("GET", "/v3/role_inferences", token=admin)).status_code == 200
     assert (await rig.send("DELETE", path, token=admin)).status_code == 204
     assert (await rig.send("GET", path, token=admin)).status_code == 404

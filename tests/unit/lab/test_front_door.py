@@ -112,3 +112,11 @@ def test_verbs_that_need_the_tools_get_them_and_the_others_need_none():
             getattr(node, "module", "") for node in at_import
         }
         assert not {str(name).split(".")[0] for name in names} & outside, module
+
+
+def test_a_dev_cloud_is_not_destroyed_like_hosts(tmp_path):
+    (tmp_path / "secrets.json").touch()
+    found = run("destroy", "--state", str(tmp_path))
+    assert found.exit_code == 1
+    assert "is the state of a `dev` cloud" in found.output
+    assert (tmp_path / "secrets.json").exists()

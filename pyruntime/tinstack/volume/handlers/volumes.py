@@ -33,6 +33,7 @@ _FILTERS = {
     "snapshot_id",
     "source_volid",
     "image_id",
+    "user_id",
     "id",
 }
 _PATTERN = ("name~", "status~", "description~")
