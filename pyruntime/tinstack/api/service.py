@@ -47,6 +47,7 @@ def application(compute: Compute, authenticator: Authenticator) -> Any:
         "violation": violation,
         "max_body": compute.config.http.max_body,
         "types": ("compute",),
+        "empty_ids": True,
         "extra_id_header": "x-compute-request-id",
     }
     return build(

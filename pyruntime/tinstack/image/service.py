@@ -37,6 +37,7 @@ def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
         violation=violation,
         launches=True,
         types=("image",),
+        empty_ids=True,
     )
 
 

@@ -90,6 +90,7 @@ def apis(config: Config, parts: Parts, authenticator: Authenticator) -> list[Api
         max_body=config.http.max_body,
         violation=violation,
         extra_id_header="x-compute-request-id",
+        empty_ids=True,
         launches=True,
         types=("block-storage", "volumev3", "volume"),
     )

@@ -96,6 +96,7 @@ def client() -> testing.TestClient:
         error=error,
         root=("/v2.1",),
         microversions=micro,
+        empty_ids=True,
     )
     return testing.TestClient(build([api]), headers={"X-Auth-Token": "good"})
 

@@ -70,7 +70,9 @@ class Api:
     hold placeholders such as ``/v3/{project_id}``. ``service``: passed to handlers. ``error``: how errors are written.
     ``types``: the service's types in the catalog, by which access rules of application credentials know it.
     ``launches``: whether hosts come here with launch tokens, whose claims the handlers check; elsewhere such a token is nothing.
-    ``head``: HEAD is answered wherever GET is. A placeholder ``{project_in_path}`` in a root is the token's own project, 400 for any other.
+    ``head``: HEAD is answered wherever GET is. ``empty_ids``: a collection's path with a slash behind it is the item of the
+    empty id, which is not there; elsewhere it is the collection.
+    A placeholder ``{project_in_path}`` in a root is the token's own project, 400 for any other.
     """
 
     def __init__(
@@ -90,11 +92,12 @@ class Api:
         launches: bool = False,
         head: bool = False,
         types: tuple[str, ...] = (),
+        empty_ids: bool = False,
     ) -> None:
         self.routes, self.service, self.policy, self.authenticator = list(routes), service, policy, authenticator
         self.error, self.root, self.microversions, self.max_body = error, root, microversions, max_body
         self.violation, self.request_id_header, self.extra_id_header = violation, request_id_header, extra_id_header
-        self.launches, self.head, self.types = launches, head, types
+        self.launches, self.head, self.types, self.empty_ids = launches, head, types, empty_ids
 
     def negotiate(self, asgi: falcon.asgi.Request) -> Version | None:
         """The microversion asked for; raises NotAcceptable (406) outside of what is served, BadRequest for nonsense."""
@@ -314,7 +317,7 @@ def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
                 by_path.setdefault(root + route.path or "/", (api, []))[1].append(route)
     with_items = {path.rpartition("/")[0] for path in by_path if path.endswith("}")}
     for path, (api, routes) in by_path.items():
-        app.add_route(path, _Resource(api, routes, has_items=path in with_items))
+        app.add_route(path, _Resource(api, routes, has_items=api.empty_ids and path in with_items))
 
     async def on_http_error(asgi: Any, answer: Any, error: falcon.HTTPError, params: Any, **_: Any) -> None:
         api = next((a for a in everything if any(_under(asgi.path, r) for r in a.root)), everything[-1])
