@@ -1,4 +1,4 @@
-"""Ansible filters: addresses of hosts, and the two documents that carry hashed passwords."""
+"""Ansible filters: addresses and certificates of hosts, and the two documents that carry hashed passwords."""
 
 import hashlib
 import json
@@ -20,6 +20,18 @@ def management_address(variables: Mapping[str, Any]) -> str:
     return str(variables["inventory_hostname"])
 
 
+def certificate_of_host(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What the certificate of the host with these variables says: its name, and all that it is reached by."""
+    reached_by = [variables.get(name) for name in ("inventory_hostname", "tinstack_address", "ansible_host")]
+    alternatives = [str(one) for one in reached_by if one] + ["localhost", "127.0.0.1"]
+    alternatives += [str(one) for one in variables.get("certificates_extra_names", [])]
+    host: dict[str, Any] = {"name": str(variables["inventory_hostname"]), "alternatives": sorted(set(alternatives))}
+    for ours, theirs in (("certificate_file", "certificates_cert_file"), ("key_file", "certificates_key_file")):
+        if variables.get(theirs):
+            host[ours] = str(variables[theirs])
+    return host
+
+
 def native_password(password: str) -> str:
     """The hash that MariaDB's plugin mysql_native_password keeps of a password."""
     return "*" + hashlib.sha1(hashlib.sha1(password.encode()).digest()).hexdigest().upper()
@@ -38,6 +50,7 @@ class FilterModule:
         """The filters by name."""
         return {
             "management_address": management_address,
+            "certificate_of_host": certificate_of_host,
             "native_password": native_password,
             "bus_definitions": bus_definitions,
         }

@@ -28,6 +28,16 @@ def test_credentials_are_roots_alone(host: Host) -> None:
     assert set(files) == {"root 600"}
 
 
+def test_a_host_has_a_certificate_of_the_labs_authority_and_the_key_is_for_its_readers(host: Host) -> None:
+    tls = "/etc/tinstack/tls"
+    assert host.check_output(f"openssl verify -CAfile {tls}/ca.pem {tls}/host.pem").endswith(": OK")
+    subject = host.check_output(f"openssl x509 -in {tls}/host.pem -noout -subject -nameopt multiline")
+    assert subject.split()[-1] == host.check_output("hostname")
+    key = host.file(f"{tls}/host.key")
+    assert (key.user, key.group, key.mode) == ("root", "tinstack-tls", 0o640)
+    assert not host.file(f"{tls}/ca.key").exists
+
+
 def test_no_secret_stands_in_a_configuration(host: Host) -> None:
     secrets = host.check_output("cat /etc/tinstack/credentials/*/*").split()
     configurations = host.check_output("cat /etc/tinstack/*.toml")
