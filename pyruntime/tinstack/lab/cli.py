@@ -47,7 +47,7 @@ class InReadingOrder(click.Group):
     """Shows the verbs in the order in which one meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        order = ("up", "dev", "status", "verify", "trace", "env", "ssh", "test", "destroy")
+        order = ("up", "dev", "status", "verify", "trace", "logs", "collect", "env", "ssh", "test", "destroy")
         return sorted(self.commands, key=lambda verb: order.index(verb))
 
 
@@ -199,18 +199,20 @@ def dev(
 @which_lab
 @JSON
 def status(inventory: str | None, state: Path | None, as_json: bool) -> None:
-    """Show what is up and how full it is.
+    """Show what is down, since when and why, and how full everything is.
 
-    Services and agents with their state, hosts with what is sold of them, servers by status; asked from the APIs. Exit code 1 when
-    a service that should be up is not.
+    Asks the APIs, and the hosts over SSH: services and agents, units, memory, disks, what is sold, volume backends, images, database,
+    queues. Works while services are down, and names what is wrong in a sentence each. Exit code 1 when something is.
     """
-    from tinstack.lab import clouds, status, words
-    from tinstack.lab.client import Client
+    from tinstack.lab import status, words
+    from tinstack.lab.status.show import show
 
-    found = status.fetch(Client(clouds.read(labs.to_look_at(inventory, state).clouds, clouds.ADMIN)))
-    words.show_json(found) if as_json else status.show(found)
+    found = status.fetch(labs.to_look_at(inventory, state))
+    words.show_json(found) if as_json else show(found)
     if not found.healthy:
-        raise words.LabError("Not everything that should be up is: see the services that are DOWN.")
+        raise words.LabError(
+            found.problems[0] if len(found.problems) == 1 else f"{len(found.problems)} things are wrong."
+        )
 
 
 @lab.command()
@@ -229,6 +231,56 @@ def trace(server: str, inventory: str | None, state: Path | None, as_json: bool)
     # A lab that was made empty has no member yet.
     found = trace.fetch([Client(known[name]) for name in (clouds.MEMBER, clouds.ADMIN) if name in known], server)
     words.show_json(found.raw) if as_json else trace.show(found)
+
+
+@lab.command()
+@click.argument("what", metavar="[REQ-ID | SERVER]", required=False)
+@which_lab
+@JSON
+@click.option("-f", "--follow", is_flag=True, help="Go on with the lines to come, until Ctrl-C.")
+@click.option(
+    "--since",
+    metavar="DURATION",
+    help="How far back, as 90s, 10m, 2h, 3d. Default: 10m; all where WHAT is named; 0 with -f.",
+)
+@click.option(
+    "--service", "services", multiple=True, metavar="NAME", help="Only of this service. Can be given several times."
+)
+@click.option("--host", "hosts", multiple=True, metavar="NAME", help="Only of this host. Can be given several times.")
+@click.option(
+    "--level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], case_sensitive=False),
+    help="Only lines as grave as this, or graver.",
+)
+def logs(
+    what: str | None,
+    inventory: str | None,
+    state: Path | None,
+    as_json: bool,
+    follow: bool,
+    since: str | None,
+    services: tuple[str, ...],
+    hosts: tuple[str, ...],
+    level: str | None,
+) -> None:
+    """Show the log lines of all hosts, merged by time.
+
+    Of one request (req-…), of a server (name or id: all its requests and every line that names it), or of the last ten minutes.
+    Times are UTC.
+    """
+    import time
+
+    from tinstack.lab import logs
+
+    chosen = labs.to_look_at(inventory, state)
+    back = logs.seconds(since) if since else None if what else 0.0 if follow else 600.0
+    begin = 0.0 if back is None else time.time() - back
+    ids, named = logs.about(chosen, what) if what else ([], [])
+    wanted = logs.Filter(begin, level.upper() if level else None, services, hosts, ids, named)
+    try:
+        logs.show(chosen, wanted, follow=follow, as_json=as_json)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @lab.command()

@@ -38,12 +38,20 @@ class ApiError(LabError):
 class Client:
     """One user's view of one cloud. Asks for its token when it is first needed."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, timeout: float = TIMEOUT) -> None:
         self.cloud = cloud
+        self._timeout = timeout
         self._token: str | None = None
         self._endpoints: dict[str, str] = {}
         self._connections: dict[tuple[str, str], HTTPConnection] = {}
         self._used: dict[tuple[str, str], float] = {}
+
+    def again(self) -> "Client":
+        """The same user with the same token, for another thread: connections are not shared."""
+        self._authenticate()
+        made = Client(self.cloud, self._timeout)
+        made._token, made._endpoints = self._token, self._endpoints
+        return made
 
     def endpoints(self) -> dict[str, str]:
         """Type of each service in the catalog and its URL on the wanted interface."""
@@ -132,9 +140,9 @@ class Client:
         if kept is None:
             if scheme == "https":
                 context = ssl.create_default_context(cafile=self.cloud.cacert)
-                kept = HTTPSConnection(netloc, timeout=TIMEOUT, context=context)
+                kept = HTTPSConnection(netloc, timeout=self._timeout, context=context)
             else:
-                kept = HTTPConnection(netloc, timeout=TIMEOUT)
+                kept = HTTPConnection(netloc, timeout=self._timeout)
             self._connections[(scheme, netloc)] = kept
         return kept
 

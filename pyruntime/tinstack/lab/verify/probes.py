@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
-from tinstack.lab import status
 from tinstack.lab.client import ApiError, Client
+from tinstack.lab.status import apis
 from tinstack.lab.verify.report import Check, wait_for
 from tinstack.lab.words import LabError
 
@@ -123,8 +123,8 @@ OVER_THE_BUS = {"nova-scheduler", "nova-compute"}
 def heartbeats(admin: Client) -> list[Check]:
     """Every service and agent that reports; and the bus, by which most of them do."""
     try:
-        compute, network = status.compute_services(admin), status.network_agents(admin)
-        services = [*compute, *network, *status.volume_services(admin)]
+        compute, network = apis.compute_services(admin), apis.network_agents(admin)
+        services = [*compute, *network, *apis.volume_services(admin)]
     except ApiError as error:
         return [Check("heartbeats", False, message=error.message)]
     checks = [_heartbeat(one) for one in services]
@@ -136,7 +136,7 @@ def heartbeats(admin: Client) -> list[Check]:
     return [*checks, Check("bus", bool(arrive) or not carried, message=said)]
 
 
-def _heartbeat(one: status.Service) -> Check:
+def _heartbeat(one: apis.Service) -> Check:
     name = f"{one.name} on {one.host}"
     if not one.enabled:
         return Check(name, None, message=f"disabled{f': {one.reason}' if one.reason else ''}")

@@ -1,0 +1,201 @@
+"""What a host says of itself for `status`: units, memory, disks, stores, database, queues, clock. Looks only, within seconds."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+UNITS = ("tinstack-*.service", "libvirtd.service", "mariadb.service", "rabbitmq-server.service", "haproxy.service")
+PROPERTIES = (
+    "Id",
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "Result",
+    "ExecMainStatus",
+    "NRestarts",
+    "StateChangeTimestampMonotonic",
+)
+STORES = {
+    "images": "/var/lib/tinstack/image/store",
+    "volumes": "/var/lib/tinstack/volume/volumes",
+    "instances": "/var/lib/tinstack/instances",
+    "image cache": "/var/lib/tinstack/image-cache",
+    "database": "/var/lib/mysql",
+}
+"""Folders that fill, and what is in them."""
+
+SIZES = """select table_schema, coalesce(sum(data_length + index_length), 0) from information_schema.tables
+where table_schema like 'tinstack%' group by table_schema"""
+
+
+def output(command: list[str], seconds: float) -> str:
+    """What a command prints; nothing where it fails, is not there, or takes too long."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def units() -> list[dict[str, object]]:
+    """Our units and those that we stand on: those that are installed here."""
+    listed = output(["systemctl", "list-units", "--all", "--plain", "--no-legend", *UNITS], 5).splitlines()
+    files = output(["systemctl", "list-unit-files", "--plain", "--no-legend", *UNITS], 5).splitlines()
+    enabled = [line.split()[0] for line in files if line.split()[1:2] == ["enabled"]]
+    names = sorted({line.split()[0] for line in listed if line.strip()} | set(enabled))
+    if not names:
+        return []
+    shown = output(["systemctl", "show", "--property=" + ",".join(PROPERTIES), *names], 5)
+    now, up = time.time(), time.clock_gettime(time.CLOCK_MONOTONIC)
+    found = []
+    for block in shown.split("\n\n"):
+        said = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if said.get("LoadState") != "loaded":
+            continue
+        changed = int(said.get("StateChangeTimestampMonotonic") or 0) / 1e6
+        up_now = said["ActiveState"] in ("active", "reloading")
+        found.append(
+            {
+                "unit": said["Id"],
+                "state": said["ActiveState"],
+                "detail": said["SubState"],
+                "enabled": said["UnitFileState"] in ("enabled", "static", "indirect", ""),
+                "since": round(now - (up - changed)) if changed else None,
+                "restarts": int(said.get("NRestarts") or 0),
+                "why": None if up_now else why(said),
+            }
+        )
+    return found
+
+
+def why(said: dict[str, str]) -> str:
+    """The reason that systemd knows, and the last thing that the unit itself said."""
+    reasons = {
+        "exit-code": f"it ended with exit code {said.get('ExecMainStatus')}",
+        "signal": f"it was ended by signal {said.get('ExecMainStatus')}",
+        "core-dump": f"it was ended by signal {said.get('ExecMainStatus')}",
+        "watchdog": "it gave no sign of life",
+        "timeout": "it took too long",
+        "oom-kill": "the host had no memory left",
+    }
+    reason = reasons.get(said.get("Result", ""), "it was stopped" if said["ActiveState"] == "inactive" else "it failed")
+    last = ""
+    if said["ActiveState"] != "inactive" or said.get("Result") != "success":
+        last = complaint(output(["journalctl", f"--unit={said['Id']}", "--lines=40", "--output=cat", "--no-pager"], 3))
+    return f"{reason}: {last}" if last else reason
+
+
+def complaint(journal: str) -> str:
+    """The last line of a journal that complains, as plain text."""
+    fallback = ""
+    for line in reversed(journal.splitlines()):
+        text = line.strip()
+        if text.startswith("{"):
+            try:
+                said = json.loads(text)
+            except ValueError:
+                continue
+            if said.get("level") in ("ERROR", "CRITICAL"):
+                return str(said.get("message"))[:300]
+        elif re.match(r"(\w+\.)*\w*(Error|Exception|Refused)\b.*:", text) or "error" in text.lower():
+            return text[:300]
+        elif not fallback and not re.match(r"(Started|Starting|Stopp|tinstack-.*\.service:|\w+\.service:)", text):
+            fallback = text[:300]
+    return fallback
+
+
+def memory() -> dict[str, int]:
+    """MiB. Source: proc(5), meminfo."""
+    lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
+    found = {line[0].rstrip(":"): int(line[1]) // 1024 for line in lines if len(line) > 1}
+    return {"total_mib": found["MemTotal"], "available_mib": found["MemAvailable"]}
+
+
+def disks() -> list[dict[str, object]]:
+    """File systems under what we write to, each once, with what lies on it."""
+    found: dict[int, dict[str, object]] = {}
+    for path in ("/", "/var/log/tinstack", *STORES.values()):
+        if not os.path.isdir(path):
+            continue
+        device = os.stat(path).st_dev
+        if device not in found:
+            usage = shutil.disk_usage(path)
+            found[device] = {"path": path, "total_bytes": usage.total, "free_bytes": usage.free}
+    return list(found.values())
+
+
+def stores() -> dict[str, int]:
+    """Bytes that are really used in each folder that fills."""
+    found = {}
+    for name, path in STORES.items():
+        if os.path.isdir(path):
+            said = output(["du", "--summarize", "--block-size=1", path], 4)
+            if said:
+                found[name] = int(said.split()[0])
+    return found
+
+
+def database() -> dict[str, object] | None:
+    """Whether it answers, and bytes by database. None where there is none."""
+    if shutil.which("mariadbd") is None and not os.path.exists("/usr/sbin/mariadbd"):
+        return None
+    said = output(["mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "-e", SIZES], 4)
+    read_only = output(
+        ["mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "-e", "select @@read_only"], 4
+    )
+    sizes = {name: int(size) for name, size in (line.split("\t") for line in said.splitlines())}
+    return {"answers": bool(said), "read_only": read_only.strip() == "1", "bytes": sizes}
+
+
+def queues() -> list[dict[str, object]] | None:
+    """Name, messages and consumers of each queue. None where there is no broker that runs."""
+    if not output(["systemctl", "is-active", "rabbitmq-server.service"], 3):
+        return None
+    command = [
+        "rabbitmqctl",
+        "--quiet",
+        "--timeout",
+        "6",
+        "list_queues",
+        "-p",
+        "tinstack",
+        "name",
+        "messages",
+        "consumers",
+    ]
+    said = output([*command, "--formatter", "json"], 8)
+    return json.loads(said) if said.strip() else []
+
+
+def main() -> None:
+    """All of it, as one JSON object."""
+    wanted = json.loads(sys.argv[1])
+    now = time.time()
+    with ThreadPoolExecutor() as pool:
+        works: dict[str, Callable[[], Any]] = {"disks": disks, "units": units, "stores": stores}
+        works |= {name: work for name, work in (("database", database), ("queues", queues)) if wanted.get(name)}
+        asked = {name: pool.submit(work) for name, work in works.items()}
+    found = {
+        "time": now,
+        "load": os.getloadavg()[0],
+        "cpus": os.cpu_count(),
+        "up_seconds": round(time.clock_gettime(time.CLOCK_BOOTTIME)),
+        "memory": memory(),
+        **{name: answer.result() for name, answer in asked.items()},
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""`logs`: what is wanted of which file, in the order of time, over several hosts and while files grow and are replaced."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import click
+import pytest
+
+from tinstack.lab import fleet, labs, logs
+from tinstack.lab.onhost import lines, look
+
+REQUEST = "req-11111111-2222-3333-4444-555555555555"
+
+
+def text(second, message="", **more):
+    said = {"time": f"2026-01-01T10:00:{second:06.3f}+00:00", "level": "INFO", "service": "api", "request_id": "-"}
+    return json.dumps({**said, "message": message, **more}) + "\n"
+
+
+def read(folder, **asked):
+    """What the program prints, run as on a host."""
+    command = fleet.line(lines, {**asked, "folder": str(folder)})
+    done = subprocess.run([sys.executable, *command[1:]], capture_output=True, text=True, check=True)
+    return [json.loads(one)["message"] for one in done.stdout.splitlines()]
+
+
+def test_files_are_merged_by_time_rotated_ones_too(tmp_path):
+    (tmp_path / "api.log.2.gz").write_bytes(gzip.compress(text(1, "a").encode()))
+    (tmp_path / "api.log.1").write_text(text(3, "c"))
+    os.utime(tmp_path / "api.log.2.gz", (1, 1))
+    (tmp_path / "api.log").write_text(text(5, "e") + "no JSON at all\n" + '{"time": "then"}\n')
+    (tmp_path / "image.log").write_text(text(2, "b") + text(4, "d"))
+    assert read(tmp_path) == ["a", "b", "c", "d", "e"]
+
+
+def test_what_is_wanted(tmp_path):
+    (tmp_path / "api.log").write_text(
+        text(1, "mine", request_id=REQUEST) + text(2, "other") + text(3, "bad", level="ERROR") + text(4, "server 77")
+    )
+    (tmp_path / "image.log").write_text(text(5, "image's", service="image", request_id=REQUEST))
+    assert read(tmp_path, ids=[REQUEST]) == ["mine", "image's"]
+    assert read(tmp_path, ids=[REQUEST], words=["77"]) == ["mine", "server 77", "image's"]
+    assert read(tmp_path, level="WARNING") == ["bad"]
+    assert read(tmp_path, services=["image"]) == ["image's"]
+    since = datetime(2026, 1, 1, 10, 0, 4, tzinfo=UTC).timestamp()
+    assert read(tmp_path, since=since) == ["server 77", "image's"]
+
+
+def test_the_end_of_a_long_file_is_found_by_halves(tmp_path):
+    with open(tmp_path / "api.log", "w") as file:
+        for number in range(20_000):
+            file.write(text(number / 1000 * 2.5, str(number)))
+    since = datetime(2026, 1, 1, 10, 0, 49, tzinfo=UTC).timestamp()
+    assert read(tmp_path, since=since) == [str(number) for number in range(19_600, 20_000)]
+
+
+def test_following_sees_new_lines_new_files_and_replaced_ones(tmp_path):
+    (tmp_path / "api.log").write_text(text(1, "before"))
+    tails = {"api": lines.Tail("api", tmp_path / "api.log", from_start=False)}
+
+    def come():
+        return [json.loads(one)["message"] for one in tails["api"].lines()]
+
+    with open(tmp_path / "api.log", "a") as file:
+        file.write(text(2, "new") + '{"half": ')
+    assert come() == ["new"]
+    (tmp_path / "api.log").rename(tmp_path / "api.log.1")
+    with open(tmp_path / "api.log.1", "a") as file:
+        file.write('1, "message": "whole"}\n')
+    (tmp_path / "api.log").write_text(text(3, "replaced"))
+    assert come() == ["whole"]
+    assert come() == ["replaced"]
+
+
+def test_lines_that_come_together_are_put_in_order():
+    sources = {"a": iter([{"at": 2}, {"at": 3}]), "b": iter([{"at": 1}])}
+    assert [said["at"] for said in logs.as_they_come(sources)] == [1, 2, 3]
+
+
+def test_durations():
+    assert [logs.seconds(one) for one in ("90", "90s", "10m", "2h", "3d")] == [90, 90, 600, 7200, 259200]
+    with pytest.raises(click.UsageError, match="'soon' is no duration"):
+        logs.seconds("soon")
+
+
+def test_a_line_for_people_and_one_for_programs():
+    said = {"host": "ctl", "at": 0.5, "level": "ERROR", "service": "api", "request_id": REQUEST, "message": "No."}
+    assert logs.readable(said) == f"1970-01-01T00:00:00.500Z ctl api ERROR {REQUEST} No."
+    assert logs.public(said)["time"] == "1970-01-01T00:00:00.500Z"
+    assert logs.readable({**said, "request_id": "-"}) == "1970-01-01T00:00:00.500Z ctl api ERROR No."
+
+
+@pytest.fixture
+def lab(cloud, tmp_path):
+    cloud.write_clouds(tmp_path / "clouds.yaml")
+    return labs.Lab(tmp_path)
+
+
+def test_a_servers_name_leads_to_its_requests(cloud, lab):
+    server = "8cd0a37c-66af-4e22-b1d9-829146c1cafc"
+    cloud.has("/compute/servers", {"servers": [{"id": server, "name": "web"}]})
+    cloud.has(f"/compute/servers/{server}/os-instance-actions", {"instanceActions": [{"request_id": REQUEST}]})
+    assert logs.about(lab, "web") == ([REQUEST], [server])
+    assert logs.about(lab, REQUEST) == ([REQUEST], [])
+    with pytest.raises(logs.LabError, match="There is no server 'db'"):
+        logs.about(lab, "db")
+
+
+def test_an_id_is_looked_for_also_where_the_api_is_silent(lab, cloud, capsys):
+    server = "8cd0a37c-66af-4e22-b1d9-829146c1cafc"
+    cloud.has(f"/compute/servers/{server}/os-instance-actions", {"error": {"message": "No database."}}, status=503)
+    assert logs.about(lab, server) == ([], [server])
+    assert "No database." in capsys.readouterr().err
+
+
+def test_a_dev_clouds_log_is_read_here(lab, capsys):
+    (lab.state / labs.DEV_SECRETS).write_text("{}")
+    lab.logs.mkdir()
+    (lab.logs / "dev.log").write_text(text(1, "hello"))
+    logs.show(lab, logs.Filter(0.0), follow=False, as_json=True)
+    assert json.loads(capsys.readouterr().out)["message"] == "hello"
+
+
+def test_the_last_complaint_of_a_journal_is_found():
+    said = "\n".join(
+        [
+            "Starting tinstack api...",
+            json.dumps({"level": "ERROR", "message": "The database refuses us."}),
+            json.dumps({"level": "INFO", "message": "bye"}),
+            "tinstack-api.service: Main process exited, code=exited, status=1/FAILURE",
+        ]
+    )
+    assert look.complaint(said) == "The database refuses us."
+    assert look.complaint("Traceback\nValueError: wrong\nStopped x.") == "ValueError: wrong"
