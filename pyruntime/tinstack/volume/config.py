@@ -34,7 +34,8 @@ class Config(ServiceConfig):
 
     ``export_host``: the address at which hosts reach volumes of driver ``file`` (default: the API's own); ``export_ports``: the
     first and last port of it; ``exports_dir``: sockets of the storage daemons (default below ``state_dir``; paths of sockets
-    are short). ``resume_seconds``: how often exports are looked at.
+    are short); ``export_starter``: the socket at which systemd starts such a daemon as a unit of its own (without one they
+    are processes of the service, and end with it). ``resume_seconds``: how often exports are looked at.
     """
 
     state_dir: str = "/var/lib/tinstack/volume"
@@ -45,4 +46,5 @@ class Config(ServiceConfig):
     export_host: str | None = None
     export_ports: tuple[int, int] = (10810, 11809)
     exports_dir: str | None = None
+    export_starter: str | None = None
     resume_seconds: float = 15.0

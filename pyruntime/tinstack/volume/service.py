@@ -21,6 +21,7 @@ from tinstack.volume.config import BackendConfig, Config
 from tinstack.volume.drivers.fake import FakeDriver
 from tinstack.volume.drivers.file import FileDriver
 from tinstack.volume.drivers.interface import Driver
+from tinstack.volume.drivers.launchers import Children, Units
 from tinstack.volume.drivers.storage_daemon import StorageDaemons
 from tinstack.volume.errors import render, violation
 from tinstack.volume.images import Images
@@ -47,7 +48,8 @@ def driver(config: Config, backend: BackendConfig) -> Driver:
         directory = Path(backend.directory) if backend.directory else Path(config.state_dir) / "volumes" / backend.name
         sockets = Path(config.exports_dir or Path(config.state_dir) / "exports") / backend.name
         host = config.export_host or config.http.host
-        return FileDriver(backend.name, directory, StorageDaemons(sockets, host, config.export_ports))
+        launcher = Units(config.export_starter) if config.export_starter else Children()
+        return FileDriver(backend.name, directory, StorageDaemons(sockets, host, config.export_ports, launcher))
     raise ConfigError(f"Backend '{backend.name}': there is no driver '{backend.driver}', only file and fake.")
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tinstack.volume.drivers.file import FileDriver
 from tinstack.volume.drivers.interface import Connected, DriverFailed, Source
+from tinstack.volume.drivers.launchers import Children, Units
 from tinstack.volume.drivers.storage_daemon import StorageDaemons
 
 
@@ -38,7 +39,7 @@ def sockets() -> Iterator[Path]:
 
 
 def made(tmp_path: Path, sockets: Path) -> FileDriver:
-    return FileDriver("lab1", tmp_path / "volumes", StorageDaemons(sockets, "127.0.0.1", (24300, 24399)))
+    return FileDriver("lab1", tmp_path / "volumes", StorageDaemons(sockets, "127.0.0.1", (24300, 24399), Children()))
 
 
 @pytest.fixture
@@ -47,6 +48,12 @@ async def driver(tmp_path: Path, sockets: Path) -> AsyncIterator[FileDriver]:
     await driver.start()
     yield driver
     await driver.stop()
+
+
+def children(driver: FileDriver) -> Children:
+    launcher = driver._daemons.launcher
+    assert isinstance(launcher, Children)
+    return launcher
 
 
 def run(*arguments: str | Path) -> str:
@@ -139,9 +146,16 @@ async def test_copies_of_an_attached_volume_have_what_was_written(driver: FileDr
         assert file.stat().st_size == 1 << 30
         run("qemu-io", "-r", "-f", "raw", "-c", "read -P 0x42 1M 64k", file)
     assert list(driver.directory.glob("upload-*")) == []
-    with pytest.raises(DriverFailed):
+
+
+async def test_an_attached_volume_grows_and_is_exported_in_its_new_size(driver: FileDriver) -> None:
+    await driver.create("a", 1)
+    info = await driver.connect("a", "x", {}, "rw")
+    run("qemu-io", "-f", "raw", "-c", "write -P 0x43 0 64k", url(info))
+    for _ in range(2):
         await driver.extend("a", 2)
-    assert listed(info) == ["x"]
+    assert json.loads(run("qemu-img", "info", "--output=json", url(info)))["virtual-size"] == 2 << 30
+    run("qemu-io", "-f", "raw", "-c", "read -P 0x43 0 64k", "-c", "write 1G 64k", url(info))
 
 
 async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets: Path, driver: FileDriver) -> None:
@@ -161,7 +175,7 @@ async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets:
 async def test_a_daemon_that_died_is_started_again_where_it_was(driver: FileDriver) -> None:
     await driver.create("a", 1)
     info = await driver.connect("a", "x", {}, "rw")
-    process = driver._daemons._processes["a"]
+    process = children(driver)._processes["a"]
     process.kill()
     await process.wait()
     await driver.resume([Connected(volume="a", attachment="x", mode="rw", connection=info)], {"x"})
@@ -177,7 +191,57 @@ async def test_several_volumes_have_ports_of_their_own(driver: FileDriver) -> No
 
 
 async def test_without_the_daemon_an_attachment_fails_with_a_reason(driver: FileDriver) -> None:
-    driver._daemons._program = "no-such-program"
+    children(driver)._program = "no-such-program"
     await driver.create("a", 1)
     with pytest.raises(DriverFailed, match="can't be run"):
         await driver.connect("a", "x", {}, "rw")
+
+
+async def test_what_is_started_again_has_all_exports_where_they_were(driver: FileDriver) -> None:
+    """As systemd does it, by the arguments that are written."""
+    await driver.create("a", 1)
+    first, second = await driver.connect("a", "x", {}, "rw"), await driver.connect("a", "y", {}, "ro")
+    process = children(driver)._processes["a"]
+    process.kill()
+    await process.wait()
+    await driver._daemons._start("a")
+    assert listed(first) == listed(second) == ["x", "y"]
+    assert can_write(url(first)) and not can_write(url(second))
+
+
+async def test_an_acknowledged_write_is_in_the_file(driver: FileDriver) -> None:
+    """Without a flush, and with the daemon killed at once."""
+    await driver.create("a", 1)
+    info = await driver.connect("a", "x", {}, "rw")
+    pipe = asyncio.subprocess.PIPE
+    options = ("-f", "raw", "-t", "writeback", url(info))
+    writer = await asyncio.create_subprocess_exec("qemu-io", *options, stdin=pipe, stdout=pipe)
+    assert writer.stdin and writer.stdout
+    writer.stdin.write(b"write -P 0x44 512M 64k\n")
+    while b"wrote" not in await writer.stdout.readline():
+        pass
+    process = children(driver)._processes["a"]
+    process.kill()
+    await process.wait()
+    writer.kill()
+    await writer.wait()
+    run("qemu-io", "-r", "-f", "qcow2", "-c", "read -P 0x44 512M 64k", driver.directory / "volume-a.qcow2")
+
+
+async def test_a_starter_is_asked_for_a_unit_and_its_refusal_is_told(tmp_path: Path, sockets: Path) -> None:
+    asked: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append((await reader.readline()).decode().strip())
+        writer.write(b"Unit is masked.\n" if len(asked) > 1 else b"started\n")
+        writer.close()
+
+    path = sockets / "starter"
+    async with await asyncio.start_unix_server(answer, path):
+        units = Units(str(path))
+        await units.start("a", tmp_path)
+        with pytest.raises(DriverFailed, match=r"volume b failed: Unit is masked\.$"):
+            await units.start("b", tmp_path)
+    assert asked == ["a", "b"]
+    with pytest.raises(DriverFailed, match="can't be started"):
+        await Units(str(sockets / "nobody")).start("c", tmp_path)

@@ -59,12 +59,22 @@ def build(config: Config, parts: Parts) -> Any:
     return service.build(service.apis(config, parts, Tokens()))
 
 
+def url_of(connection: Any) -> str:
+    """Of an export."""
+    data = connection["data"]
+    return f"nbd://{data['host']}:{data['port']}/{data['export']}"
+
+
+def size(connection: Any) -> int:
+    """Of what a host reaches."""
+    command = ["qemu-img", "info", "--output=json", url_of(connection)]
+    return int(json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["virtual-size"])
+
+
 def content(connection: Any) -> bytes:
     """The first bytes of what a host reaches."""
-    data = connection["data"]
-    url = f"nbd://{data['host']}:{data['port']}/{data['export']}"
-    info = subprocess.run(["qemu-img", "info", "--output=json", url], check=True, capture_output=True).stdout
-    assert json.loads(info)["virtual-size"] == 2 << 30
+    url = url_of(connection)
+    assert size(connection) == 2 << 30
     with tempfile.NamedTemporaryFile() as file:
         subprocess.run(
             ["qemu-img", "dd", "-f", "raw", "-O", "raw", "bs=4096", "count=1", f"if={url}", f"of={file.name}"],
@@ -107,11 +117,12 @@ async def test_a_host_reaches_the_images_data_until_it_is_detached(
     await later.drivers["lab1"].stop()
 
 
-async def test_only_what_is_not_attached_grows(client: Client) -> None:
+async def test_what_is_attached_grows_from_3_42_on(client: Client, elsewhere: Elsewhere) -> None:
     volume = await client.volume(2, imageRef=IMAGE)
     made = await attached(client, volume["id"])
-    refused = await client.action(volume["id"], "os-extend", {"new_size": 3}, version="3.42")
-    assert refused.status_code == 400 and "can't extend it while it is attached" in refused.text
-    await client("DELETE", f"/attachments/{made['id']}", token="service", version=V)
+    refused = await client.action(volume["id"], "os-extend", {"new_size": 3}, version="3.41")
+    assert refused.status_code == 400, refused.text
     assert (await client.action(volume["id"], "os-extend", {"new_size": 3}, version="3.42")).status_code == 202
-    assert (await client.wait(f"/volumes/{volume['id']}", "available"))["size"] == 3
+    assert (await client.wait(f"/volumes/{volume['id']}", "in-use"))["size"] == 3
+    assert size(made["connection_info"]) == 3 << 30
+    assert elsewhere.events == [{"name": "volume-extended", "server_uuid": SERVER, "tag": volume["id"]}]

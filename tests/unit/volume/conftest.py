@@ -64,6 +64,7 @@ class Elsewhere:
         }
         self.data = b"x" * 4096
         self.attached: dict[str, str] = {}
+        self.events: list[dict[str, str]] = []
 
     async def endpoint(self, kind: str) -> str:
         return f"http://{kind}"
@@ -83,6 +84,9 @@ class Elsewhere:
         return _Stream(self.data)
 
     async def request(self, method: str, kind: str, path: str, **more: Any) -> Answer:
+        if path == "/os-server-external-events":
+            self.events += more["json"]["events"]
+            return Answer(200, {}, b"{}")
         volume = path.rpartition("/")[2]
         if volume not in self.attached:
             raise RemoteError("compute", 404, "no such attachment")

@@ -20,7 +20,7 @@ class FileDriver:
     """``directory``: where the files are. Those that are attached are exported by ``daemons``, which have them open."""
 
     storage_protocol = "nbd"
-    extends_attached = False
+    extends_attached = True
 
     def __init__(self, name: str, directory: Path, daemons: StorageDaemons) -> None:
         self.name, self.directory, self._daemons = name, directory, daemons
@@ -95,8 +95,11 @@ class FileDriver:
             part.unlink(missing_ok=True)
 
     async def extend(self, volume: str, size: int) -> None:
-        """Larger; the same size again changes nothing."""
-        await _qemu_img("resize", "-q", "-f", "qcow2", str(self._volume(volume)), str(size * GIB))
+        """Larger; the same size again changes nothing. By the daemon that has it open, where there is one."""
+        if await asyncio.to_thread(_virtual_size, self._volume(volume)) >= size * GIB:
+            return
+        if not await self._daemons.resize(volume, size * GIB):
+            await _qemu_img("resize", "-q", "-f", "qcow2", str(self._volume(volume)), str(size * GIB))
 
     async def delete(self, volume: str) -> None:
         """The file goes, and what is still exported of it."""
