@@ -285,6 +285,25 @@ def logs(
 
 @lab.command()
 @which_lab
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="The archive's name."
+)
+@click.option(
+    "--since", default="24h", show_default=True, metavar="DURATION", help="How far back logs and journals go."
+)
+def collect(inventory: str | None, state: Path | None, output: Path | None, since: str) -> None:
+    """Make a support archive: what all hosts say of themselves, with secrets removed.
+
+    Logs, journals, units, configuration, versions, networks, guests' definitions, schema versions; no disks, images, rows or
+    consoles. Looks only.
+    """
+    from tinstack.lab import collect, logs
+
+    collect.collect(labs.to_look_at(inventory, state), output, logs.seconds(since))
+
+
+@lab.command()
+@which_lab
 @JSON
 @click.option("--repair", is_flag=True, help="Remove what has no owner, and say what was done.")
 def verify(inventory: str | None, state: Path | None, as_json: bool, repair: bool) -> None:

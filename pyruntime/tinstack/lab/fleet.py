@@ -4,8 +4,10 @@ Needs the tools' environment. Hosts' keys are checked against the files that the
 """
 
 import base64
+import importlib
 import importlib.util
 import inspect
+import re
 import shlex
 import threading
 import zlib
@@ -30,6 +32,9 @@ AT_ONCE = 20
 
 AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec "$@"; else exec sudo -n "$@"; fi'
 """Whoever the inventory signs in as: root, or a user with sudo."""
+
+NEEDED = re.compile(r"^from (tinstack\.lab\.onhost\.\w+) import", re.MULTILINE)
+"""What a program takes from others of its kind; they travel with it."""
 
 Result = TypeVar("Result")
 
@@ -169,9 +174,9 @@ def check_keys(client: Any, settings: Any) -> None:
 
 def line(program: ModuleType, arguments: object) -> list[str]:
     """The command that runs a program of `onhost`, packed into its own words: nothing is left on the host."""
-    needed = getattr(program, "NEEDS", ())
-    source = "\n".join(inspect.getsource(module) for module in (*needed, program))
-    source = "\n".join(text for text in source.splitlines() if not text.startswith("from tinstack."))
+    own = inspect.getsource(program)
+    needed = [inspect.getsource(importlib.import_module(name)) for name in NEEDED.findall(own)]
+    source = NEEDED.sub("pass  #", "\n".join([*needed, own]))
     packed = base64.b64encode(zlib.compress(source.encode(), 9)).decode()
     unpack = (
         f"import base64,zlib;exec(compile(zlib.decompress(base64.b64decode('{packed}')),'{program.__name__}','exec'))"

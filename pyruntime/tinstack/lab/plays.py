@@ -141,12 +141,11 @@ def execute(lab: Lab, handle: Callable[[Event], bool], **what: Any) -> tuple[str
     """One run of Ansible, tethered to this process; its status, and whether it was interrupted."""
     import ansible_runner.interface  # late: only the tools' environment has it
 
-    shutil.rmtree(lab.runner, ignore_errors=True)
-    lab.runner.mkdir(mode=0o700, parents=True)
+    folder = own_folder(lab)
     try:
         with passing_signals_on() as interruption:
             runner = ansible_runner.interface.init_runner(
-                private_data_dir=str(lab.runner),
+                private_data_dir=str(folder),
                 project_dir=str(ROOT),
                 inventory=str(lab.inventory),
                 envvars={**environment(), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_HOST_KEY_CHECKING": "True"},
@@ -161,4 +160,16 @@ def execute(lab: Lab, handle: Callable[[Event], bool], **what: Any) -> tuple[str
             status, _ = runner.run()
             return str(status), bool(interruption)
     finally:
-        shutil.rmtree(lab.runner, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def own_folder(lab: Lab) -> Path:
+    """A folder for this process's run: a look may go on beside a deployment. What killed processes left is removed."""
+    lab.runner.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for left in lab.runner.iterdir():
+        if not Path("/proc", left.name).exists():
+            shutil.rmtree(left, ignore_errors=True)
+    folder = lab.runner / str(os.getpid())
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
