@@ -195,10 +195,10 @@ class _Thread:
 
 
 @contextlib.contextmanager
-def running(state: Path) -> Iterator[TestCloud]:
+def running(state: Path, tuning: configs.Tuning | None = None) -> Iterator[TestCloud]:
     """A whole cloud with two simulated hosts and the usual content."""
     with contextlib.ExitStack() as stack:
-        made = Cloud(state, configs.ports(free_base()), hosts=2)
+        made = Cloud(state, configs.ports(free_base()), hosts=2, tuning=tuning)
         if os.environ.get("TINSTACK_TEST_BACKENDS") == "real":
             real: backends.Backends = stack.enter_context(make_backends(state / "backends", made, [STOLEN]))
             made.places = configs.Places(database=real.database_url, bus=real.bus_url)

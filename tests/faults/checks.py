@@ -63,18 +63,19 @@ def left_over(admin: Any, state: Path) -> list[str]:
     """Whatever is there of servers that are not, or not there: claims, ports, attachments, guests."""
     listed = read(admin, "compute", "/servers/detail?all_tenants=1", version=NOVA)["servers"]
     servers = {one["id"]: one["OS-EXT-SRV-ATTR:host"] for one in listed}
-    error = {one["id"] for one in listed if one["status"] == "ERROR"}
+    well = {one["id"] for one in listed if one["status"] != "ERROR" and one["OS-EXT-SRV-ATTR:host"]}
     return [
-        *_claims(admin, servers),
+        *_claims(admin, servers, well),
         *_ports(admin, servers),
         *_attachments(admin, servers),
         *_guests(state, servers),
-        *_missing(admin, state, {id: host for id, host in servers.items() if host and id not in error}),
+        *_missing(admin, state, {id: host for id, host in servers.items() if host and id in well}),
     ]
 
 
-def _claims(admin: Any, servers: dict[str, str | None]) -> list[str]:
-    found = []
+def _claims(admin: Any, servers: dict[str, str | None], running: set[str]) -> list[str]:
+    """Claims on other hosts than their servers', and servers without a claim on theirs."""
+    found, without = [], set(running)
     for provider in read(admin, "placement", "/resource_providers")["resource_providers"]:
         held = read(admin, "placement", f"/resource_providers/{provider['uuid']}/allocations")
         found += [
@@ -82,7 +83,8 @@ def _claims(admin: Any, servers: dict[str, str | None]) -> list[str]:
             for consumer in held["allocations"]
             if servers.get(consumer) != provider["name"]
         ]
-    return found
+        without -= {consumer for consumer in held["allocations"] if servers.get(consumer) == provider["name"]}
+    return [*found, *(f"no claim of {id} on {servers[id]}" for id in sorted(without))]
 
 
 def _ports(admin: Any, servers: dict[str, str | None]) -> list[str]:

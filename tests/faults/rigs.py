@@ -59,11 +59,13 @@ class Rig(Held):
         self.backends = backends
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Until it is ready; every crash point is armed."""
+    def start(self, processes: str = "") -> None:
+        """Until it is ready; every crash point is armed. ``processes``: of which services there are several."""
         command = [sys.executable, "-m", "tinstack.lab", "dev", "--split", "--state", str(self.state)]
         command += ["--port-base", str(self.cloud.ports["identity"])]
         command += ["--database", self.backends.database_url, "--bus", self.backends.bus_url]
+        if processes:
+            command += ["--processes", processes]
         for one in PREPARED:
             command += ["--crash", one]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "pyruntime")}
@@ -94,6 +96,20 @@ class Rig(Held):
         marker = self.state / "crashed" / service / point
         marker.unlink(missing_ok=True)
         return marker
+
+    @contextlib.contextmanager
+    def stopping(self, service: str, point: str) -> Iterator[Path]:
+        """The same, but one process stands still there instead, until the end of this."""
+        stop = self.state / "crashed" / service / f"{point}.stop"
+        stop.touch()
+        marker = self.arm(service, point)
+        try:
+            yield marker
+        finally:
+            for name, pid in self.pids().items():
+                if name.startswith(service):
+                    os.kill(pid, signal.SIGCONT)
+            stop.unlink()
 
     def disarm(self) -> None:
         """Nobody dies any more."""

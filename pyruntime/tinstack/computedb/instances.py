@@ -43,7 +43,11 @@ _ON_HOST = prepared(
     .where(instances.c.host == bindparam("host"), instances.c.deleted_at == 0)
     .order_by(instances.c.number)
 )
-_IDS = prepared(select(instances.c.id).where(instances.c.deleted_at == 0))
+_PLACES = prepared(
+    select(instances.c.id, instances.c.host, instances.c.vm_state, instances.c.task_state).where(
+        instances.c.deleted_at == 0
+    )
+)
 _PER_HOST = prepared(
     select(instances.c.host, func.count().label("servers"))
     .where(instances.c.deleted_at == 0, instances.c.host.is_not(None))
@@ -81,8 +85,13 @@ class HostCount(msgspec.Struct, frozen=True):
     servers: int
 
 
-class _Id(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True):
+    """Where a server is, and whether something is done to it."""
+
     id: str
+    host: str | None
+    vm_state: str
+    task_state: str | None
 
 
 class Listing(msgspec.Struct, kw_only=True):
@@ -168,9 +177,9 @@ class _Place(msgspec.Struct, frozen=True):
     host: str | None
 
 
-async def ids(db: Database | Transaction) -> set[str]:
+async def places(db: Database | Transaction) -> list[Place]:
     """Of all servers."""
-    return {row.id for row in await db.all(_IDS, _Id)}
+    return await db.all(_PLACES, Place)
 
 
 async def counts_per_host(db: Database | Transaction) -> dict[str, int]:

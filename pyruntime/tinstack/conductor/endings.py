@@ -13,6 +13,7 @@ from tinstack.computedb.kinds import KINDS, NO_POWER, RUNNING_POWER
 from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor import images, interfaces, volumes
+from tinstack.conductor.claims import Fence
 from tinstack.conductor.interfaces import ATTACH, CLEARED, DETACH, UNDO, note_refusal
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
@@ -23,7 +24,7 @@ from tinstack.core.bus import Envelope
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
 from tinstack.core.db import Transaction
-from tinstack.core.operations import Operation, OperationTaken
+from tinstack.core.operations import RUNNING, Operation, OperationTaken
 from tinstack.core.trace import STEPS
 from tinstack.scheduler import rpc as scheduler
 
@@ -182,7 +183,7 @@ class Endings:
 
     async def _delete(self, operation: Operation, server: Instance) -> None:
         """The host (if any) has nothing of it any more: clear the rest, then forget it."""
-        await self._remote.clear(server, gone=True)
+        await self._remote.clear(server, self._fence(operation), gone=True)
         for id in operation.data.get("unfinished_images", []):
             await self._remote.clear_image(id)
 
@@ -198,7 +199,7 @@ class Endings:
         """The host is done, or could not do it: clear what is left elsewhere, then say so."""
         clear, forget = _REST[operation.kind]
         with crash.around("clear-rest"):
-            await clear(self._remote, operation, server)
+            await clear(self._remote, operation, server, self._fence(operation))
 
         async def work(tx: Transaction) -> None:
             held, row = await _held(tx, operation.id, self._parts.owner)
@@ -209,7 +210,7 @@ class Endings:
 
     async def _undo(self, operation: Operation, server: Instance) -> None:
         """Everything of a failed boot is brought to absent; then another host, or ERROR."""
-        await self._remote.clear(server, gone=False)
+        await self._remote.clear(server, self._fence(operation), gone=False)
         if operation.data[UNDO].get(AGAIN):
             await self._try_again(operation)
             return
@@ -231,10 +232,28 @@ class Endings:
             held.attempt += 1
             held.step = 7
             await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
-            await instances.write(tx, row.id, host=None, node=None, task_state="scheduling", network_info=[])
+            changes = {"ports": interfaces.anew(row), "volumes": volumes.anew(row), "network_info": []}
+            await instances.write(tx, row.id, host=None, node=None, task_state="scheduling", **changes)
             return held
 
         await self.schedule(await self._parts.db.transact(work))
+
+    def _fence(self, operation: Operation) -> Fence:
+        """Raises OperationTaken once another conductor goes on with it, or this one with its next attempt."""
+
+        async def work(tx: Transaction) -> None:
+            held = await OPERATIONS.get(tx, operation.id)
+            if (
+                not held
+                or held.state != RUNNING
+                or (held.owner, held.attempt) != (self._parts.owner, operation.attempt)
+            ):
+                raise OperationTaken(id=operation.id)
+
+        async def fence() -> None:
+            await self._parts.db.transact(work)
+
+        return fence
 
     async def schedule(self, operation: Operation) -> None:
         """Hand a boot to the scheduler; it takes the lease from us."""
@@ -344,7 +363,7 @@ class Endings:
 async def _held(tx: Transaction, id: str, owner: str) -> tuple[Operation, Instance]:
     """The operation and its server's row, locked. Raises OperationTaken."""
     operation = await OPERATIONS.get(tx, id)
-    if operation is None or operation.owner != owner or operation.state != "running":
+    if operation is None or operation.owner != owner or operation.state != RUNNING:
         raise OperationTaken(id=id)
     server = await instances.locked(tx, operation.subject)
     if server.generation != operation.generation:

@@ -3,6 +3,7 @@
 from tinstack.computedb import store
 from tinstack.computedb.kinds import KINDS
 from tinstack.computedb.rows import Fault, Instance
+from tinstack.conductor.claims import Fence
 from tinstack.conductor.interfaces import UNDO
 from tinstack.conductor.remote import Remote
 from tinstack.core.clock import now_us
@@ -13,7 +14,7 @@ CREATE, BACKUP = "create_image", "create_backup"
 """Kinds of operation. Their ``data``: ``image_id``; of a backup ``backup_type`` and ``rotation`` too."""
 
 
-async def clear(remote: Remote, operation: Operation, server: Instance) -> None:
+async def clear(remote: Remote, operation: Operation, server: Instance, fence: Fence) -> None:
     """An image that could not be made is gone; of backups the newest stay."""
     if UNDO in operation.data:
         await remote.clear_image(operation.data["image_id"])

@@ -1,8 +1,14 @@
 """Ports of servers that are there: how attaching one is undone, and detaching one is ended."""
 
+from uuid import uuid4
+
+import msgspec
+
 from tinstack.computedb import store
 from tinstack.computedb.rows import Fault, Instance
+from tinstack.conductor.claims import Fence
 from tinstack.conductor.remote import Remote
+from tinstack.conductor.rpc import RequestedPort
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
 from tinstack.core.operations import Operation
@@ -24,9 +30,14 @@ def note_refusal(operation: Operation, reason: str, status: int) -> None:
     operation.data[UNDO] = {"reason": reason, "status": status}
 
 
-async def clear(remote: Remote, operation: Operation, server: Instance) -> None:
+def anew(server: Instance) -> list[RequestedPort]:
+    """Its ports for another attempt at its boot: what is made anew gets a new id, so that nobody removes it for the last attempt."""
+    return [msgspec.structs.replace(port, id=str(uuid4())) if port.ours else port for port in server.ports]
+
+
+async def clear(remote: Remote, operation: Operation, server: Instance, fence: Fence) -> None:
     """The host has a port plugged in no more (or never had): it is gone, or free where it was given."""
-    await remote.clear_port(server, port_of(operation))
+    await remote.clear_port(server, port_of(operation), fence)
 
 
 async def forget(tx: Transaction, operation: Operation, server: Instance) -> None:

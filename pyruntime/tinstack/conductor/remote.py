@@ -3,10 +3,13 @@
 import asyncio
 import logging
 import re
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
 from tinstack.computedb.rows import Instance
+from tinstack.conductor.claims import VERSION as PLACEMENT
+from tinstack.conductor.claims import Claims, Fence
 from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core import crash
 from tinstack.core.client import RemoteError, Session
@@ -15,7 +18,6 @@ from tinstack.core.operations import Operation
 
 log = logging.getLogger(__name__)
 
-PLACEMENT = "1.38"
 VOLUME = {"OpenStack-API-Version": "volume 3.70"}
 SERVER_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
@@ -34,6 +36,12 @@ class VolumeFailed(ApiError):
     code, message = "conductor.volume", "The volume {id}, to be made from {source}, is in the status {status}."
 
 
+class PortsChange(Unavailable):
+    """Somebody else changes the same ports again and again."""
+
+    code, message = "conductor.ports.busy", "The ports of server {id} are being changed by others; it is tried again."
+
+
 class VolumeUnfinished(Unavailable):
     """It is still being made, so that it can't be deleted yet."""
 
@@ -45,6 +53,7 @@ class Remote:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.claims = Claims(session)
 
     async def launch_token(
         self, server: Instance, host: str, seconds: int, image: str | None, operation: Operation
@@ -128,43 +137,53 @@ class Remote:
             if volume.source in MADE:
                 await self._clear_volume(server, volume)
 
-    async def clear(self, server: Instance, *, gone: bool) -> None:
+    async def clear(self, server: Instance, fence: Fence, *, gone: bool) -> None:
         """Its ports, attachments and claim are absent afterwards; ``gone``: the server is deleted, so are its own volumes.
 
-        The claim goes last: what still uses the host's memory is never sold again.
+        The claim goes last: what still uses the host's memory is never sold again. ``fence`` is asked after each look and before
+        what was seen is removed, so that a process that stood still meanwhile removes nothing that was made since.
         """
-        with crash.around("clear-ports"):
-            await self._clear_ports(server)
-        with crash.around("clear-attachments"):
-            await self._clear_attachments(server)
+        await self._clear_ports(server, fence)
+        await self._clear_attachments(server, fence)
         if gone:
             await self._clear_volumes(server)
-        with crash.around("clear-claim"):
-            await self.forget_claim(server.id)
+        await self.claims.give_back(server.id, fence)
 
-    async def clear_port(self, server: Instance, port_id: str) -> None:
+    async def clear_port(self, server: Instance, port_id: str, fence: Fence) -> None:
         """One port: absent where it was made for the server, unbound where it was given; another server's is left alone."""
-        await self._clear_ports(server, f"&id={quote(port_id)}")
+        await self._clear_ports(server, fence, f"&id={quote(port_id)}")
 
-    async def _clear_ports(self, server: Instance, only: str = "") -> None:
+    async def _clear_ports(self, server: Instance, fence: Fence, only: str = "") -> None:
+        """Those that are made anew get a new id, those that were given a new revision."""
         given = {port.id for port in server.ports if not port.ours}
-        answer = await self._session.request("GET", "network", f"/v2.0/ports?device_id={quote(server.id)}{only}")
-        for port in answer.json()["ports"]:
-            path = f"/v2.0/ports/{port['id']}"
-            if port["id"] in given:
-                unbound = {"device_id": "", "device_owner": "", "binding:host_id": ""}
-                await self._session.request("PUT", "network", path, json={"port": unbound}, ok=(404,))
-            else:
-                await self._session.request("DELETE", "network", path, ok=(404,))
+        for _ in range(TRIES):
+            answer = await self._session.request("GET", "network", f"/v2.0/ports?device_id={quote(server.id)}{only}")
+            await fence()
+            with crash.around("clear-ports"):
+                if all([await self._clear_port(port, given) for port in answer.json()["ports"]]):
+                    return
+        raise PortsChange(id=server.id)
 
-    async def _clear_attachments(self, server: Instance) -> None:
+    async def _clear_port(self, port: dict[str, Any], given: Collection[str]) -> bool:
+        """False where it was changed since it was looked at."""
+        path, match = f"/v2.0/ports/{port['id']}", {"If-Match": f"revision_number={port['revision_number']}"}
+        if port["id"] in given:
+            body = {"port": {"device_id": "", "device_owner": "", "binding:host_id": ""}}
+            answer = await self._session.request("PUT", "network", path, json=body, headers=match, ok=(404, 412))
+        else:
+            answer = await self._session.request("DELETE", "network", path, headers=match, ok=(404, 412))
+        return answer.status != 412
+
+    async def _clear_attachments(self, server: Instance, fence: Fence) -> None:
         path = f"/attachments?instance_id={quote(server.id)}"
         answer = await self._session.request("GET", "block-storage", path, headers=VOLUME)
-        for attachment in answer.json()["attachments"]:
-            await self.clear_attachment(attachment["id"])
+        await fence()
+        with crash.around("clear-attachments"):
+            for attachment in answer.json()["attachments"]:
+                await self.clear_attachment(attachment["id"])
 
     async def clear_attachment(self, id: str) -> None:
-        """Absent afterwards, its export too."""
+        """Absent afterwards, its export too. Its id is never used for another."""
         await self._session.request("DELETE", "block-storage", f"/attachments/{quote(id)}", headers=VOLUME, ok=(404,))
 
     async def keep_volume(self, id: str) -> None:
@@ -234,12 +253,6 @@ class Remote:
         }
         await self._session.request("PUT", "placement", f"{path}/inventories", json=stock, version=PLACEMENT)
 
-    async def consumers(self, provider: str) -> set[str]:
-        """Who holds something of a provider."""
-        path = f"/resource_providers/{provider}/allocations"
-        answer = await self._session.request("GET", "placement", path, version=PLACEMENT, ok=(404,))
-        return set(answer.json()["allocations"]) if answer.status == 200 else set()
-
     async def holders(self) -> set[str]:
         """The servers that ports and attachments say that they belong to. What is written there is any tenant's: ids alone count."""
         ports = await self._session.request("GET", "network", "/v2.0/ports?fields=device_id&fields=device_owner")
@@ -248,16 +261,3 @@ class Remote:
         attachments = await self._session.request("GET", "block-storage", path, headers=VOLUME)
         found |= {one["instance"] for one in attachments.json()["attachments"]}
         return {id for id in found if id and SERVER_ID.fullmatch(id)}
-
-    async def is_instance(self, consumer: str) -> bool:
-        """Whether a consumer is one of our servers (others may hold allocations of their own)."""
-        answer = await self._session.request(
-            "GET", "placement", f"/allocations/{quote(consumer, safe='')}", version=PLACEMENT
-        )
-        return bool(answer.json().get("consumer_type") == "INSTANCE")
-
-    async def forget_claim(self, consumer: str) -> None:
-        """A claim is given back; it may have been before."""
-        await self._session.request(
-            "DELETE", "placement", f"/allocations/{quote(consumer, safe='')}", version=PLACEMENT, ok=(404,)
-        )

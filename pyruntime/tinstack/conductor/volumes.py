@@ -1,7 +1,12 @@
 """Volumes of servers that are there: how attaching one is undone, and detaching one is ended or called off."""
 
+from uuid import uuid4
+
+import msgspec
+
 from tinstack.computedb import store
 from tinstack.computedb.rows import Fault, Instance
+from tinstack.conductor.claims import Fence
 from tinstack.conductor.interfaces import UNDO
 from tinstack.conductor.remote import MADE, Remote
 from tinstack.conductor.rpc import RequestedVolume
@@ -32,9 +37,15 @@ def left(server: Instance) -> list[RequestedVolume]:
     return [one for one in server.volumes if one.source not in MADE]
 
 
-async def clear(remote: Remote, operation: Operation, server: Instance) -> None:
+def anew(server: Instance) -> list[RequestedVolume]:
+    """Its volumes for another attempt at its boot: each is attached by a new id, so that nobody frees it for the last attempt."""
+    return [msgspec.structs.replace(one, attachment_id=str(uuid4())) for one in server.volumes]
+
+
+async def clear(remote: Remote, operation: Operation, server: Instance, fence: Fence) -> None:
     """The volume is free; one that the host could not detach is in use as before."""
     if operation.kind == DETACH and UNDO in operation.data:
+        await fence()
         await remote.keep_volume(operation.data["volume_id"])
     else:
         await remote.clear_attachment(operation.data["attachment_id"])

@@ -2,7 +2,8 @@
 have a process die.
 
 ``TINSTACK_CRASH`` is read once, at import: ``FOLDER:POINT,POINT…``. At an armed point the process kills itself, once: a marker
-file in the folder remembers, so that the process started in its place runs on. Unarmed, a point does nothing.
+file in the folder remembers, so that the process started in its place runs on. Where there is a file ``POINT.stop`` beside, it does
+not die but stands still (SIGSTOP) until it is told to go on. Unarmed, a point does nothing.
 """
 
 import os
@@ -77,9 +78,9 @@ _folder, _armed = parse(os.environ.get(VARIABLE, ""))
 
 
 def point(name: str) -> None:
-    """Die here, if that is armed and has not happened yet."""
+    """Die (or stand still) here, if that is armed and has not happened yet."""
     if name in _armed and _first_time(name):
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGSTOP if (_folder / f"{name}.stop").exists() else signal.SIGKILL)
 
 
 @contextmanager

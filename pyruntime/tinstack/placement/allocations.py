@@ -5,6 +5,8 @@ providers involved are bumped in one order (which serialises sellers of the same
 whether everything fits. Anything that does not leaves everything as it was.
 """
 
+import secrets
+
 import msgspec
 from sqlalchemy import func, select
 
@@ -21,6 +23,9 @@ UNKNOWN = "unknown"
 
 ANY = -1
 """No consumer generation was given (below 1.28): whatever it is now."""
+
+FIRST = 1 << 30
+"""A new consumer begins at any generation below: who read an id's generation before it was removed and made again is refused."""
 
 
 class Claim(msgspec.Struct, kw_only=True):
@@ -83,7 +88,7 @@ async def _consumer(tx: Transaction, claim: Claim, now: int) -> bool:
             project_id=claim.project_id,
             user_id=claim.user_id,
             consumer_type=claim.consumer_type,
-            generation=1,
+            generation=1 + secrets.randbelow(FIRST),
             updated_at=now,
         )
         try:

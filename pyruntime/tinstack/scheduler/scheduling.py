@@ -24,7 +24,7 @@ from tinstack.core.bus import Bus, Envelope, RemoteFailure
 from tinstack.core.client import RemoteError
 from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.trace import Tracer
-from tinstack.scheduler.claims import Claims
+from tinstack.scheduler.claims import Claims, Overtaken
 from tinstack.scheduler.config import Config
 from tinstack.scheduler.filters import FILTERS, kept, passing
 from tinstack.scheduler.rpc import Accepted, SelectHost
@@ -68,12 +68,6 @@ def left_by_filter(hosts: int, verdicts: list[Verdict]) -> str:
         if left <= 0:
             break
     return ", ".join(said)
-
-
-class Overtaken(ApiError):
-    """The operation is another's or over; whatever is to be done for it is not ours."""
-
-    code, message = "scheduler.overtaken", "The scheduling of server {id} is not ours any more."
 
 
 class Scheduler:
@@ -188,7 +182,7 @@ class Scheduler:
                 self._view.full(host.provider, request)
                 continue
             others = ordered[place + 1 : place + 1 + self._config.alternates]
-            refused = await self._assign(message, host, [other.host for other in others], verdicts, until)
+            refused = await self._assign(message, request, host, [other.host for other in others], verdicts, until)
             if refused is None:
                 return host.host
             self._view.count(host.host, request, -1)
@@ -199,12 +193,18 @@ class Scheduler:
         """Whether there was room. A lost answer is asked for again, as a claim made twice is one."""
         while True:
             try:
-                return await self._claims.claim(request, provider)
+                return await self._claims.claim(request, provider, until)
             except ApiError as error:
                 await _pause(request, error, until)
 
     async def _assign(
-        self, message: SelectHost, host: HostState, alternates: list[str], verdicts: list[Verdict], until: float
+        self,
+        message: SelectHost,
+        request: SchedulingRequest,
+        host: HostState,
+        alternates: list[str],
+        verdicts: list[Verdict],
+        until: float,
     ) -> Verdict | None:
         """None once it is done, or why this host may not be it. Raises Overtaken.
 
@@ -226,7 +226,7 @@ class Scheduler:
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
                 if time.monotonic() < until:
-                    await self._claims.release(message.server_id)
+                    await self._claims.release(request, until)
                 if error.remote_code == GROUP_REFUSES:
                     return Verdict(host=host.host, filter="ServerGroup", passed=False, reason=error.text)
                 if error.remote_status in (404, 409):

@@ -6,10 +6,21 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
+from tests.api.conftest import running
 
 from tinstack.dev.cloud import clouds_yaml
 from tinstack.lab import verify as verifying
 from tinstack.lab.cli import lab
+
+SWEEP_SECONDS = 12.0
+"""Longer than two looks of `verify` take, so that they see what the conductor's sweep puts right."""
+
+
+@pytest.fixture(scope="module")
+def own_cloud(tmp_path_factory):
+    """Whose conductor looks at claims more often than usual."""
+    with running(tmp_path_factory.mktemp("own-cloud"), {"conductor": {"sweep_seconds": SWEEP_SECONDS}}) as made:
+        yield made
 
 
 @pytest.fixture
@@ -38,6 +49,57 @@ def plant_allocation(cloud):
     }
     assert cloud.admin.put("placement", f"/allocations/{consumer}", body, version="1.38").status == 204
     return "allocation", consumer, "compute1"
+
+
+def provider(cloud, host):
+    (found,) = cloud.admin.get("placement", f"/resource_providers?name={host}").json["resource_providers"]
+    return found["uuid"]
+
+
+def test_claims_beside_their_servers_are_named_and_put_right(own_cloud, verify):
+    server, file = boot(own_cloud, "moved")
+    there, path = file.parent.name, f"/allocations/{server}"
+    other = "compute2" if there == "compute1" else "compute1"
+    held = own_cloud.admin.get("placement", path, version="1.38").json
+    resources = held["allocations"][provider(own_cloud, there)]["resources"]
+    body = {name: held[name] for name in ("project_id", "user_id", "consumer_generation", "consumer_type")}
+    body["allocations"] = {provider(own_cloud, other): {"resources": resources}}
+    assert own_cloud.admin.put("placement", path, body, version="1.38").status == 204
+    code, said = verify()
+    wanted = {("misplaced", server, other), ("unclaimed", server, there)}
+    assert code == 1 and {(one["kind"], one["name"], one["host"]) for one in said["orphans"]} == wanted
+    code, said = verify("--repair")
+    assert code == 0 and all(one["repaired"] for one in said["orphans"]), said
+    held = own_cloud.admin.get("placement", path).json["allocations"]
+    assert {id: one["resources"] for id, one in held.items()} == {provider(own_cloud, there): resources}
+    assert own_cloud.demo.delete("compute", f"/servers/{server}").status == 204
+    own_cloud.demo.wait("compute", f"/servers/{server}", lambda it: it.status == 404)
+
+
+def test_an_allocation_of_another_kind_of_consumer_is_information(own_cloud, verify):
+    consumer = str(uuid4())
+    body = {
+        "allocations": {provider(own_cloud, "compute1"): {"resources": {"VCPU": 1}}},
+        "project_id": own_cloud.demo.project_id,
+        "user_id": own_cloud.demo.user_id,
+        "consumer_generation": None,
+        "consumer_type": "RESERVATION",
+    }
+    assert own_cloud.admin.put("placement", f"/allocations/{consumer}", body, version="1.38").status == 204
+    code, said = verify()
+    assert code == 0 and said["orphans"] == []
+    (check,) = [one for one in said["checks"] if one["name"] == "foreign allocations"]
+    assert check["ok"] and f"{consumer} (RESERVATION) on compute1" in check["message"]
+    assert own_cloud.admin.delete("placement", f"/allocations/{consumer}").status == 204
+
+
+def test_a_project_without_quota_is_a_finding(own_cloud, verify):
+    path = f"/os-quota-sets/{own_cloud.demo.project_id}"
+    assert own_cloud.admin.put("compute", path, {"quota_set": {"instances": 0, "force": True}}).status == 200
+    code, said = verify()
+    (check,) = [one for one in said["checks"] if one["name"] == "boot"]
+    assert code == 1 and check["ok"] is False and "uota" in check["message"]
+    assert own_cloud.admin.delete("compute", path).status == 202
 
 
 def plant_port(cloud, name=""):

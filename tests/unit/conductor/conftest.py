@@ -58,6 +58,8 @@ class Cloud:
         self.broken: set[str] = set()
         """Kinds that answer 503: placement, network …"""
         self.hosts = itertools.count(10)
+        self.generations: dict[str, int] = {}
+        self.numbers = itertools.count(1)
         self.slow: dict[str, float] = {}
         """Kinds whose deletions take that many seconds."""
 
@@ -73,7 +75,6 @@ class Cloud:
         app.router.add_get("/placement/allocation_candidates", self.candidates)
         app.router.add_get("/placement/allocations/{id}", self.allocation)
         app.router.add_put("/placement/allocations/{id}", self.allocate)
-        app.router.add_delete("/placement/allocations/{id}", self.give_back)
         app.router.add_get("/image/v2/images/{id}", self.image)
         app.router.add_get("/image/v2/images/{id}/file", self.download)
         app.router.add_post("/network/v2.0/ports", self.add_port)
@@ -146,24 +147,27 @@ class Cloud:
         return True
 
     async def allocation(self, request: web.Request) -> web.Response:
-        found = self.allocations.get(request.match_info["id"])
-        if found is None:
+        id = request.match_info["id"]
+        if id not in self.allocations:
             return web.json_response({"allocations": {}})
-        body = {"allocations": found, "consumer_generation": 1, "consumer_type": "INSTANCE"}
-        return web.json_response(body)
+        held = {provider: {"resources": resources} for provider, resources in self.allocations[id].items()}
+        owner = {"consumer_type": "INSTANCE", "project_id": "project", "user_id": "user"}
+        generation = self.generations.setdefault(id, next(self.numbers))
+        return web.json_response({"allocations": held, "consumer_generation": generation, **owner})
 
     async def allocate(self, request: web.Request) -> web.Response:
         consumer, body = request.match_info["id"], await request.json()
-        if (body["consumer_generation"] is None) == (consumer in self.allocations):
+        there = self.generations.setdefault(consumer, next(self.numbers)) if consumer in self.allocations else None
+        if body["consumer_generation"] != there:
             return web.json_response({"errors": [{"detail": "consumer generation conflict"}]}, status=409)
         wanted = {provider: one["resources"] for provider, one in body["allocations"].items()}
         if not all(self._room(provider, resources, consumer) for provider, resources in wanted.items()):
             return web.json_response({"errors": [{"detail": "over capacity"}]}, status=409)
-        self.allocations[consumer] = wanted
+        self.allocations.pop(consumer, None)
+        self.generations.pop(consumer, None)
+        if wanted:
+            self.allocations[consumer], self.generations[consumer] = wanted, next(self.numbers)
         return web.Response(status=204)
-
-    async def give_back(self, request: web.Request) -> web.Response:
-        return web.Response(status=204 if self.allocations.pop(request.match_info["id"], None) else 404)
 
     async def image(self, request: web.Request) -> web.Response:
         claims, id = self._claims(request), request.match_info["id"]
@@ -190,6 +194,7 @@ class Cloud:
         if not claims or port["id"] not in claims["ports"] or port["binding:host_id"] != claims["host"]:
             return web.json_response({"NeutronError": {"message": "not allowed"}}, status=403)
         made = port | {"status": "ACTIVE", "mac_address": "fa:16:3e:00:00:01", "admin_state_up": True}
+        made["revision_number"] = next(self.numbers)
         made["fixed_ips"] = [{"subnet_id": "s", "ip_address": f"192.168.50.{next(self.hosts)}"}]
         self.ports[port["id"]] = made
         return web.json_response({"port": made}, status=201)
@@ -197,17 +202,26 @@ class Cloud:
     async def list_ports(self, request: web.Request) -> web.Response:
         wanted, id = request.query.get("device_id"), request.query.get("id")
         found = [one for one in self.ports.values() if wanted in (None, one["device_id"]) and id in (None, one["id"])]
-        return web.json_response({"ports": found})
+        return web.json_response({"ports": [{"revision_number": 1, **one} for one in found]})
 
     async def port(self, request: web.Request) -> web.Response:
         return web.json_response({"port": self.ports[request.match_info["id"]]})
 
+    def _is_other(self, request: web.Request) -> bool:
+        """Whether ``If-Match`` names another revision of the port."""
+        port, match = self.ports.get(request.match_info["id"], {}), request.headers.get("If-Match")
+        return bool(port and match) and match != f"revision_number={port.get('revision_number', 1)}"
+
     async def change_port(self, request: web.Request) -> web.Response:
+        if self._is_other(request):
+            return web.json_response({"NeutronError": {"message": "another revision"}}, status=412)
         port = self.ports[request.match_info["id"]]
-        port |= (await request.json())["port"]
+        port |= (await request.json())["port"] | {"revision_number": next(self.numbers)}
         return web.json_response({"port": port})
 
     async def remove_port(self, request: web.Request) -> web.Response:
+        if self._is_other(request):
+            return web.json_response({"NeutronError": {"message": "another revision"}}, status=412)
         return web.Response(status=204 if self.ports.pop(request.match_info["id"], None) else 404)
 
     async def network(self, request: web.Request) -> web.Response:

@@ -1,16 +1,21 @@
 """What heals by itself: lost messages, dead processes, services that are away, hosts that don't come back."""
 
 import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from tinstack.computedb import groups, instances
 from tinstack.computedb.groups import ServerGroup
 from tinstack.conductor import rpc
+from tinstack.conductor.remote import Remote
 from tinstack.core import bus as buses
 from tinstack.core.bus import Envelope, RemoteFailure
-from tinstack.core.config import BusConfig
+from tinstack.core.client import Session
+from tinstack.core.config import AuthConfig, BusConfig
 
 from .conftest import Lab, eventually
 
@@ -244,7 +249,96 @@ async def test_a_guest_of_a_deleted_server_is_removed_from_its_host(lab: Lab) ->
 async def test_what_tenants_write_into_ports_is_no_path(lab: Lab) -> None:
     server = await lab.booted()
     for number, id in enumerate(("", f"{server.id}?a", "../x", server.id.upper())):
-        lab.cloud.ports[str(number)] = {"id": str(number), "device_id": id, "device_owner": "compute:x"}
+        lab.cloud.ports[str(number)] = {
+            "id": str(number),
+            "device_id": id,
+            "device_owner": "compute:x",
+            "revision_number": 1,
+        }
     lab.cloud.allocations["11111111-2222-3333-4444-555555555555"] = lab.cloud.allocations[server.id]
     await eventually(lambda: "11111111-2222-3333-4444-555555555555" not in lab.cloud.allocations)
     assert server.id in lab.cloud.allocations
+
+
+async def test_a_claim_on_another_host_than_its_servers_is_put_right(lab: Lab) -> None:
+    server = await lab.booted()
+    assert server.host
+    right, other = (
+        rpc.provider_of(server.host),
+        rpc.provider_of("compute2" if server.host == "compute1" else "compute1"),
+    )
+    claim = lab.cloud.allocations[server.id]
+    lab.cloud.allocations[server.id] = {other: claim[right]}
+    await eventually(lambda: lab.cloud.allocations.get(server.id) == claim)
+    lab.cloud.allocations[server.id] = {**claim, other: claim[right]}
+    await eventually(lambda: lab.cloud.allocations.get(server.id) == claim)
+
+
+async def test_a_running_server_without_a_claim_gets_it_again(lab: Lab) -> None:
+    server = await lab.booted()
+    claim = lab.cloud.allocations.pop(server.id)
+    await eventually(lambda: lab.cloud.allocations.get(server.id) == claim)
+
+
+async def test_a_claim_of_a_server_without_a_host_is_given_back(lab: Lab) -> None:
+    begun = await lab.create(metadata={"tinstack:fault": "28"})
+    server = await lab.until(begun.server.id, "error")
+    assert server.host is None and not lab.cloud.allocations
+    lab.cloud.allocations[server.id] = {rpc.provider_of("compute1"): {"VCPU": 1}}
+    await eventually(lambda: not lab.cloud.allocations)
+
+
+async def test_another_attempt_at_a_boot_has_ports_and_attachments_of_its_own(lab: Lab) -> None:
+    """So that whoever clears the last attempt late meets nothing of the next."""
+    begun = await lab.create(metadata={"tinstack:fault": "28:1"})
+    server = await lab.until(begun.server.id, "active")
+    assert set(lab.cloud.ports) == {port.id for port in server.ports}
+    assert server.ports[0].id != begun.server.ports[0].id
+
+
+@pytest.fixture
+async def remote(lab: Lab) -> AsyncIterator[Remote]:
+    """Another conductor's requests."""
+    session = Session(AuthConfig(auth_url=f"{lab.cloud.url}/v3", username="conductor"))
+    yield Remote(session)
+    await session.close()
+
+
+class Late(Exception):
+    """What a fence raises once another has the operation."""
+
+
+def frozen(meanwhile: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    """The fence of a conductor that stands still right after it was passed, while that happens; then it is not passed any more."""
+    asked = itertools.count()
+
+    async def fence() -> None:
+        if next(asked):
+            raise Late
+        meanwhile()
+
+    return fence
+
+
+async def test_a_conductor_that_stood_still_leaves_the_claim_of_the_next_attempt(lab: Lab, remote: Remote) -> None:
+    server = await lab.booted()
+
+    def next_attempt() -> None:
+        lab.cloud.generations[server.id] = next(lab.cloud.numbers)
+
+    with pytest.raises(Late):
+        await remote.claims.give_back(server.id, frozen(next_attempt))
+    assert server.id in lab.cloud.allocations
+
+
+async def test_a_conductor_that_stood_still_leaves_a_port_that_is_bound_again(lab: Lab, remote: Remote) -> None:
+    server = await lab.booted()
+    port = lab.cloud.ports[server.ports[0].id]
+    given = msgspec.structs.replace(server, ports=[msgspec.structs.replace(server.ports[0], ours=False)])
+
+    def next_attempt() -> None:
+        port["revision_number"] = next(lab.cloud.numbers)
+
+    with pytest.raises(Late):
+        await remote.clear(given, frozen(next_attempt), gone=False)
+    assert port["device_id"] == server.id

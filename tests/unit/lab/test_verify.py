@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from tinstack.lab.verify import orphans
+from tinstack.lab import verify
+from tinstack.lab.verify import choices, orphans
 from tinstack.lab.verify.hosts import Hosts, Looked, Thing, _units
 from tinstack.lab.verify.report import Check, Orphan, Report
 from tinstack.lab.verify.rows import Rows
+from tinstack.lab.words import LabError
 
 SERVER = "11111111-1111-4111-8111-111111111111"
 PORT = "22222222-2222-4222-8222-222222222222"
@@ -153,6 +155,30 @@ def test_rows_of_what_is_gone_are_named(looked, rows):
     ]
 
 
+def test_a_claim_beside_its_servers_host_is_named(looked, rows):
+    rows.claims.append((SERVER, "compute2"))
+    assert found(looked, rows) == [("misplaced", SERVER, "compute2")]
+    rows.claims.remove((SERVER, "compute1"))
+    assert found(looked, rows) == [("misplaced", SERVER, "compute2"), ("unclaimed", SERVER, "compute1")]
+    rows.servers[SERVER] = server(task="migrating")
+    assert found(looked, rows) == []
+
+
+def test_a_running_server_without_a_claim_is_named(looked, rows):
+    rows.claims = []
+    assert found(looked, rows) == [("unclaimed", SERVER, "compute1")]
+    rows.servers[SERVER] = server(state="error", status="ERROR")
+    assert found(looked, rows) == []
+
+
+def test_what_others_than_servers_hold_is_their_own(looked, rows):
+    rows.claims.append((GONE, "compute1"))
+    rows.others = {GONE: "MIGRATION"}
+    assert found(looked, rows) == []
+    check = verify.foreign(rows)
+    assert check.ok and f"{GONE} (MIGRATION) on compute1" in check.message
+
+
 def test_an_overdue_operation_is_named(looked, rows):
     late = {"id": "o1", "kind": "boot", "server_id": SERVER, "step": 14, "owner": "compute@compute1/x", "overdue": True}
     rows.operations = [late, {**late, "id": "o2", "overdue": False}]
@@ -172,6 +198,77 @@ def test_a_volume_without_its_file_is_named_where_files_are_kept(looked, rows):
     for otherwise in ({"status": "creating"}, {"os-vol-host-attr:host": "controller@lvm#lvm"}):
         rows.volumes = {VOLUME: {**place, **otherwise}}
         assert found(looked, rows) == []
+
+
+class Answers:
+    """A client that knows some answers."""
+
+    def __init__(self, **answers):
+        self.answers = answers
+
+    def get(self, service, path, query=None, *, version=None):
+        if path == "/allocation_candidates":
+            return {"allocation_requests": [{}] if query["resources"] in self.answers["roomy"] else []}
+        return {name: self.answers[name] for name in self.answers}
+
+
+def image(name, size, **more):
+    common = {"disk_format": "raw", "container_format": "bare", "visibility": "public", "min_ram": 0, "min_disk": 0}
+    return {"name": name, "size": size, **common, **more}
+
+
+def flavor(name, ram, disk, specs=None):
+    return {
+        "id": name,
+        "name": name,
+        "ram": ram,
+        "vcpus": 1,
+        "disk": disk,
+        "OS-FLV-EXT-DATA:ephemeral": 0,
+        "extra_specs": specs or {},
+    }
+
+
+def test_what_is_booted_is_the_smallest_that_fits_and_has_room():
+    own, tiny = image("own", 5, visibility="private"), image("tiny", 1 << 20, min_ram=64)
+    odd = image("odd", 10, hw_machine_type="q35")
+    flavors = [
+        flavor("small", 32, 1),
+        flavor("full", 64, 1),
+        flavor("special", 64, 1, {"a": "b"}),
+        flavor("big", 128, 1),
+    ]
+    roomy = {"VCPU:1,MEMORY_MB:128,DISK_GB:1", "VCPU:1,MEMORY_MB:32,DISK_GB:1"}
+    cloud = Answers(images=[own, odd, tiny], flavors=flavors, roomy=roomy)
+    chosen, of = choices.image_and_flavor(cloud, cloud)
+    assert (chosen["name"], of["name"]) == ("tiny", "big")
+
+
+def net(name, shared=False, **more):
+    ready = {"subnets": ["s"], "router:external": False, "admin_state_up": True, "status": "ACTIVE"}
+    return {"id": name, "name": name, "shared": shared, **ready, **more}
+
+
+def availability(name, total, used, version=4):
+    details = {"total_ips_in_allocation_pool": total, "used_ips_in_allocation_pool": used}
+    return {"network_id": name, "subnet_ip_availability": [{"ip_version": version, "ip_availability_details": details}]}
+
+
+def test_what_is_booted_gets_a_network_with_an_address_left():
+    there = [net("full"), net("six"), net("shared", shared=True), net("own"), net("outer", **{"router:external": True})]
+    there.append(net("down", admin_state_up=False))
+    left = [
+        availability("full", 5, 5),
+        availability("six", 99, 0, version=6),
+        *(availability(name, 5, 1) for name in ("shared", "own", "outer", "down")),
+    ]
+    cloud = Answers(networks=there, network_ip_availabilities=left)
+    assert choices.network(cloud, cloud)["name"] == "own"
+    cloud.answers["networks"] = [net("full")]
+    with pytest.raises(LabError, match="No address is left for a server in full"):
+        choices.network(cloud, cloud)
+    cloud.answers["networks"] = []
+    assert choices.network(cloud, cloud) is None
 
 
 def test_units_that_do_not_run_are_a_failed_check():

@@ -15,6 +15,11 @@ def code(answer: Any) -> str:
     return str(answer.json["errors"][0]["code"])
 
 
+async def generation(client: Any, consumer: str) -> int:
+    found: int = (await client("GET", f"/allocations/{consumer}")).json["consumer_generation"]
+    return found
+
+
 async def test_the_versions_document_needs_no_token(client: Any) -> None:
     answer = await client("GET", "/", token=None)
     assert answer.status_code == 200
@@ -79,10 +84,23 @@ async def test_a_claim_is_replaced_by_its_generation(client: Any, provider: Any)
     assert (await client("PUT", f"/allocations/{consumer}", claim(uuid, VCPU=3))).status_code == 204
     again = await client("PUT", f"/allocations/{consumer}", claim(uuid, VCPU=4))
     assert (again.status_code, code(again)) == (409, "placement.concurrent_update")
-    assert (await client("PUT", f"/allocations/{consumer}", claim(uuid, 1, VCPU=4))).status_code == 204
+    first = await generation(client, consumer)
+    assert (await client("PUT", f"/allocations/{consumer}", claim(uuid, first, VCPU=4))).status_code == 204
     held = (await client("GET", f"/allocations/{consumer}")).json
-    assert held["consumer_generation"] == 2
+    assert held["consumer_generation"] == first + 1
     assert held["allocations"][uuid]["resources"] == {"VCPU": 4}
+
+
+async def test_who_read_a_claim_that_is_gone_changes_nothing_of_the_next(client: Any, provider: Any) -> None:
+    """A claim is made anew under the same id: what was read of the one before is no key to it."""
+    uuid, consumer = await provider("one", VCPU=4), str(uuid4())
+    await client("PUT", f"/allocations/{consumer}", claim(uuid, VCPU=3))
+    read = await generation(client, consumer)
+    assert (await client("DELETE", f"/allocations/{consumer}")).status_code == 204
+    await client("PUT", f"/allocations/{consumer}", claim(uuid, VCPU=2))
+    late = await client("PUT", f"/allocations/{consumer}", {**claim(uuid, read), "allocations": {}})
+    assert (late.status_code, code(late)) == (409, "placement.concurrent_update")
+    assert (await client("GET", f"/allocations/{consumer}")).json["allocations"][uuid]["resources"] == {"VCPU": 2}
 
 
 async def test_below_1_28_the_same_claim_may_be_made_again(client: Any, provider: Any) -> None:
@@ -129,7 +147,8 @@ async def test_several_consumers_are_changed_together_or_not_at_all(client: Any,
     assert (
         await client("POST", "/allocations", {one: claim(uuid, VCPU=3), two: claim(uuid, VCPU=1)})
     ).status_code == 204
-    moved = {one: {**OWNER, "allocations": {}, "consumer_generation": 1}, two: claim(uuid, 1, VCPU=4)}
+    first, second = await generation(client, one), await generation(client, two)
+    moved = {one: {**OWNER, "allocations": {}, "consumer_generation": first}, two: claim(uuid, second, VCPU=4)}
     assert (await client("POST", "/allocations", moved)).status_code == 204
 
 

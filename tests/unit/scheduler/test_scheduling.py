@@ -52,7 +52,7 @@ class Placement:
         await asyncio.sleep(0)
         return found
 
-    async def claim(self, request: SchedulingRequest, provider: str) -> bool:
+    async def claim(self, request: SchedulingRequest, provider: str, until: float) -> bool:
         await asyncio.sleep(0)
         if self.free[provider] <= 0:
             return False

@@ -20,8 +20,8 @@ from tinstack.lab.verify.rows import Rows
 CONFIRM_SECONDS = 3.0
 """What was seen once may be under way; what is still so after that time is not."""
 
-REPAIRED_SECONDS = 45.0
-"""How long agents may take to remove what they were told to."""
+REPAIRED_SECONDS, SWEPT_SECONDS = 45.0, 150.0
+"""How long agents may take to remove what they were told to, and the conductor to look at claims twice."""
 
 
 def verify(lab: Lab, *, as_json: bool, mend: bool) -> None:
@@ -47,7 +47,7 @@ def verify(lab: Lab, *, as_json: bool, mend: bool) -> None:
         note(probes.heartbeats(admin))
         note([boot.check(member, admin, hopeful=all(check.ok is not False for check in report.checks))])
         try:
-            report.orphans, report.compared = confirmed(hosts, admin, looked), True
+            report.orphans, report.compared = confirmed(hosts, admin, looked, note), True
             if mend and report.orphans:
                 repair.repair(report.orphans, hosts, admin)
                 settle(report.orphans, hosts, admin)
@@ -58,9 +58,12 @@ def verify(lab: Lab, *, as_json: bool, mend: bool) -> None:
         raise words.LabError(report.verdict())
 
 
-def confirmed(hosts: Hosts, admin: Client, looked: Looked) -> list[Orphan]:
+def confirmed(hosts: Hosts, admin: Client, looked: Looked, note: Callable[[list[Check]], None]) -> list[Orphan]:
     """What has no owner at two looks, some seconds apart. Things are looked at before rows: what is made meanwhile has its row first."""
-    first = orphans.find(looked, Rows.fetch(admin))
+    rows = Rows.fetch(admin)
+    if rows.others:
+        note([foreign(rows)])
+    first = orphans.find(looked, rows)
     if not first:
         return []
     time.sleep(CONFIRM_SECONDS)
@@ -69,9 +72,18 @@ def confirmed(hosts: Hosts, admin: Client, looked: Looked) -> list[Orphan]:
     return [one for one in orphans.find(again, Rows.fetch(admin)) if one.key in keys]
 
 
+def foreign(rows: Rows) -> Check:
+    """Consumers that are no servers: whoever made them knows why."""
+    said = [
+        f"{consumer} ({rows.others[consumer]}) on {host}" for consumer, host in rows.claims if consumer in rows.others
+    ]
+    return Check("foreign allocations", True, message=f"held by others than servers, and left alone: {', '.join(said)}")
+
+
 def settle(found: list[Orphan], hosts: Hosts, admin: Client) -> None:
     """Wait until what was repaired is gone; what stays is not repaired."""
-    end = time.monotonic() + REPAIRED_SECONDS
+    swept = any(one.kind in repair.BY_CONDUCTOR for one in found)
+    end = time.monotonic() + (SWEPT_SECONDS if swept else REPAIRED_SECONDS)
     while repaired := {one.key: one for one in found if one.repaired}:
         left = {one.key for one in orphans.find(hosts.look(), Rows.fetch(admin))} & repaired.keys()
         if not left or time.monotonic() > end:

@@ -34,7 +34,13 @@ WORDS = {
 
 def find(looked: Looked, rows: Rows) -> list[Orphan]:
     """All of them, things first."""
-    return [*_things(looked, rows), *_servers(looked, rows), *_rows(rows), *_volumes(looked, rows)]
+    return [
+        *_things(looked, rows),
+        *_servers(looked, rows),
+        *_claims(rows),
+        *_rows(rows),
+        *_volumes(looked, rows),
+    ]
 
 
 def _things(looked: Looked, rows: Rows) -> Iterator[Orphan]:
@@ -116,13 +122,32 @@ def _servers(looked: Looked, rows: Rows) -> Iterator[Orphan]:
             yield Orphan("server", id, host, reason, owner=id)
 
 
+def _claims(rows: Rows) -> Iterator[Orphan]:
+    """Claims of no server, claims on another host than their server's, and running servers without a claim on theirs.
+
+    What is held by who does not say that it is a server is its own.
+    """
+    busy = rows.busy
+    for consumer, host in rows.claims:
+        if consumer in busy or consumer in rows.others:
+            continue
+        server, words = rows.servers.get(consumer), f"The allocation of {consumer} on {host} has no owner:"
+        if server is None:
+            yield Orphan("allocation", consumer, host, f"{words} there is no such server.", owner=consumer)
+        elif (place := server["OS-EXT-SRV-ATTR:host"]) != host:
+            reason = f"{words} that server is on {place or 'no host'}."
+            yield Orphan("misplaced", consumer, host, reason, owner=consumer)
+    held = set(rows.claims)
+    for id, server in rows.servers.items():
+        host = server["OS-EXT-SRV-ATTR:host"]
+        if host and id not in busy and server["OS-EXT-STS:vm_state"] in SETTLED and (id, host) not in held:
+            reason = f"The server {id} ({server['name']}) is {server['status']} on {host}, but has no allocation there."
+            yield Orphan("unclaimed", id, host, reason, owner=id)
+
+
 def _rows(rows: Rows) -> Iterator[Orphan]:
     """Rows that name a row which is gone."""
     alive = rows.servers.keys() | rows.busy
-    for consumer, host in rows.claims:
-        if consumer not in alive:
-            reason = f"The allocation of {consumer} on {host} has no owner: there is no such server."
-            yield Orphan("allocation", consumer, host, reason, owner=consumer)
     for port in rows.ports:
         id, device, owner = port["id"], port["device_id"], port["device_owner"]
         bound: str | None = port.get("binding:host_id") or None

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from tinstack.lab.client import Client
 from tinstack.lab.verify.hosts import Hosts
 from tinstack.lab.verify.report import Orphan, wait_for
-from tinstack.lab.verify.rows import is_instance
 from tinstack.lab.words import LabError
 
 REBOOT_SECONDS = 90.0
+BY_CONDUCTOR = {"misplaced", "unclaimed"}
+"""Kinds that are only waited for."""
 
 
 def repair(found: list[Orphan], hosts: Hosts, admin: Client) -> None:
@@ -30,13 +31,14 @@ def repair(found: list[Orphan], hosts: Hosts, admin: Client) -> None:
             one.reason += f" That could not be put right: {error.message}"
 
 
-def _allocation(one: Orphan, admin: Client) -> str | None:
-    """Only a server's: who else holds an allocation knows why."""
-    if not is_instance(admin, one.name):
-        one.reason += " Its consumer does not say that it is a server, so it stays."
-        return None
+def _allocation(one: Orphan, admin: Client) -> str:
     admin.send("DELETE", "placement", f"/allocations/{one.name}")
     return "The claim was given back."
+
+
+def _claim(one: Orphan, admin: Client) -> str:
+    """The conductor's sweep does it, as it knows what the server takes."""
+    return "The conductor put the claim right."
 
 
 def _port(one: Orphan, admin: Client) -> str:
@@ -92,6 +94,8 @@ def _volume_row(one: Orphan, admin: Client) -> str:
 
 ROWS: dict[str, Callable[[Orphan, Client], str | None]] = {
     "allocation": _allocation,
+    "misplaced": _claim,
+    "unclaimed": _claim,
     "port": _port,
     "attachment": _attachment,
     "floating_ip": _floating_ip,

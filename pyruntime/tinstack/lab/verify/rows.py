@@ -13,6 +13,9 @@ COMPUTE = "2.47"
 PLACEMENT = "1.38"
 VOLUME = "3.27"
 PAGE = 500
+INSTANCE = "INSTANCE"
+"""What servers say that they are, as consumers of placement."""
+
 KEEPS_FILES = "nbd"
 """The storage protocol of backends whose volumes are files on the host."""
 
@@ -20,7 +23,8 @@ Row = dict[str, Any]
 
 
 class Rows(msgspec.Struct):
-    """``claims``: (consumer, name of the provider's host). ``busy``: servers with an operation under way.
+    """``claims``: (consumer, name of the provider's host). ``others``: consumers that do not say that they are servers, with what
+    they say. ``busy``: servers with an operation under way.
     ``file_pools``: hosts of volumes (``host@backend#pool``) whose volumes are files."""
 
     claims: list[tuple[str, str]]
@@ -34,6 +38,7 @@ class Rows(msgspec.Struct):
     servers: dict[str, Row]
     operations: list[Row]
     file_pools: set[str]
+    others: dict[str, str] = {}
 
     @property
     def busy(self) -> set[str]:
@@ -55,6 +60,9 @@ class Rows(msgspec.Struct):
         volumes = admin.pages("block-storage", "/volumes/detail", "volumes", everywhere)
         snapshots = admin.pages("block-storage", "/snapshots", "snapshots", everywhere)
         pools = admin.get("block-storage", "/scheduler-stats/get_pools", {"detail": "True"})["pools"]
+        servers = admin.pages("compute", "/servers/detail", "servers", everywhere, version=COMPUTE)
+        known = {one["id"]: one for one in servers}
+        types = {consumer: _consumer_type(admin, consumer) for consumer, _ in claims if consumer not in known}
         return cls(
             claims=claims,
             ports=ports,
@@ -64,14 +72,12 @@ class Rows(msgspec.Struct):
             snapshots={one["id"] for one in snapshots},
             networks=[one["id"] for one in admin.get("network", "/v2.0/networks")["networks"]],
             routers={one["id"] for one in admin.get("network", "/v2.0/routers")["routers"]},
-            servers={
-                one["id"]: one
-                for one in admin.pages("compute", "/servers/detail", "servers", everywhere, version=COMPUTE)
-            },
+            servers=known,
             operations=admin.get("compute", "/tinstack-operations")["operations"],
             file_pools={
                 one["name"] for one in pools if one.get("capabilities", {}).get("storage_protocol") == KEEPS_FILES
             },
+            others={consumer: kind for consumer, kind in types.items() if kind != INSTANCE},
         )
 
 
@@ -83,7 +89,7 @@ def _claims(admin: Client) -> list[tuple[str, str]]:
     return found
 
 
-def is_instance(admin: Client, consumer: str) -> bool:
-    """Whether a consumer of placement says that it is a server: others may hold allocations of their own."""
+def _consumer_type(admin: Client, consumer: str) -> str:
+    """What a consumer of placement says that it is; a server's where it holds nothing any more: the next look tells."""
     held = admin.get("placement", f"/allocations/{consumer}", version=PLACEMENT)
-    return bool(held.get("consumer_type") == "INSTANCE")
+    return str(held.get("consumer_type", INSTANCE))

@@ -28,7 +28,7 @@ def _claim(request: Request, consumer: str, body: dict[str, Any]) -> Claim:
 async def put(request: Request, placement: Placement) -> None:
     """Replace what a consumer holds."""
     claim = _claim(request, request.path["id"], request.body)
-    with crash.around(11):
+    with crash.around(11 if claim.resources else "give-back"):
         await allocations.put(placement.database, [claim])
 
 
