@@ -14,6 +14,7 @@ from tinstack.computedb.rows import Fault, Instance
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor import images, interfaces, volumes
 from tinstack.conductor.claims import Fence
+from tinstack.conductor.faults import fault_of, note
 from tinstack.conductor.interfaces import ATTACH, CLEARED, DETACH, UNDO, note_refusal
 from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only_host
@@ -30,15 +31,8 @@ from tinstack.scheduler import rpc as scheduler
 
 log = logging.getLogger(__name__)
 
-FAILURES, TRIED = "failures", "tried"
-"""Keys of a boot's ``data``: what failed where; the hosts that were tried."""
-
 AGAIN, SHOWN = "again", "shown"
 """Keys of ``UNDO``: another host is to be tried; the server shows its fault already, as the deadline is over."""
-
-NO_VALID_HOST = "No valid host was found."
-"""A fault that begins so names every host with its reason; clients know these words."""
-
 
 _REST = {
     ATTACH: (interfaces.clear, interfaces.forget),
@@ -266,11 +260,7 @@ class Endings:
 
     def note_failure(self, operation: Operation, step: int, host: str | None, reason: str, *, again: bool) -> None:
         """Write into the operation that it failed there, and whether another host is to be tried."""
-        operation.step = step
-        failures = operation.data.setdefault(FAILURES, [])
-        failures.append({"step": step, "host": host, "reason": reason})
-        if host:
-            operation.data.setdefault(TRIED, []).append(host)
+        note(operation, step, host, reason)
         operation.data[UNDO] = {AGAIN: again}
 
     async def give_up(
@@ -382,27 +372,3 @@ def _after(operation: Operation, server: Instance, message: Finished) -> dict[st
     if operation.kind == "boot":
         changes["launched_at"] = now_us()
     return changes
-
-
-def fault_of(operation: Operation) -> Fault:
-    """The sentence that names step, host and reason; where several hosts were tried, each of them."""
-    failures = operation.data[FAILURES]
-    last = next((one for one in reversed(failures) if one["host"]), failures[-1])
-    sentences = [_sentence(one) for one in failures]
-    return Fault(
-        code=500,
-        message=sentences[-1] if len(sentences) == 1 else " ".join(sentences),
-        created=now_us(),
-        step=last["step"],
-        host=last["host"],
-        details="\n".join(sentences),
-    )
-
-
-def _sentence(failure: dict[str, Any]) -> str:
-    step, host, reason = failure["step"], failure["host"], str(failure["reason"])
-    reason = reason if reason.endswith((".", "!", "?")) else f"{reason}."
-    if host is None:
-        said = reason.startswith(NO_VALID_HOST) or step not in STEPS
-        return reason if said else f"Step {step} ({STEPS[step]}) failed: {reason}"
-    return f"Step {step} ({STEPS.get(step, 'operation')}) failed on host {host}: {reason}"
