@@ -30,7 +30,7 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     tracer = Tracer(bus, "compute", config.host)
     driver, rehearse = drivers.create(config)
     ports = Ports(http, config.host, config.vif_plug_seconds)
-    volumes = Volumes(http, driver, rehearse, config.host, config.my_ip)
+    volumes = Volumes(http, bus, driver, rehearse, config.host, config.my_ip)
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
     reports = Reports(config, bus, driver)
     boot = Boot(driver, images, ports, volumes, config.builds_at_once)
@@ -40,7 +40,7 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
 
     async def start() -> None:
         tracer.start()
-        await driver.open(reports.power_changed)
+        await driver.open(reports.power_changed, volumes.waits)
         await bus.serve(
             rpc.topic(config.host),
             {

@@ -3,14 +3,22 @@
 Source: Block Storage API v3, Attachments (3.27).
 """
 
+import asyncio
+import logging
 from typing import Any
 
 from tinstack.compute.drivers.interface import AttachedDisk, Driver
 from tinstack.compute.steps import Rehearse
 from tinstack.conductor.rpc import ServerDetails
+from tinstack.core.bus import Bus
 from tinstack.core.client import Http
+from tinstack.core.errors import ApiError
+from tinstack.volume import rpc as volume
+
+log = logging.getLogger(__name__)
 
 VERSION = {"OpenStack-API-Version": "volume 3.54"}
+TELL_SECONDS = 2.0
 ATTACHMENT, VOLUME = "attachment_id", "volume_id"
 """In an operation's data: what it is about."""
 
@@ -18,8 +26,8 @@ ATTACHMENT, VOLUME = "attachment_id", "volume_id"
 class Volumes:
     """The volume service as a host sees it, and the volumes of this host's guests. Every method may be called again."""
 
-    def __init__(self, http: Http, driver: Driver, rehearse: Rehearse, host: str, my_ip: str) -> None:
-        self._http, self._driver, self._rehearse = http, driver, rehearse
+    def __init__(self, http: Http, bus: Bus, driver: Driver, rehearse: Rehearse, host: str, my_ip: str) -> None:
+        self._http, self._bus, self._driver, self._rehearse = http, bus, driver, rehearse
         self._connector = {"host": host, "ip": my_ip, "platform": "x86_64", "os_type": "linux", "multipath": False}
 
     async def attachments(self, server: ServerDetails, token: str) -> list[str]:
@@ -67,6 +75,14 @@ class Volumes:
     async def extend(self, server: ServerDetails) -> None:
         """The guest may see that it has grown. Raises DriverError."""
         await self._driver.extend_disk(server.id, server.data[VOLUME], int(server.data["size_gib"]))
+
+    async def waits(self, server_id: str) -> None:
+        """One of its volumes does not answer: the volume service looks at once. Where it can't be told, it looks by itself."""
+        try:
+            async with asyncio.timeout(TELL_SECONDS):
+                await self._bus.cast(volume.TOPIC, volume.DiskWaits(server_id=server_id))
+        except (ApiError, TimeoutError) as error:
+            log.warning("the volume service is not told that server %s waits: %s", server_id, str(error) or "no answer")
 
     async def detach(self, server: ServerDetails) -> None:
         """The guest has it no more; its attachment is the conductor's to end. Raises DriverError where the guest keeps it."""

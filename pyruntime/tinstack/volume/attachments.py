@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from tinstack.core.bus import Envelope
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.clock import now_us
 from tinstack.core.context import Context
@@ -28,6 +29,7 @@ from tinstack.volume.rows import (
     Backend,
     Volume,
 )
+from tinstack.volume.rpc import DiskWaits
 from tinstack.volume.volumes import sees
 
 log = logging.getLogger(__name__)
@@ -124,20 +126,32 @@ class Attachments:
         return attachment
 
     async def resume(self) -> None:
-        """What hosts were told how to reach is reached so: after a restart, and when an export died."""
+        """What hosts were told how to reach is reached so, and nothing else is: after a restart, and when an export died."""
         rows = await self.database.all(store.ATTACHMENTS, Attachment)
         backends = {row.id: row.backend for row in await self.database.all(store.BACKENDS, Backend)}
-        known = {row.id for row in rows}
         for name, driver in self.drivers.items():
-            connected = [
-                Connected(volume=row.volume_id, attachment=row.id, mode=row.mode, connection=row.connection_info)
-                for row in rows
-                if row.connection_info and backends.get(row.volume_id) == name
-            ]
-            try:
-                await driver.resume(connected, known)
-            except ApiError as error:
-                log.error("not all volumes of backend %s are reached: %s", name, error.text)
+            connected = [_connected(row) for row in rows if row.connection_info and backends.get(row.volume_id) == name]
+            for step in (driver.resume(connected), self._end_strays(driver)):
+                try:
+                    await step
+                except ApiError as error:
+                    log.error("not all volumes of backend %s are reached: %s", name, error.text)
+
+    async def _end_strays(self, driver: Driver) -> None:
+        """An export is younger than its row: what has none now, after the exports were looked at, has none any more."""
+        exported = await driver.exports()
+        known = {row.id for row in await self.database.all(store.ATTACHMENTS, Attachment)} if exported else set()
+        for volume, attachment in exported:
+            if attachment not in known:
+                await driver.disconnect(volume, attachment)
+
+    async def waits(self, message: DiskWaits, envelope: Envelope) -> None:
+        """A guest waits for a volume: what its host was told to reach is looked at now."""
+        rows = await self.database.all(store.ATTACHMENTS_OF_SERVER, Attachment, key=message.server_id)
+        for row in (row for row in rows if row.connection_info and row.host == envelope.host):
+            volume = await self._volume(row)
+            if driver := self.drivers.get(volume.backend or ""):
+                await driver.resume([_connected(row)])
 
     async def complete(self, attachment: Attachment) -> None:
         """The server has it: the volume is in use."""
@@ -215,6 +229,10 @@ class Attachments:
 
         await self.database.transact(work)
         volume.status = new
+
+
+def _connected(row: Attachment) -> Connected:
+    return Connected(volume=row.volume_id, attachment=row.id, mode=row.mode, connection=row.connection_info or {})
 
 
 def _status(rows: list[Attachment]) -> str:

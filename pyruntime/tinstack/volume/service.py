@@ -15,7 +15,7 @@ from tinstack.core.operations import Operations
 from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
-from tinstack.volume import tables
+from tinstack.volume import rpc, tables
 from tinstack.volume.attachments import Attachments
 from tinstack.volume.config import BackendConfig, Config
 from tinstack.volume.drivers.fake import FakeDriver
@@ -115,6 +115,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         await parts.types.start()
         resuming.start()
         await work.start()
+        await bus.serve(rpc.TOPIC, {rpc.DiskWaits: parts.attachments.waits})
 
     async def stop_drivers() -> None:
         await resuming.stop()

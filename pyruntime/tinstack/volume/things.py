@@ -21,7 +21,7 @@ def look(config: Config) -> list[Thing]:
     found = []
     for backend in _of_files(config):
         exports = asyncio.run(backend.exports())
-        found += [Thing(kind=EXPORT, name=f"{volume}/{one}", owner=one) for volume, one in exports]
+        found += [Thing(kind=EXPORT, name=f"{volume}/{one}", owner=one) for volume, one in exports if one]
         for entry in sorted(backend.directory.iterdir()) if backend.directory.is_dir() else []:
             if name := FILE.fullmatch(entry.name):
                 found.append(Thing(kind=name[1], name=str(entry), owner=name[2]))

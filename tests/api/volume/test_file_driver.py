@@ -166,9 +166,11 @@ async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets:
     await later.start()
     connected = [Connected(volume="a", attachment="x", mode="rw", connection=info)]
     for _ in range(2):
-        await later.resume(connected, {"x"})
+        await later.resume(connected)
     assert listed(info) == ["x"]
-    await later.resume([], set())
+    assert await later.exports() == [("a", "x")]
+    await later.disconnect("a", "x")
+    assert await later.exports() == []
     assert later._daemons.volumes() == set()
 
 
@@ -178,7 +180,7 @@ async def test_a_daemon_that_died_is_started_again_where_it_was(driver: FileDriv
     process = children(driver)._processes["a"]
     process.kill()
     await process.wait()
-    await driver.resume([Connected(volume="a", attachment="x", mode="rw", connection=info)], {"x"})
+    await driver.resume([Connected(volume="a", attachment="x", mode="rw", connection=info)])
     assert listed(info) == ["x"]
 
 
@@ -204,7 +206,7 @@ async def test_what_is_started_again_has_all_exports_where_they_were(driver: Fil
     process = children(driver)._processes["a"]
     process.kill()
     await process.wait()
-    await driver._daemons._start("a")
+    await driver._daemons._start("a", first["data"]["port"])
     assert listed(first) == listed(second) == ["x", "y"]
     assert can_write(url(first)) and not can_write(url(second))
 
@@ -233,15 +235,16 @@ async def test_a_starter_is_asked_for_a_unit_and_its_refusal_is_told(tmp_path: P
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append((await reader.readline()).decode().strip())
-        writer.write(b"Unit is masked.\n" if len(asked) > 1 else b"started\n")
+        writer.write(b"Unit is masked.\n" if len(asked) > 2 else b"done\n")
         writer.close()
 
     path = sockets / "starter"
     async with await asyncio.start_unix_server(answer, path):
         units = Units(str(path))
-        await units.start("a", tmp_path)
+        await units.start("a", tmp_path, "10.0.0.5", 10810)
+        await units.end("a", None)
         with pytest.raises(DriverFailed, match=r"volume b failed: Unit is masked\.$"):
-            await units.start("b", tmp_path)
-    assert asked == ["a", "b"]
-    with pytest.raises(DriverFailed, match="can't be started"):
-        await Units(str(sockets / "nobody")).start("c", tmp_path)
+            await units.start("b", tmp_path, "fd00::5", 10811)
+    assert asked == ["start a 10.0.0.5 10810", "stop a", "start b [fd00::5] 10811"]
+    with pytest.raises(DriverFailed, match="can't be asked for"):
+        await Units(str(sockets / "nobody")).end("c", None)

@@ -143,12 +143,15 @@ async def test_simulated_guests_survive_their_process(tmp_path: Path) -> None:
     async def changed(id: str, state: int) -> None:
         return None
 
+    async def waits(id: str) -> None:
+        return None
+
     first = FakeDriver(config)
-    await first.open(changed)
+    await first.open(changed, waits)
     await first.spawn(guest)
     await first.stop("s", 1)
     second = FakeDriver(config)
-    await second.open(changed)
+    await second.open(changed, waits)
     assert await second.power_state("s") == SHUTDOWN
     await second.start("s")
     assert await second.power_state("s") == RUNNING

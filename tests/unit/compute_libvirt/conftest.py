@@ -28,6 +28,8 @@ class MemoryHypervisor:
         """How often a guest is asked before it lets go of a device."""
         self.live: dict[str, str] = {}
         """Tap → interface of what was plugged in."""
+        self.waits: dict[str, int] = {}
+        """Guests that wait for a disk, and how often they are to try."""
         self.pressed = asyncio.Semaphore(0)
         self.refuse: str | None = None
         self.copied: tuple[str, str] | None = None
@@ -81,6 +83,15 @@ class MemoryHypervisor:
 
     async def unpause(self, id: str) -> None:
         self._set(id, RUNNING, "unpause")
+
+    async def go_on(self, id: str) -> bool:
+        if id not in self.waits:
+            return False
+        self.calls.append("go on")
+        self.waits[id] -= 1
+        if self.waits[id] <= 0:
+            del self.waits[id]
+        return True
 
     async def save(self, id: str) -> None:
         self._set(id, SUSPENDED, "save")

@@ -19,6 +19,10 @@ def told() -> list[tuple[str, int]]:
     return []
 
 
+WAITS = -1
+"""Told instead of a power state: the guest waits for a disk."""
+
+
 @pytest.fixture
 async def driver(tmp_path: Path, hypervisor: Any, told: list[tuple[str, int]]) -> AsyncIterator[LibvirtDriver]:
     instances = tmp_path / "instances"
@@ -28,7 +32,10 @@ async def driver(tmp_path: Path, hypervisor: Any, told: list[tuple[str, int]]) -
     async def changed(id: str, state: int) -> None:
         told.append((id, state))
 
-    await made.open(changed)
+    async def waits(id: str) -> None:
+        told.append((id, WAITS))
+
+    await made.open(changed, waits)
     yield made
     await made.close()
 
@@ -200,3 +207,28 @@ async def test_the_facts_are_the_hosts(driver: LibvirtDriver) -> None:
 async def test_an_id_is_no_path(driver: LibvirtDriver) -> None:
     with pytest.raises(ValueError, match="hexadecimal"):
         await driver.remove("../../etc")
+
+
+async def tried(driver: LibvirtDriver) -> None:
+    """Nothing waits any more."""
+    assert driver._waiting
+    await asyncio.gather(*driver._waiting._tasks.values())
+
+
+async def test_a_guest_that_waits_for_a_disk_goes_on_and_that_is_told(
+    running: LibvirtDriver, hypervisor: Any, told: list[tuple[str, int]]
+) -> None:
+    hypervisor.waits[ID] = 1
+    hypervisor.heard(ID, PAUSED)
+    await tried(running)
+    assert hypervisor.calls == ["go on"] and told == [(ID, RUNNING)]
+
+
+async def test_a_report_finds_a_guest_that_waits_for_a_disk(
+    running: LibvirtDriver, hypervisor: Any, told: list[tuple[str, int]]
+) -> None:
+    hypervisor.domains[ID][0] = PAUSED
+    hypervisor.waits[ID] = 2
+    await running.servers()
+    await tried(running)
+    assert hypervisor.calls == ["go on"] * 2 and told == [(ID, WAITS), (ID, PAUSED)]

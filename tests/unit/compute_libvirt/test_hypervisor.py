@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tinstack.compute.drivers.interface import RUNNING, SHUTDOWN, SUSPENDED, DriverError
-from tinstack.compute.drivers.libvirt import hypervisor
+from tinstack.compute.drivers.libvirt import hypervisor, waiting
 from tinstack.compute.drivers.libvirt.hypervisor import LibvirtHypervisor
 
 ID = "7d5f2a34-3c0e-4b5e-9a43-0242ac110002"
@@ -210,5 +210,5 @@ def test_only_a_guest_that_waits_for_a_disk_is_let_try_again(reason: int, resume
             self.resumed += 1
 
     domain = Paused()
-    hypervisor._carry_on(domain)
+    assert waiting.go_on(domain) is bool(resumed) and waiting.go_on(domain) is False
     assert domain.resumed == resumed

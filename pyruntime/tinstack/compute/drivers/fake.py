@@ -26,6 +26,7 @@ from tinstack.compute.drivers.interface import (
     SHUTDOWN,
     SUSPENDED,
     AttachedDisk,
+    DiskWaits,
     DriverError,
     Guest,
     HostFacts,
@@ -91,7 +92,7 @@ class FakeDriver:
         self._unreadable: set[str] = set()
         self._changed: PowerChanged | None = None
 
-    async def open(self, changed: PowerChanged) -> None:
+    async def open(self, changed: PowerChanged, waits: DiskWaits) -> None:
         self._changed = changed
         self._folder.mkdir(parents=True, exist_ok=True)
         self._read()

@@ -78,12 +78,15 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
 PowerChanged = Callable[[str, int], Awaitable[None]]
 """(server id, power state): the guest changed by itself."""
 
+DiskWaits = Callable[[str], Awaitable[None]]
+"""(server id): the guest is paused until one of its volumes answers."""
+
 
 class Driver(Protocol):
     """One hypervisor on one host."""
 
-    async def open(self, changed: PowerChanged) -> None:
-        """Connect; ``changed`` hears of guests that stop by themselves."""
+    async def open(self, changed: PowerChanged, waits: DiskWaits) -> None:
+        """Connect; ``changed`` hears of guests that stop by themselves, ``waits`` of those that a volume does not answer."""
 
     async def close(self) -> None:
         """Disconnect; guests run on."""

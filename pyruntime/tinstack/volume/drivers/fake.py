@@ -59,8 +59,12 @@ class FakeDriver:
     async def disconnect(self, volume: str, attachment: str) -> None:
         """Nothing is connected."""
 
-    async def resume(self, connected: list[Connected], known: set[str]) -> None:
+    async def resume(self, connected: list[Connected]) -> None:
         """Nothing is connected."""
+
+    async def exports(self) -> list[tuple[str, str]]:
+        """Nothing is connected."""
+        return []
 
     async def stop(self) -> None:
         """Nothing is left."""

@@ -103,7 +103,8 @@ class FileDriver:
 
     async def delete(self, volume: str) -> None:
         """The file goes, and what is still exported of it."""
-        await self._daemons.keep(volume, ())
+        for one in await self._daemons.exports(volume):
+            await self._daemons.withdraw(volume, one)
         await asyncio.to_thread(self._volume(volume).unlink, True)
 
     async def create_snapshot(self, snapshot: str, volume: str) -> None:
@@ -134,7 +135,7 @@ class FileDriver:
         """Its export is gone."""
         await self._daemons.withdraw(volume, attachment)
 
-    async def resume(self, connected: list[Connected], known: set[str]) -> None:
+    async def resume(self, connected: list[Connected]) -> None:
         """On the ports on which they were."""
         problem: DriverFailed | None = None
         for one in connected:
@@ -143,15 +144,13 @@ class FileDriver:
                 await self._daemons.export(one.volume, place, one.attachment, writable=one.mode == "rw", port=port)
             except DriverFailed as error:
                 problem = error
-        for volume in self._daemons.volumes():
-            await self._daemons.keep(volume, known)
         if problem:
             raise problem
 
     async def exports(self) -> list[tuple[str, str]]:
-        """(volume, attachment) of all that is exported."""
+        """By all daemons; one without any is to end."""
         volumes = sorted(self._daemons.volumes())
-        return [(volume, one) for volume in volumes for one in sorted(await self._daemons.exports(volume) or ())]
+        return [(volume, one) for volume in volumes for one in sorted(await self._daemons.exports(volume)) or [""]]
 
     async def stop(self) -> None:
         await self._daemons.stop()

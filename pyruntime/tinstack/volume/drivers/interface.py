@@ -76,9 +76,11 @@ class Driver(Protocol):
     async def disconnect(self, volume: str, attachment: str) -> None:
         """That host does not reach it any more."""
 
-    async def resume(self, connected: list[Connected], known: set[str]) -> None:
-        """All of these are reached as they were, and no attachment that is not ``known``. Raises DriverFailed for the last that
-        can't be."""
+    async def resume(self, connected: list[Connected]) -> None:
+        """All of these are reached as they were. Raises DriverFailed for the last that can't be."""
+
+    async def exports(self) -> list[tuple[str, str]]:
+        """(volume, attachment) of all that is reached; with an attachment of '' what is left over of a volume that is not."""
 
     async def stop(self) -> None:
         """The service ends; the next one resumes."""

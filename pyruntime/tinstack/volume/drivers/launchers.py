@@ -1,58 +1,74 @@
 """Who runs the storage daemons: systemd as units of their own on hosts, this process itself elsewhere (dev, tests)."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Protocol
 
-from tinstack.volume.drivers.qmp import ANSWER_SECONDS, DaemonFailed
+from tinstack.volume.drivers.qmp import ANSWER_SECONDS, DaemonFailed, Monitor
 
 PROGRAM = "qemu-storage-daemon"
-STARTED = b"started"
+DONE = b"done"
 
 
 class Launcher(Protocol):
     """Daemons by their volume's id. ``arguments``: a file with one of them per line, without the program's name."""
 
-    async def start(self, volume: str, arguments: Path) -> None:
+    def address(self, host: str, port: int) -> dict[str, str]:
+        """What it is told to listen on there."""
+
+    async def start(self, volume: str, arguments: Path, host: str, port: int) -> None:
         """Run one. Raises DaemonFailed."""
 
     async def failure(self, volume: str) -> str | None:
         """Why it has ended; None while it runs, and where that is not known."""
 
-    async def ended(self, volume: str) -> None:
-        """It was told to quit: it is gone afterwards."""
+    async def end(self, volume: str, monitor: Monitor | None) -> None:
+        """It is gone afterwards. Raises DaemonFailed."""
 
     async def stop(self) -> list[str]:
         """This process ends: those that can't outlive it."""
 
 
 class Units:
-    """``tinstack-volume-export@ID.service``, started by systemd when it is asked at this socket. They outlive this process,
-    and systemd restarts one that dies."""
+    """``tinstack-volume-export@ID.service`` and ``.socket``, which systemd starts and stops when it is asked at ``socket``.
+
+    They outlive this process. systemd restarts a daemon that dies, and has its port meanwhile.
+    """
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
 
-    async def start(self, volume: str, arguments: Path) -> None:
+    def address(self, host: str, port: int) -> dict[str, str]:
+        return {"type": "fd", "str": "3"}  # the first that systemd hands over
+
+    async def start(self, volume: str, arguments: Path, host: str, port: int) -> None:
+        await self._ask(volume, f"start {volume} {f'[{host}]' if ':' in host else host} {port}")
+
+    async def _ask(self, volume: str, line: str) -> None:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(self._socket)
                 try:
-                    writer.write(volume.encode() + b"\n")
+                    writer.write(line.encode() + b"\n")
                     said = await reader.read()
                 finally:
                     writer.close()
         except (OSError, TimeoutError) as error:
-            why = f"its unit can't be started by {self._socket}: {str(error) or 'no answer'}"
+            why = f"its units can't be asked for at {self._socket}: {str(error) or 'no answer'}"
             raise DaemonFailed(volume=volume, why=why) from error
-        if said.strip() != STARTED:
-            raise DaemonFailed(volume=volume, why=said.decode(errors="replace").strip()[-300:] or "it did not start")
+        if said.strip() != DONE:
+            raise DaemonFailed(
+                volume=volume, why=said.decode(errors="replace").strip()[-300:] or "systemd said nothing"
+            )
 
     async def failure(self, volume: str) -> str | None:
         return None
 
-    async def ended(self, volume: str) -> None:
-        """systemd does not start one again whose arguments are gone."""
+    async def end(self, volume: str, monitor: Monitor | None) -> None:
+        """Its port is free afterwards, too. One that is no unit quits."""
+        await self._ask(volume, f"stop {volume}")
+        await _quit(monitor)
 
     async def stop(self) -> list[str]:
         return []
@@ -65,7 +81,10 @@ class Children:
         self._program = program
         self._processes: dict[str, asyncio.subprocess.Process] = {}
 
-    async def start(self, volume: str, arguments: Path) -> None:
+    def address(self, host: str, port: int) -> dict[str, str]:
+        return {"type": "inet", "host": host, "port": str(port)}
+
+    async def start(self, volume: str, arguments: Path, host: str, port: int) -> None:
         nothing = asyncio.subprocess.DEVNULL
         options = (await asyncio.to_thread(arguments.read_text)).splitlines()
         try:
@@ -84,7 +103,8 @@ class Children:
         said = (await process.stderr.read(2000)).decode(errors="replace").strip()
         return said[-300:] or f"it ended with {process.returncode}"
 
-    async def ended(self, volume: str) -> None:
+    async def end(self, volume: str, monitor: Monitor | None) -> None:
+        await _quit(monitor)
         process = self._processes.pop(volume, None)
         if process:
             try:
@@ -94,3 +114,10 @@ class Children:
 
     async def stop(self) -> list[str]:
         return list(self._processes)
+
+
+async def _quit(monitor: Monitor | None) -> None:
+    if monitor:
+        with contextlib.suppress(DaemonFailed):
+            await monitor.run("quit")
+        await monitor.close()

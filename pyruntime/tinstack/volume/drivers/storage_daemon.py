@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class StorageDaemons:
             port = (written if monitor else port or written) or self._free_port(volume)
             if monitor is None or exports.get(attachment) != wanted:
                 self._write(volume, file, port, {**exports, attachment: wanted})
-            monitor = monitor or await self._start(volume)
+            monitor = monitor or await self._start(volume, port)
             try:
                 if attachment not in await _exported(monitor):
                     await monitor.run("block-export-add", **wanted)
@@ -61,7 +61,9 @@ class StorageDaemons:
         async with self._lock(volume), self._monitor(volume) as monitor:
             self._forget(volume, attachment)
             if monitor is None:
-                self._socket(volume).unlink(missing_ok=True)
+                if not self._read(volume)[1]:
+                    await self.launcher.end(volume, None)
+                    self._remove(volume)
                 return
             exports = await _exported(monitor)
             if attachment in exports:
@@ -69,16 +71,10 @@ class StorageDaemons:
             if not exports - {attachment}:
                 await self._quit(volume, monitor)
 
-    async def keep(self, volume: str, attachments: Collection[str]) -> None:
-        """No other exports than these; a daemon without any ends."""
-        there = set(self._read(volume)[1]) | (await self.exports(volume) or set())
-        for one in (there - set(attachments)) or (set() if there else {""}):
-            await self.withdraw(volume, one)
-
-    async def exports(self, volume: str) -> set[str] | None:
-        """The attachments for which it is exported; None where there is no daemon."""
+    async def exports(self, volume: str) -> set[str]:
+        """The attachments for which it is exported, or would be by a daemon that is started again."""
         async with self._lock(volume), self._monitor(volume) as monitor:
-            return None if monitor is None else await _exported(monitor)
+            return set(self._read(volume)[1]) | (await _exported(monitor) if monitor else set())
 
     def volumes(self) -> set[str]:
         """Those that have (or had) a daemon."""
@@ -141,6 +137,9 @@ class StorageDaemons:
     def _arguments(self, volume: str) -> Path:
         return self._directory / f"{volume}.args"
 
+    def _port_file(self, volume: str) -> Path:
+        return self._directory / f"{volume}.port"
+
     async def _connect(self, volume: str) -> Monitor | None:
         """None where there is no daemon."""
         return await connect(volume, self._socket(volume))
@@ -162,9 +161,9 @@ class StorageDaemons:
                 raise DaemonFailed(volume=volume, why="it ended")
             yield monitor
 
-    async def _start(self, volume: str) -> Monitor:
+    async def _start(self, volume: str, port: int) -> Monitor:
         self._socket(volume).unlink(missing_ok=True)
-        await self.launcher.start(volume, self._arguments(volume))
+        await self.launcher.start(volume, self._arguments(volume), self.host, port)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(START_SECONDS):
                 while (why := await self.launcher.failure(volume)) is None:
@@ -178,32 +177,32 @@ class StorageDaemons:
         """Its port, and its exports by attachment, as they are written."""
         try:
             lines = self._arguments(volume).read_text().splitlines()
-        except FileNotFoundError:
+            port = int(self._port_file(volume).read_text())
+        except (FileNotFoundError, ValueError):
             return None, {}
-        options = list(zip(lines[::2], lines[1::2], strict=False))
-        [server] = [json.loads(value) for name, value in options if name == "--nbd-server"]
+        options = zip(lines[::2], lines[1::2], strict=False)
         exports = [json.loads(value) for name, value in options if name == "--export"]
-        return int(server["addr"]["port"]), {one["name"]: one for one in exports}
+        return port, {one["name"]: one for one in exports}
 
     def _write(self, volume: str, file: Path, port: int, exports: dict[str, dict[str, Any]]) -> None:
         """By rename; what root writes in an operator's name stays the service's."""
-        address = {"type": "inet", "host": self.host, "port": str(port)}
         options: list[tuple[str, object]] = [
             ("--blockdev", {"driver": "file", "node-name": "file", "filename": str(file), "aio": "threads"}),
             ("--blockdev", {"driver": "qcow2", "node-name": DISK, "file": "file"}),
-            ("--nbd-server", {"addr": address}),
+            ("--nbd-server", {"addr": self.launcher.address(self.host, port)}),
             *(("--export", export) for export in exports.values()),
             ("--chardev", f"socket,id=qmp,path={_escaped(self._socket(volume))},server=on,wait=off"),
             ("--monitor", "chardev=qmp"),
         ]
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        place = self._arguments(volume)
-        part = place.with_suffix(".part")
-        part.write_text("".join(f"{name}\n{_text(value)}\n" for name, value in options))
-        if os.geteuid() == 0:
-            owner = self._directory.stat()
-            os.chown(part, owner.st_uid, owner.st_gid)
-        part.rename(place)
+        arguments = "".join(f"{name}\n{_text(value)}\n" for name, value in options)
+        for place, text in ((self._port_file(volume), str(port)), (self._arguments(volume), arguments)):
+            part = place.with_suffix(".part")
+            part.write_text(text)
+            if os.geteuid() == 0:
+                owner = self._directory.stat()
+                os.chown(part, owner.st_uid, owner.st_gid)
+            part.rename(place)
 
     def _forget(self, volume: str, attachment: str) -> None:
         """Out of its arguments; without exports it has none."""
@@ -222,7 +221,7 @@ class StorageDaemons:
 
     def _free_port(self, volume: str) -> int:
         first, last = self._ports
-        taken = {self._read(path.stem)[0] for path in self._directory.glob("*.args") if path.stem != volume}
+        taken = {self._read(path.stem)[0] for path in self._directory.glob("*.port") if path.stem != volume}
         for port in (one for one in range(first, last + 1) if one not in taken):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -265,15 +264,16 @@ class StorageDaemons:
     async def _quit(self, volume: str, monitor: Monitor) -> None:
         """Its arguments go first: one without them is not started again."""
         self._arguments(volume).unlink(missing_ok=True)
-        with contextlib.suppress(DaemonFailed):
-            await monitor.run("quit")
-        await monitor.close()
-        await self.launcher.ended(volume)
+        await self.launcher.end(volume, monitor)
         async with asyncio.timeout(ANSWER_SECONDS):
             while (left := await self._connect(volume)) is not None:
                 await left.close()
                 await asyncio.sleep(LOOK_SECONDS)
-        self._socket(volume).unlink(missing_ok=True)
+        self._remove(volume)
+
+    def _remove(self, volume: str) -> None:
+        for path in (self._socket(volume), self._port_file(volume), self._arguments(volume)):
+            path.unlink(missing_ok=True)
 
 
 def _export(attachment: str, writable: bool) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tinstack.compute.drivers.interface import (
     SHUTDOWN,
     SUSPENDED,
     AttachedDisk,
+    DiskWaits,
     DriverError,
     Guest,
     HostFacts,
@@ -28,6 +29,7 @@ from tinstack.compute.drivers.libvirt.copying import CopyFailed
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.domain import describe, render, render_disk, render_nic
 from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor, LibvirtRefused
+from tinstack.compute.drivers.libvirt.waiting import Waiting
 from tinstack.conductor.rpc import ObservedServer
 from tinstack.core.guestdata import tap_of
 
@@ -61,17 +63,21 @@ class LibvirtDriver:
         self._hypervisor, self._instances, self._my_ip = hypervisor, instances_dir, my_ip
         self._virt_type = virt_type
         self._changed: PowerChanged | None = None
+        self._waiting: Waiting | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._commanded: Counter[str] = Counter()
         self._off: dict[str, asyncio.Event] = {}
 
-    async def open(self, changed: PowerChanged) -> None:
+    async def open(self, changed: PowerChanged, waits: DiskWaits) -> None:
         self._changed = changed
+        self._waiting = Waiting(self._hypervisor.go_on, waits, self._over)
         self._virt_type = await asyncio.to_thread(probe.virt_type, self._virt_type)
         await self._hypervisor.open(self._heard)
 
     async def close(self) -> None:
         self._changed = None
+        if self._waiting:
+            await self._waiting.stop()
         await self._hypervisor.close()
 
     async def facts(self) -> HostFacts:
@@ -82,8 +88,11 @@ class LibvirtDriver:
         return await asyncio.to_thread(uptime.line)
 
     async def servers(self) -> list[ObservedServer]:
-        """Also keeps their console logs from growing without bound."""
+        """Also keeps their console logs from growing without bound, and finds those that wait for a disk."""
         states = await self._hypervisor.states()
+        if waiting := self._waiting:
+            for id in (id for id, state in states.items() if state == PAUSED):
+                waiting.heard(id)
         await asyncio.to_thread(self._trim, list(states))
         return [ObservedServer(id=id, power_state=state) for id, state in states.items()]
 
@@ -321,11 +330,19 @@ class LibvirtDriver:
         """libvirt says that the guest changed. That one runs is no news: who started it knows, or the next report says it."""
         if state == SHUTDOWN and id in self._off:
             self._off[id].set()
+        if state == PAUSED and self._waiting:
+            self._waiting.heard(id)
+            return
         if state == RUNNING or id in self._commanded or self._changed is None or not self._folder(id).path.is_dir():
             return
         telling = asyncio.ensure_future(self._changed(id, state))
         self._telling.add(telling)
         telling.add_done_callback(self._telling.discard)
+
+    async def _over(self, id: str) -> None:
+        """It runs again, or somebody wants it paused: either is told where it was not our doing."""
+        if self._changed and id not in self._commanded and (state := await self._hypervisor.state(id)) is not None:
+            await self._changed(id, state)
 
     def _trim(self, ids: list[str]) -> None:
         for id in ids:

@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from tinstack.compute.drivers.interface import CRASHED, NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
-from tinstack.compute.drivers.libvirt import copying, nics
+from tinstack.compute.drivers.libvirt import copying, nics, waiting
 from tinstack.compute.drivers.libvirt.domain import NAMESPACE
 
 log = logging.getLogger(__name__)
@@ -31,10 +31,6 @@ POWER = {0: NOSTATE, 1: RUNNING, 2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN,
 _HEARD = {2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 7: SUSPENDED, 8: CRASHED}
 """virDomainEventType (started, suspended, resumed, stopped, suspended by the guest, crashed) → power state."""
 _STOPPED, _SAVED = 5, 4
-
-
-PAUSED_BY_IO = [3, 5]
-"""virDomainState and virDomainPausedReason."""
 
 UNDER_WAY = "in the process of unplug"
 """QEMU's words for a device that the guest was asked for before."""
@@ -76,6 +72,7 @@ class Hypervisor(Protocol):
     async def switch_off(self, id: str) -> None: ...
     async def pause(self, id: str) -> None: ...
     async def unpause(self, id: str) -> None: ...
+    async def go_on(self, id: str) -> bool: ...
     async def save(self, id: str) -> None: ...
     async def plug(self, id: str, interface: str, device: str) -> None: ...
     async def unplug(self, id: str, device: str, *, ask: bool) -> bool: ...
@@ -119,7 +116,7 @@ class LibvirtHypervisor:
         return await self._run("describe the host", _host)
 
     async def states(self) -> dict[str, int]:
-        """Of all domains that have our metadata. Those that wait for a disk try again."""
+        """Of all domains that have our metadata."""
         return await self._run("list the guests", _states)
 
     async def state(self, id: str) -> int | None:
@@ -143,6 +140,10 @@ class LibvirtHypervisor:
 
     async def unpause(self, id: str) -> None:
         await self._domain(id, "unpause the guest", lambda domain: _power(domain) == RUNNING or domain.resume())
+
+    async def go_on(self, id: str) -> bool:
+        """Whether it was paused for a disk that did not answer; it tries again."""
+        return bool(await self._domain(id, "let the guest go on", waiting.go_on))
 
     async def save(self, id: str) -> None:
         """Memory to disk, and off."""
@@ -293,16 +294,8 @@ def _states(connection: Any) -> dict[str, int]:
     found = {}
     for domain in connection.listAllDomains():
         if _ours(domain):
-            _carry_on(domain)
             found[domain.UUIDString()] = _power(domain)
     return found
-
-
-def _carry_on(domain: Any) -> None:
-    """A guest that QEMU paused because a disk did not answer tries again: its volume may be back."""
-    if list(domain.state()[:2]) == PAUSED_BY_IO:
-        log.warning("guest %s waits for a disk; it is let try again", domain.UUIDString())
-        domain.resume()
 
 
 def _ours(domain: Any) -> bool:
