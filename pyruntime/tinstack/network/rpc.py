@@ -80,6 +80,7 @@ class WantedPort(msgspec.Struct, frozen=True, kw_only=True):
     """A port bound to this host: ``device`` is the tap (or veth) name, 15 characters at most.
 
     ``owner``: device_owner (``compute:nova``, ``network:dhcp``, ``network:router_interface``, ``network:router_gateway``).
+    ``groups``: its security groups; ``pairs``: more prefixes that it may speak for, each with the MAC that it does so with.
     """
 
     id: str
@@ -93,6 +94,37 @@ class WantedPort(msgspec.Struct, frozen=True, kw_only=True):
     port_security: bool = True
     name: str = ""
     project_id: str = ""
+    groups: list[str] = []
+    pairs: list[tuple[str, str]] = []
+
+
+class WantedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """What a security group lets through. ``direction``: ingress or egress; ``protocol``: IANA's number, None for all;
+    ``first``, ``last``: ports, or ICMP type and code. The other side is in ``prefix``, or in the ``WantedAddresses`` of
+    id ``remote``, or anywhere."""
+
+    direction: str
+    ip_version: int
+    protocol: int | None = None
+    first: int | None = None
+    last: int | None = None
+    prefix: str | None = None
+    remote: str | None = None
+
+
+class WantedGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """A security group of ports here. ``stateful``: answers to what is let through need no rule."""
+
+    id: str
+    stateful: bool
+    rules: list[WantedRule]
+
+
+class WantedAddresses(msgspec.Struct, frozen=True, kw_only=True):
+    """The addresses of all ports in a security group, or the prefixes of an address group, that rules here speak of."""
+
+    id: str
+    addresses: list[str]
 
 
 class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,6 +190,8 @@ class HostNetworkState(Message):
     dhcp_hosts: list[DhcpHost]
     metadata_url: str
     metadata_key: str
+    groups: list[WantedGroup] = []
+    addresses: list[WantedAddresses] = []
 
 
 class Applied(Message):

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tinstack.network.agent.model import Link, SeenLink, SeenSpace, Space
-from tinstack.network.agent.plans import KERNEL_KIND, VXLAN_PORT
+from tinstack.network.agent.plans import FILTERED, KERNEL_KIND, VXLAN_PORT
 from tinstack.network.rpc import HostNetworkState
 
 TENANT = "7a1b2c3d-1111-4000-8000-000000000001"
@@ -132,7 +132,7 @@ def made(space: Space) -> SeenSpace:
 
 def _made(link: Link) -> SeenLink:
     data: dict[str, dict[str, object]] = {
-        "bridge": {"forward_delay": 0, "mcast_snooping": 0},
+        "bridge": {"forward_delay": 0, "mcast_snooping": 0, **dict.fromkeys(FILTERED, int(link.filtered))},
         "vxlan": {"id": link.segment, "local": link.local, "port": VXLAN_PORT},
         "vlan": {"id": link.segment},
         "gretap": {"local": link.local, "remote": link.remote},

@@ -48,7 +48,7 @@ class Played:
         self.manager = Manager()
         self.released: list[Lease] = []
         self.host = Host("10.77.0.11", PHYSICAL, folder, self.manager)
-        layout = lay_out(self.wanted(), "10.77.0.11", PHYSICAL, EXT0, str(folder / "dhcp"))
+        layout = lay_out(self.wanted(), "10.77.0.11", PHYSICAL, EXT0, str(folder / "dhcp"), {})
         (space,) = layout.spaces.values()
         monkeypatch.setattr(host, "SYSCTL", folder)
         monkeypatch.setattr(netns, "inside", lambda name: contextlib.nullcontext())

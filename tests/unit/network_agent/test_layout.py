@@ -22,13 +22,14 @@ from tests.unit.network_agent.conftest import (
 
 from tinstack.network.agent.layout import Layout, lay_out
 from tinstack.network.agent.model import Route, SeenLink
+from tinstack.network.agent.names import bridge
 from tinstack.network.rpc import HostNetworkState
 
 HERE = "10.77.0.12"
 
 
 def laid(wanted: HostNetworkState, seen: dict[str, SeenLink] | None = None) -> Layout:
-    return lay_out(wanted, HERE, PHYSICAL, EXT0 if seen is None else seen, "/state/dhcp")
+    return lay_out(wanted, HERE, PHYSICAL, EXT0 if seen is None else seen, "/state/dhcp", {})
 
 
 def test_a_compute_host_has_a_bridge_a_vxlan_to_its_peers_and_the_guests_tap(compute_host: HostNetworkState) -> None:
@@ -129,14 +130,16 @@ def test_a_malformed_network_id_reaches_no_command() -> None:
 
 
 def test_a_port_without_port_security_has_no_rules() -> None:
-    guarded = laid(state(networks=[network([])], ports=[guest()])).host.rules or ""
-    free = laid(state(networks=[network([])], ports=[guest(port_security=False)])).host.rules or ""
-    assert "chain from-tap11111111-aa" in guarded
-    assert "chain from-tap11111111-aa" not in free and "tap11111111-aa" in free
+    guarded = laid(state(networks=[network([])], ports=[guest()])).host
+    free = laid(state(networks=[network([])], ports=[guest(port_security=False)])).host
+    assert "from-tap11111111-aa" in guarded.tables["bridge"].chains
+    assert "from-tap11111111-aa" not in free.tables["bridge"].chains
+    assert '"tap11111111-aa"' in free.tables["bridge"].sets["members"].elements
+    assert [space.links[bridge(TENANT)].filtered for space in (guarded, free)] == [True, False]
 
 
 def test_a_host_without_networks_has_no_rules() -> None:
-    assert laid(state()).host.rules is None
+    assert laid(state()).host.tables == {}
 
 
 def test_a_router_whose_port_is_missing_says_so(network_host: HostNetworkState) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from tinstack.network.agent import commands, nft, observe
 from tinstack.network.agent.model import Line, Route
+from tinstack.network.agent.tables import Chain, Table
 
 LINKS = """[{"ifname":"lo","flags":["LOOPBACK","UP"],"mtu":65536,"address":"00:00:00:00:00:00","addr_info":[
  {"family":"inet","local":"127.0.0.1","prefixlen":8,"scope":"host"},{"family":"inet","local":"169.254.169.254","prefixlen":32,"scope":"global"},
@@ -77,9 +78,10 @@ def test_without_the_library_the_program_is_asked(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(nft, "_library", None)
     monkeypatch.setattr(nft, "run", run)
-    nft.Tables(Path("/nowhere")).load("", "bridge", "  chain a {}\n", nft.listing("", "bridge"))
+    wanted = {"bridge": Table(chains={"a": Chain()})}
+    nft.Tables(Path("/nowhere")).load("", wanted, nft.listings("", ["bridge"]))
     assert asked[0] == (["nft", "-s", "-j", "list table bridge tinstack\n"], "")
-    loaded = "table bridge tinstack\ndelete table bridge tinstack\ntable bridge tinstack {\n  chain a {}\n}\n"
+    loaded = "table bridge tinstack\ndelete table bridge tinstack\ntable bridge tinstack {\n  chain a {\n  }\n}\n"
     assert asked[1] == (["nft", "-f", "-"], loaded)
 
 
@@ -106,24 +108,25 @@ def test_rules_are_loaded_once_and_again_when_somebody_changed_them(
 ) -> None:
     kernel, memory = Kernel(monkeypatch), tmp_path / "rules.json"
 
-    def look(text: str | None) -> bool:
+    def look(*names: str) -> bool:
         tables = nft.Tables(memory)
-        changed = tables.load("", "bridge", text, nft.listing("", "bridge"))
+        wanted = {"bridge": Table(chains={name: Chain() for name in names})} if names else {}
+        changed = tables.load("", wanted, nft.listings("", ["bridge"]))
         tables.settle(set())
         return changed
 
-    assert look("  chain a {}\n") is True
-    assert look("  chain a {}\n") is False and kernel.loads == 1
+    assert look("a") is True
+    assert look("a") is False and kernel.loads == 1
     kernel.text = "changed by hand"
-    assert look("  chain a {}\n") is True
-    assert look("  chain b {}\n") is True
-    assert look(None) is True
-    assert look(None) is False and kernel.loads == 4
+    assert look("a") is True and (kernel.text or "").startswith("table bridge tinstack\ndelete table")
+    assert look("a", "b") is True and kernel.text == "table bridge tinstack {\n  chain b {\n  }\n}\n"
+    assert look() is True
+    assert look() is False and kernel.loads == 4
     assert memory.read_bytes() == b"{}"
 
 
 def test_an_unreadable_memory_only_loads_once_more(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     kernel, memory = Kernel(monkeypatch), tmp_path / "rules.json"
     memory.write_text("not json")
-    assert nft.Tables(memory).load("", "bridge", "x", None) is True
+    assert nft.Tables(memory).load("", {"bridge": Table()}, {"bridge": None}) is True
     assert kernel.loads == 1

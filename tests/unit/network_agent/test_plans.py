@@ -13,7 +13,7 @@ ROUTER_SPACE = f"router-{ROUTER}"
 
 
 def laid(wanted: HostNetworkState) -> Layout:
-    return lay_out(wanted, "10.77.0.12", PHYSICAL, EXT0, "/state/dhcp")
+    return lay_out(wanted, "10.77.0.12", PHYSICAL, EXT0, "/state/dhcp", {})
 
 
 def texts(lines: list[Line]) -> list[str]:
@@ -24,7 +24,7 @@ def test_from_nothing_a_compute_host_is_made_in_order(compute_host: HostNetworkS
     plan = host_plan(SeenSpace(links=EXT0), laid(compute_host).host, INTERFACES)
     assert plan.removals == []
     assert texts(plan.additions) == [
-        "link add name br7a1b2c3d-11 type bridge forward_delay 0 mcast_snooping 0",
+        "link add name br7a1b2c3d-11 type bridge forward_delay 0 mcast_snooping 0 nf_call_iptables 1 nf_call_ip6tables 1",
         "link set dev br7a1b2c3d-11 addrgenmode none",
         "link set dev br7a1b2c3d-11 mtu 1450 up",
         "link add name vx7a1b2c3d-11 type vxlan id 1001 local 10.77.0.12 dstport 4789",

@@ -11,16 +11,38 @@ from pathlib import Path
 import msgspec
 
 from tinstack.core.errors import ApiError
-from tinstack.network.agent import announce, commands, dhcp, names, netns, nft, observe, plans, release
+from tinstack.network.agent import (
+    announce,
+    commands,
+    conntrack,
+    dhcp,
+    flows,
+    guests,
+    names,
+    netns,
+    nft,
+    observe,
+    plans,
+    release,
+)
 from tinstack.network.agent.files import read_all, write_all
+from tinstack.network.agent.guests import Guests
 from tinstack.network.agent.layout import Layout, lay_out
 from tinstack.network.agent.model import Line, Space
+from tinstack.network.agent.tables import Table, takes_away
 from tinstack.network.agent.units import Units
 from tinstack.network.rpc import HostNetworkState
 
 log = logging.getLogger(__name__)
 
 SYSCTL = Path("/proc/sys/net")
+
+
+class NoBridgeFilter(ApiError):
+    """Security groups need it; no guest is plugged in without."""
+
+    code = "network.agent.br_netfilter"
+    message = "This host's kernel filters no bridged packets, so that security groups would not hold; load its module br_netfilter."
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -40,6 +62,7 @@ class Host:
         self.tunnel_ip, self.physical_networks, self.units = tunnel_ip, physical_networks, units
         self.dhcp_dir = state_dir / "dhcp"
         self.tables = nft.Tables(state_dir / "rules.json")
+        self.guests = guests.Memory(state_dir)
 
     def make(self, state: HostNetworkState) -> Outcome:
         """Raises CommandFailed only where nothing can be observed."""
@@ -54,8 +77,9 @@ class _Making:
         self.seen = observe.host()
         self.spaces = netns.ours()
         self.layout: Layout = lay_out(
-            state, host.tunnel_ip, host.physical_networks, self.seen.links, str(host.dhcp_dir)
+            state, host.tunnel_ip, host.physical_networks, self.seen.links, str(host.dhcp_dir), host.guests.guests
         )
+        self.filter = flows.rules_of(state.ports, state.groups, state.addresses)
         self.errors = dict(self.layout.errors)
         self.changes = 0
         self.renewed: set[str] = set()
@@ -118,19 +142,54 @@ class _Making:
         plan = plans.host_plan(self.seen, wanted, physical, renewed=self.renewed, ipv6=ipv6)
         self._batch("ip", plan.removals)
         try:
-            self._rules(wanted)
+            self._guard_guests(wanted)
         except ApiError as error:
             self.errors |= dict.fromkeys(self.layout.ports, error.text)
             return  # no guest is plugged in unguarded
         self._batch("ip", plan.additions)
         self._batch("bridge", plan.flooding)
 
-    def _rules(self, space: Space) -> nft.Listing | None:
-        seen = nft.listing(space.name, space.family)
-        if self.host.tables.load(space.name, space.family, space.rules, seen):
+    def _guard_guests(self, wanted: Space) -> None:
+        """Load the bridges' rules, and end connections that they let begin no more. A mark stands meanwhile, so that none is
+        forgotten."""
+        if self.layout.guests and not (SYSCTL / "bridge").is_dir():
+            raise NoBridgeFilter
+        memory, seen = self.host.guests, nft.listings("", nft.HOST)
+        known = self.host.tables.known("", "inet", seen["inet"])
+        new = wanted.tables.get("inet", Table())
+        caught = any(
+            guest.device in self.seen.links for id, guest in self.layout.guests.items() if id not in memory.guests
+        )
+        less = known is None or caught or takes_away(known, new)
+        if (memory.guests or self.layout.guests) and (less or (memory.ended.exists() and known != new)):
+            memory.unjudged.touch()
+        self._load(wanted, seen)
+        if memory.unjudged.exists():
+            try:
+                self._judge(memory.guests, self.layout.guests)
+            except OSError as error:
+                log.warning("connections that rules let begin no more may go on until the next look: %s", error)
+                return
+        memory.keep(self.layout.guests)
+        memory.unjudged.unlink(missing_ok=True)
+
+    def _judge(self, before: Guests, now: Guests) -> None:
+        there = conntrack.connections()
+        judged = flows.judge(there, before, now, self.filter)
+        if judged.ended:
+            self.host.guests.ended.touch()
+        changed = conntrack.delete(judged.gone) + conntrack.set_mark(judged.ended, flows.ENDED)
+        changed += conntrack.set_mark(judged.resumed, 0)
+        if changed:
+            log.info("connections: %s", judged.said())
+            self.changes += 1
+        if len(judged.ended) + sum(one.mark == flows.ENDED for one in there) == len(judged.resumed):
+            self.host.guests.ended.unlink(missing_ok=True)
+
+    def _load(self, space: Space, seen: Mapping[str, nft.Listing | None]) -> None:
+        if self.host.tables.load(space.name, space.tables, seen):
             log.info("rules of %s", space.name or "the bridges")
             self.changes += 1
-        return seen
 
     def _settings(self, space: Space) -> None:
         with netns.inside(space.name):
@@ -146,11 +205,12 @@ class _Making:
         with netns.inside(space.name):
             seen = observe.space()
         self._replace_broken(plans.missing(seen, space))
-        rules = self._rules(space)
+        listed = nft.listings(space.name, nft.SPACE)
+        self._load(space, listed)
         with netns.inside(space.name):
             self._batch("ip", plans.space_plan(seen, space))
             announce.announce(plans.announced(seen, space))
-            maps = rules.maps if rules else {}
+            maps = listed["inet"].maps if listed["inet"] else {}
             self._forget_connections(maps.get("fixed_of", {}), space.floating)
             self._forget_connections(maps.get("forwarded", {}), space.forwarded)
 
@@ -163,10 +223,9 @@ class _Making:
 
     def _forget_connections(self, seen: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         """Of a floating address that went or leads elsewhere now: those under way would go on for as long as they talk."""
-        for public, fixed in seen.items():
-            if wanted.get(public) != fixed:
-                for side in ("--orig-dst", "--reply-dst"):
-                    commands.run(["conntrack", "-D", side, public], allowed=(0, 1))
+        moved = {public for public, fixed in seen.items() if wanted.get(public) != fixed}
+        if moved:
+            conntrack.delete(one for one in conntrack.connections() if moved & {one.original.dst, one.reply.dst})
 
     def _stop_dhcp(self) -> None:
         if not self.host.dhcp_dir.is_dir():

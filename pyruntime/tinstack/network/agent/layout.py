@@ -9,7 +9,9 @@ import msgspec
 from msgspec.structs import replace
 
 from tinstack.core.errors import ApiError
-from tinstack.network.agent import dhcp, fields, forwarding, names, rules
+from tinstack.network.agent import bridges, dhcp, fields, forwarding, names, rules, spoofing
+from tinstack.network.agent.groups import Remote
+from tinstack.network.agent.guests import Guest, Guests, numbered
 from tinstack.network.agent.model import Link, Route, SeenLink, Space
 from tinstack.network.rpc import HostNetworkState, WantedNetwork, WantedPort, WantedRouter
 
@@ -26,13 +28,15 @@ class Unfit(ApiError):
 
 class Layout(msgspec.Struct, kw_only=True):
     """All that this host should have. ``servers``: of DHCP, by network; ``ports``: port id → its interface in the host's own
-    namespace; ``doors``: namespace → the networks whose guests ask for metadata there; ``errors``: id → sentence."""
+    namespace; ``doors``: namespace → the networks whose guests ask for metadata there; ``guests``: ports that are filtered;
+    ``errors``: id → sentence."""
 
     host: Space
     spaces: dict[str, Space] = {}
     servers: dict[str, dhcp.Server] = {}
     ports: dict[str, Link] = {}
     doors: dict[str, list[str]] = {}
+    guests: Guests = {}
     errors: dict[str, str] = {}
 
 
@@ -42,9 +46,11 @@ def lay_out(
     physical_networks: Mapping[str, str],
     seen: Mapping[str, SeenLink],
     folder: str,
+    kept: Guests,
 ) -> Layout:
-    """``seen``: this host's interfaces now (a physical one must be fit to be taken); ``folder``: where DHCP's files go."""
-    layout = Layout(host=Space(name="", owner="", family="bridge"))
+    """``seen``: this host's interfaces now (a physical one must be fit to be taken); ``folder``: where DHCP's files go;
+    ``kept``: guests that have numbers already."""
+    layout = Layout(host=Space(name="", owner=""))
     networks = {network.id: network for network in state.networks if names.UUID.fullmatch(network.id)}
     ports = {port.id: port for port in state.ports}
     _lay_networks(layout, state, tunnel_ip, physical_networks, seen)
@@ -57,10 +63,47 @@ def lay_out(
         if not port.owner.startswith("network:"):
             _guard(layout, port.id, _lay_tap, port, networks)
     if layout.host.links:
-        guests = [port for port in state.ports if port.id in layout.ports and layout.ports[port.id].kind == "tap"]
-        members = [link.name for link in layout.host.links.values() if link.master]
-        layout.host.rules = rules.bridges(members, [port for port in guests if port.port_security])
+        _lay_rules(layout, state, kept)
     return layout
+
+
+def _lay_rules(layout: Layout, state: HostNetworkState, kept: Guests) -> None:
+    """Of the bridges: guests' ports with port security are filtered, and their networks' bridges for it."""
+    remotes = {}
+    for wanted in state.addresses:
+        try:
+            remotes[wanted.id] = Remote(wanted)
+        except ApiError as error:
+            layout.errors[wanted.id] = error.text
+    taps = [port for port in state.ports if port.id in layout.ports and layout.ports[port.id].kind == "tap"]
+    guarded = [port for port in taps if port.port_security]
+    numbers = numbered((port.id for port in guarded), {id: guest.number for id, guest in kept.items()})
+    zones = numbered((port.network_id for port in guarded), {guest.network_id: guest.zone for guest in kept.values()})
+    for port in guarded:
+        _guard(layout, port.id, _lay_guest, port, numbers.get(port.id), zones.get(port.network_id))
+    pairs = [(port, layout.guests[port.id]) for port in guarded if port.id in layout.guests]
+    members = [link.name for link in layout.host.links.values() if link.master]
+    ids = [link.owner for link in layout.host.links.values() if link.kind == "bridge"]
+    inet, errors = bridges.inet_table(ids, pairs, state.groups, remotes)
+    layout.errors |= errors
+    layout.host.tables = {"bridge": bridges.bridge_table(members, pairs), "inet": inet}
+    for name in {names.bridge(port.network_id) for port, _ in pairs}:
+        layout.host.links[name] = replace(layout.host.links[name], filtered=True)
+
+
+def _lay_guest(layout: Layout, port: WantedPort, number: int | None, zone: int | None) -> None:
+    """A port that can't be filtered is not plugged in."""
+    try:
+        if number is None or zone is None:
+            raise Unfit("This host has no number left for the port's packets.")
+        speaks = [spoofing.written(net) for some in spoofing.speakers(port).values() for net in some]
+    except ApiError:
+        del layout.ports[port.id], layout.host.links[port.device]
+        raise
+    addresses = sorted(set(speaks))
+    layout.guests[port.id] = Guest(
+        device=port.device, network_id=port.network_id, number=number, zone=zone, addresses=addresses
+    )
 
 
 def _guard(layout: Layout, owner: str, lay: Callable[..., None], *arguments: object) -> None:
@@ -238,9 +281,8 @@ def _lay_router(
         others[other.device] = next((one.ip for one in other.addresses if ":" not in one.ip), None)
     if router.gateway_next_hop:
         space.routes.add(fields.route("default", router.gateway_next_hop))
-    space.rules = rules.router(
-        gateway.device, own[0] if own else None, router.enable_snat, space.floating, forwards, others
-    )
+    table = rules.router(gateway.device, own[0] if own else None, router.enable_snat, space.floating, forwards, others)
+    space.tables = {"inet": table}
 
 
 def _port(port_id: str, ports: Mapping[str, WantedPort]) -> WantedPort:

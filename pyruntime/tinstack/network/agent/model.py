@@ -2,13 +2,16 @@
 
 import msgspec
 
+from tinstack.network.agent.tables import Table
+
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """An interface as it should be; ``owner`` is the id of the port or network that it stands for.
 
     ``kind``: bridge, vxlan, vlan, gretap, tap, veth, physical (not made, only taken into a bridge) or inner (a veth's end in
     a namespace, or lo: not made, only configured). ``segment``: VNI, VLAN id or GRE key; ``local`` and ``remote``: tunnel
-    addresses; ``peers``: where VXLAN floods to; ``parent``: the interface under a VLAN; ``space``: the other end's namespace.
+    addresses; ``peers``: where VXLAN floods to; ``parent``: the interface under a VLAN; ``space``: the other end's namespace;
+    ``filtered``: of a bridge, whether what it forwards passes the rules for IP.
     """
 
     name: str
@@ -25,6 +28,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     peers: frozenset[str] = frozenset()
     parent: str | None = None
     space: str | None = None
+    filtered: bool = False
 
 
 class Route(msgspec.Struct, frozen=True, order=True):
@@ -38,9 +42,9 @@ class Route(msgspec.Struct, frozen=True, order=True):
 class Space(msgspec.Struct, kw_only=True):
     """A network namespace as it should be (the host's own: ``name`` is empty).
 
-    ``settings``: files below /proc/sys/net; ``rules``: the text of the table named after us in ``family``, None where there
-    is none; ``floating``: addresses translated here, floating → fixed; ``forwarded``: those that are shared out by ports,
-    floating → a number that changes with what becomes of its ports.
+    ``settings``: files below /proc/sys/net; ``tables``: those of nftables named after us, by family; ``floating``: addresses
+    translated here, floating → fixed; ``forwarded``: those that are shared out by ports, floating → a number that changes
+    with what becomes of its ports.
     """
 
     name: str
@@ -48,8 +52,7 @@ class Space(msgspec.Struct, kw_only=True):
     links: dict[str, Link] = {}
     routes: set[Route] = set()
     settings: dict[str, str] = {}
-    family: str = "inet"
-    rules: str | None = None
+    tables: dict[str, Table] = {}
     floating: dict[str, str] = {}
     forwarded: dict[str, str] = {}
 

@@ -1,21 +1,24 @@
-"""nftables: one table of ours per family and namespace, changed as a whole in one transaction and only when it has to be.
+"""nftables: one table of ours per family and namespace, changed in one transaction per namespace and only when it has to be.
 
-The kernel prints rules in its own form, so wanted and seen text can't be compared. Kept instead, in a file, is which text was
-loaded and how the kernel printed it then: while both are the same nothing is done, and a change by another hand is undone.
-Loading replaces the whole table at once; no packet meets an empty one, and connections go on.
+The kernel prints rules in its own form, so wanted and seen text can't be compared. Kept instead, in a file, is what was loaded
+and how the kernel printed it then: while both are the same nothing is done, a change of what is wanted is loaded as just that,
+and after a change by another hand the whole table is replaced. No packet meets half of it, and connections go on.
 """
 
 import hashlib
 import importlib
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tinstack.network.agent import tables
 from tinstack.network.agent.commands import CommandFailed, run
 from tinstack.network.agent.names import TABLE
 from tinstack.network.agent.netns import inside
+from tinstack.network.agent.tables import Table
 
 try:
     _library: Any = importlib.import_module("nftables")
@@ -23,10 +26,14 @@ except ImportError:
     _library = None
 
 
-class Loaded(msgspec.Struct, frozen=True):
-    """Digests of the text that was loaded and of what the kernel printed afterwards."""
+HOST, SPACE = ("bridge", "inet"), ("inet",)
+"""Families in which we have a table on the host itself and in its namespaces."""
 
-    wanted: str
+
+class Loaded(msgspec.Struct, frozen=True):
+    """What was loaded, and the digest of what the kernel printed afterwards."""
+
+    table: Table
     seen: str
 
 
@@ -38,34 +45,41 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class Tables:
-    """The tables of this host; ``memory`` is the file that keeps digests."""
+    """The tables of this host; ``memory`` is the file that keeps what was loaded."""
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
         self._loaded = _remembered(memory)
         self._written = dict(self._loaded)
-        self._fresh: dict[str, tuple[str, str, str]] = {}
+        self._fresh: dict[str, tuple[str, str, Table]] = {}
 
-    def load(self, space: str, family: str, text: str | None, seen: Listing | None) -> bool:
-        """Make the table what ``text`` says (None: absent). True where something was changed. Raises CommandFailed."""
-        key = f"{space}/{family}"
-        if text is None:
-            self._loaded.pop(key, None)
-            if seen is not None:
-                command(space, f"delete table {family} {TABLE}\n")
-            return seen is not None
-        digest = digest_of(text)
-        if seen is not None and self._loaded.get(key) == Loaded(digest, seen.digest):
-            return False
-        command(space, replacement(family, text))
-        self._fresh[key] = (space, family, digest)
-        return True
+    def known(self, space: str, family: str, seen: Listing | None) -> Table | None:
+        """What the kernel still has as it was loaded; None where another hand changed it, or nobody knows."""
+        kept = self._loaded.get(_key(space, family))
+        return kept.table if kept and seen and kept.seen == seen.digest else None
+
+    def load(self, space: str, wanted: Mapping[str, Table], seen: Mapping[str, Listing | None]) -> bool:
+        """Make the namespace's tables (by family) what they should be, all in one transaction; those that are seen and not
+        wanted go. True where something was changed. Raises CommandFailed."""
+        parts = []
+        for family, listed in seen.items():
+            known = self.known(space, family, listed)
+            if family not in wanted:
+                self._loaded.pop(_key(space, family), None)
+                parts += [f"delete table {family} {TABLE}\n"] if listed else []
+            elif known != wanted[family]:
+                new = wanted[family]
+                parts.append(tables.difference(family, known, new) if known else tables.replacement(family, new))
+                self._fresh[_key(space, family)] = (space, family, new)
+        if parts:
+            command(space, "".join(parts))
+        return bool(parts)
 
     def settle(self, spaces: set[str]) -> None:
         """Remember how the kernel prints what was loaded; forget namespaces that are gone."""
-        for key, (space, family, digest) in self._fresh.items():
+        for key, (space, family, table) in self._fresh.items():
             if (seen := listing(space, family)) is not None:
-                self._loaded[key] = Loaded(digest, seen.digest)
+                self._loaded[key] = Loaded(table, seen.digest)
         self._fresh = {}
         self._loaded = {key: kept for key, kept in self._loaded.items() if key.partition("/")[0] in {"", *spaces}}
         if self._loaded != self._written:
@@ -75,17 +89,21 @@ class Tables:
             self._written = dict(self._loaded)
 
 
+def _key(space: str, family: str) -> str:
+    return f"{space}/{family}"
+
+
 def _remembered(memory: Path) -> dict[str, Loaded]:
     """Without a readable file all tables are loaded once more, which harms nobody."""
     try:
         return msgspec.json.decode(memory.read_bytes(), type=dict[str, Loaded])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.MsgspecError):
         return {}
 
 
-def replacement(family: str, text: str) -> str:
-    """The transaction that puts ``text`` (the table's inside) in place of whatever the table holds."""
-    return f"table {family} {TABLE}\ndelete table {family} {TABLE}\ntable {family} {TABLE} {{\n{text}}}\n"
+def listings(space: str, families: Iterable[str]) -> dict[str, Listing | None]:
+    """The tables of ours in a namespace, by family."""
+    return {family: listing(space, family) for family in families}
 
 
 def listing(space: str, family: str) -> Listing | None:

@@ -12,6 +12,9 @@ from tinstack.network.agent.names import METADATA_IP, OURS
 
 KERNEL_KIND = {"bridge": "bridge", "vxlan": "vxlan", "vlan": "vlan", "gretap": "gretap", "tap": "tun", "veth": "veth"}
 VXLAN_PORT = 4789
+BRIDGE = {"forward_delay": 0, "mcast_snooping": 0}
+FILTERED = ("nf_call_iptables", "nf_call_ip6tables")
+"""Options of a bridge, the latter with br_netfilter alone."""
 FLOOD = "00:00:00:00:00:00"
 
 
@@ -96,8 +99,8 @@ def _link_lines(seen: SeenLink | None, link: Link, others: Mapping[str, SeenLink
                 for text in [*lines, changes, f"link set dev {link.name} type bridge_slave isolated on"]
             ]
     now = seen or SeenLink(name=link.name)
-    if seen and link.kind == "bridge" and (seen.data.get("forward_delay"), seen.data.get("mcast_snooping")) != (0, 0):
-        lines.append(f"link set dev {link.name} type bridge forward_delay 0 mcast_snooping 0")
+    if seen and link.kind == "bridge" and any(seen.data.get(name) != value for name, value in _options(link).items()):
+        lines.append(f"link set dev {link.name} {_bridge(link)}")
     lines += [
         f"address delete {address} dev {link.name}" for address in sorted(now.addresses) if link.kind != "physical"
     ]
@@ -108,10 +111,19 @@ def _link_lines(seen: SeenLink | None, link: Link, others: Mapping[str, SeenLink
     return [Line(text, link.owner) for text in lines]
 
 
+def _options(link: Link) -> dict[str, int]:
+    """Without br_netfilter there is nothing to switch off."""
+    return BRIDGE | dict.fromkeys(FILTERED, 1) if link.filtered else BRIDGE
+
+
+def _bridge(link: Link) -> str:
+    return "type bridge " + " ".join(f"{name} {value}" for name, value in _options(link).items())
+
+
 def _creation(link: Link) -> str:
     match link.kind:
         case "bridge":
-            return f"link add name {link.name} type bridge forward_delay 0 mcast_snooping 0"
+            return f"link add name {link.name} {_bridge(link)}"
         case "vxlan":
             return f"link add name {link.name} type vxlan id {link.segment} local {link.local} dstport {VXLAN_PORT}"
         case "vlan":

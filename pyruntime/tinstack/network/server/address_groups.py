@@ -99,6 +99,7 @@ class AddressGroups:
                 raise AddressesNotFound(addresses=[one for one in asked if one not in there], id=id)
             rest = [one for one in group.addresses if one not in asked]
             group.addresses = prefixes([*rest, *asked]) if add else rest
+            await change.addresses(id)
             await store.address_groups.save(change.tx, group, change.now)
             return group
 

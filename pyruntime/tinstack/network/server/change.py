@@ -5,18 +5,18 @@ agent is told to look once the change is there. A lost message costs nothing: ag
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import bindparam, func, select, update
 
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database, Transaction, prepared
-from tinstack.network.server import store
+from tinstack.network.server import filters, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.errors import StaleDataError
 from tinstack.network.server.events import Event, Events
-from tinstack.network.server.rows import Port
+from tinstack.network.server.rows import Port, PortGroup
 from tinstack.network.server.telling import Telling
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,22 @@ class Change:
         left = old_host and old_host != here and old_host not in places
         everyone = came or left
         self.host(*(place.host for place in places.values() if everyone or place.serving))
+
+    async def groups(self, ids: Collection[str]) -> None:
+        """Rules of these security groups are others."""
+        self.host(*await filters.hosts_with(self.tx, ids))
+
+    async def members(self, ids: Collection[str]) -> None:
+        """Addresses came to these security groups, or left them."""
+        self.host(*await filters.hosts_that_know(self.tx, ids))
+
+    async def members_of(self, port_id: str) -> None:
+        """The same of a port's security groups."""
+        await self.members([one.group_id for one in await self.tx.all(store.GROUPS_OF_PORT, PortGroup, port=port_id)])
+
+    async def addresses(self, group_id: str) -> None:
+        """The address group has others."""
+        self.host(*await filters.hosts_by_addresses(self.tx, [group_id]))
 
     async def _places(self, network_id: str) -> list[store.Place]:
         return await self.tx.all(store.PLACES_OF_NETWORK, store.Place, network=network_id)

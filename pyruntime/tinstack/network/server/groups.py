@@ -179,6 +179,7 @@ class Groups:
             await store.groups.save(change.tx, group, change.now)
             if await change.tx.one(store.PORTS_IN_GROUP, PortGroup, group=id):
                 raise SecurityGroupInUse(id=id)
+            await change.members([id])
             await change.tx.run(store.DROP_RULES_OF_GROUP, group=id)
             await change.tx.run(store.DROP_RULES_TO_GROUP, group=id)
             await change.tx.run(store.DROP_DEFAULT_GROUP, group=id)
@@ -207,6 +208,7 @@ class Groups:
                 except Duplicate as error:
                     raise SecurityGroupRuleExists(rule_id=await self._same(change, rule)) from error
                 await store.groups.save(change.tx, group, change.now)
+            await change.groups({rule.security_group_id for rule in rules})
 
         await self._changes.run(work)
 
@@ -224,6 +226,7 @@ class Groups:
                 raise SecurityGroupRuleNotFound(id=id)
             expect(rule, revision)
             await store.rules.remove(change.tx, id)
+            await change.groups([rule.security_group_id])
             group = await store.groups.get(change.tx, rule.security_group_id)
             if group is not None:
                 await store.groups.save(change.tx, group, change.now)

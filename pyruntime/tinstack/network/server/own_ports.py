@@ -101,6 +101,7 @@ async def move(change: Change, port: Port, host: str, device_id: str | None = No
 
 async def remove(change: Change, port: Port) -> None:
     """The port with all that is its."""
+    await change.members_of(port.id)
     await change.tx.run(store.DROP_ALLOCATIONS, port=port.id)
     await change.tx.run(store.DROP_PORT_GROUPS, port=port.id)
     await change.tx.run(logs.DROP_OF_TARGET, target=port.id)

@@ -115,6 +115,7 @@ class Ports:
         made = await addresses.assign(change, network, port, asked.fixed)
         await _set_groups(change, port.id, groups)
         await change.port(port)
+        await change.members(groups)
         return Shown(port=port, addresses=made, groups=groups)
 
     @staticmethod
@@ -163,6 +164,7 @@ class Ports:
     ) -> Shown:
         groups = [one.group_id for one in await change.tx.all(store.GROUPS_OF_PORT, PortGroup, port=old.id)]
         if asked is not None:
+            await change.members(groups)
             groups = await self._groups(change, new, asked)
             await change.tx.run(store.DROP_PORT_GROUPS, port=old.id)
             await _set_groups(change, old.id, groups)
@@ -182,6 +184,8 @@ class Ports:
             made, moved = await addresses.reassign(change, network, new, fixed)
             await _forget_floating(change, new, {one.ip for one in made})
         await change.port(new, old.binding_host)
+        if moved or asked is not None or new.allowed_address_pairs != old.allowed_address_pairs:
+            await change.members(groups)
         if moved or new.mac_address != old.mac_address:
             _tell(change, events.CHANGED, new)
         if old.status == ACTIVE and new.status == DOWN and new.device_id:

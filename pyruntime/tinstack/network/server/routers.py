@@ -324,6 +324,7 @@ class Routers:
             await self._schedule(change, router)
             port.device_id, port.device_owner = router.id, ROUTER_INTERFACE
             port.port_security_enabled, port.allowed_address_pairs = False, []
+            await change.members_of(port.id)
             await change.tx.run(store.DROP_PORT_GROUPS, port=port.id)
             await own_ports.move(change, port, router.host)
             return await self._done(change, router, port, [subnet.id for subnet in subnets])

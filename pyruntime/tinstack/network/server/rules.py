@@ -8,36 +8,8 @@ from uuid import uuid4
 from tinstack.core.errors import BadRequest
 from tinstack.network.server.errors import HTTPBadRequest
 from tinstack.network.server.groups import signature
+from tinstack.network.server.protocols import PROTOCOLS
 from tinstack.network.server.rows import SecurityGroupRule
-
-PROTOCOLS = {
-    "ah": 51,
-    "dccp": 33,
-    "egp": 8,
-    "esp": 50,
-    "gre": 47,
-    "hopopt": 0,
-    "icmp": 1,
-    "icmpv6": 58,
-    "igmp": 2,
-    "ip": 0,
-    "ipip": 4,
-    "ipv6-encap": 41,
-    "ipv6-frag": 44,
-    "ipv6-icmp": 58,
-    "ipv6-nonxt": 59,
-    "ipv6-opts": 60,
-    "ipv6-route": 43,
-    "ospf": 89,
-    "pgm": 113,
-    "rsvp": 46,
-    "sctp": 132,
-    "tcp": 6,
-    "udp": 17,
-    "udplite": 136,
-    "vrrp": 112,
-}
-"""Names and numbers (IANA)."""
 
 WITH_PORTS = {"tcp", "udp", "sctp", "dccp", "udplite", "6", "17", "132", "33", "136"}
 ICMP = {"icmp", "icmpv6", "ipv6-icmp", "1", "58"}

@@ -95,6 +95,7 @@ class Subnets:
             had = await addresses.of_port(change, port.id)
             if port.device_owner not in ROUTER_OWNERS and had and all(one.subnet_id != subnet.id for one in had):
                 await addresses.add_self_made(change, subnet, port)
+                await change.members_of(port.id)
 
     async def _touch(self, change: Change, network: Network) -> None:
         """The network is at its next revision, its DHCP is right, and all its hosts look."""
@@ -165,6 +166,7 @@ class Subnets:
             automatic = ipam.makes_own_addresses(subnet) and port.device_owner not in ROUTER_OWNERS
             if port.device_owner != DHCP and not automatic:
                 raise SubnetInUse(subnet_id=subnet.id)
+            await change.members_of(port.id)
             for one in had:
                 if one.subnet_id == subnet.id:
                     await change.tx.run(store.DROP_ALLOCATION, port=port.id, subnet=subnet.id, address=one.ip)

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from tinstack.core.db import Database, prepared
 from tinstack.core.guestdata import host_key
 from tinstack.network import rpc
-from tinstack.network.server import store
+from tinstack.network.server import filters, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.config import Config
 from tinstack.network.server.names import hostname
@@ -111,14 +111,16 @@ class Wanted:
             self._db.all(PORTS, Port, name=host), self._db.all(ROUTERS, Router, name=host)
         )
         network_ids = {port.network_id for port in ports}
-        networks, subnets, held, peers = await asyncio.gather(
+        networks, subnets, held, peers, in_groups = await asyncio.gather(
             store.by_ids(self._db, store.networks, network_ids),
             store.all_in(self._db, store.ALL_SUBNETS, t.subnets.c.network_id, network_ids, Subnet),
             store.allocations(self._db, [port.id for port in ports]),
             store.all_in(self._db, PEERS, _P.network_id, network_ids, _Peer),
+            store.port_groups(self._db, filters.guarded(ports)),
         )
         up = {router.id for router in routers}
         there = [port for port in ports if port.device_owner not in DEVICE_PREFIX or port.device_id in up]
+        groups, addresses = await filters.wanted(self._db, {id for some in in_groups.values() for id in some})
         prefixes = {subnet.id: ip_network(subnet.cidr).prefixlen for subnet in subnets}
         return rpc.HostNetworkState(
             generation=int(generation or 0),
@@ -126,11 +128,13 @@ class Wanted:
                 self._network(network, subnets, there, [peer for peer in peers if peer.host != host])
                 for network in sorted(networks.values(), key=lambda one: one.id)
             ],
-            ports=[_port(port, held[port.id], prefixes) for port in there],
+            ports=[_port(port, held[port.id], prefixes, in_groups.get(port.id, [])) for port in there],
             routers=await self._routers(host, routers, there, held, subnets),
             dhcp_hosts=await self._leases(there),
             metadata_url=self.config.metadata_url,
             metadata_key=host_key(self.config.metadata_secret, host),
+            groups=groups,
+            addresses=addresses,
         )
 
     def _network(
@@ -233,7 +237,7 @@ def _subnet(subnet: Subnet) -> rpc.WantedSubnet:
     )
 
 
-def _port(port: Port, held: Iterable[Allocation], prefixes: dict[str, int]) -> rpc.WantedPort:
+def _port(port: Port, held: Iterable[Allocation], prefixes: dict[str, int], groups: list[str]) -> rpc.WantedPort:
     return rpc.WantedPort(
         id=port.id,
         network_id=port.network_id,
@@ -250,4 +254,6 @@ def _port(port: Port, held: Iterable[Allocation], prefixes: dict[str, int]) -> r
         port_security=port.port_security_enabled,
         name=port.name,
         project_id=port.project_id,
+        groups=groups,
+        pairs=filters.pairs(port),
     )

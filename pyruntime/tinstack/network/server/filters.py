@@ -1,0 +1,126 @@
+"""Security groups as hosts are told them: the rules of their ports' groups, with the addresses that rules speak of; and the
+hosts that have to look when any of this changes."""
+
+from collections.abc import Collection, Iterable
+from ipaddress import ip_network
+
+import msgspec
+from sqlalchemy import select
+
+from tinstack.core.db import Transaction
+from tinstack.network import rpc
+from tinstack.network.server import store
+from tinstack.network.server import tables as t
+from tinstack.network.server.protocols import PROTOCOLS
+from tinstack.network.server.rows import Port, SecurityGroupRule
+
+_P, _G, _U, _A = t.ports.c, t.port_groups.c, t.rules.c, t.allocations.c
+
+MEMBERS = select(_G.group_id, _A.ip).join(t.allocations, _A.port_id == _G.port_id).order_by(_G.group_id, _A.key)
+PAIRS = (
+    select(_G.group_id, _P.allowed_address_pairs)
+    .join(t.ports, _P.id == _G.port_id)
+    .where(_P.allowed_address_pairs != "[]")
+)
+OF_PORTS = select(_P.binding_host.label("host")).join(t.port_groups, _G.port_id == _P.id).where(_P.binding_host != "")
+HOSTS = OF_PORTS.distinct()
+HOSTS_BY_RULE = OF_PORTS.join(t.rules, _U.security_group_id == _G.group_id).distinct()
+
+
+class _Member(msgspec.Struct, frozen=True):
+    group_id: str
+    ip: str
+
+
+class _Pairs(msgspec.Struct, frozen=True):
+    group_id: str
+    allowed_address_pairs: list[dict[str, str]]
+
+
+class _At(msgspec.Struct, frozen=True):
+    host: str
+
+
+async def hosts_with(tx: Transaction, group_ids: Collection[str]) -> set[str]:
+    """Hosts with ports in one of the groups."""
+    return {one.host for one in await store.all_in(tx, HOSTS, _G.group_id, group_ids, _At)}
+
+
+async def hosts_that_know(tx: Transaction, group_ids: Collection[str]) -> set[str]:
+    """Hosts with ports whose rules speak of the members of one of the groups."""
+    return {one.host for one in await store.all_in(tx, HOSTS_BY_RULE, _U.remote_group_id, group_ids, _At)}
+
+
+async def hosts_by_addresses(tx: Transaction, group_ids: Collection[str]) -> set[str]:
+    """Hosts with ports whose rules speak of one of the address groups."""
+    return {one.host for one in await store.all_in(tx, HOSTS_BY_RULE, _U.remote_address_group_id, group_ids, _At)}
+
+
+async def wanted(
+    db: store.Reader, group_ids: Collection[str]
+) -> tuple[list[rpc.WantedGroup], list[rpc.WantedAddresses]]:
+    """The groups, and what their rules speak of."""
+    groups = await store.by_ids(db, store.groups, group_ids)
+    found = await store.rules_of(db, groups)
+    said = [rule for some in found.values() for rule in some]
+    return [
+        rpc.WantedGroup(id=id, stateful=group.stateful, rules=[_rule(rule) for rule in found[id]])
+        for id, group in sorted(groups.items())
+    ], [
+        *await _members(db, {rule.remote_group_id for rule in said if rule.remote_group_id}),
+        *await _prefixes(db, {rule.remote_address_group_id for rule in said if rule.remote_address_group_id}),
+    ]
+
+
+async def _members(db: store.Reader, ids: Collection[str]) -> list[rpc.WantedAddresses]:
+    if not ids:
+        return []
+    found: dict[str, dict[str, None]] = {id: {} for id in sorted(ids)}
+    for one in await store.all_in(db, MEMBERS, _G.group_id, ids, _Member):
+        found[one.group_id][one.ip] = None
+    for some in await store.all_in(db, PAIRS, _G.group_id, ids, _Pairs):
+        found[some.group_id] |= dict.fromkeys(prefix(pair["ip_address"]) for pair in some.allowed_address_pairs)
+    return [rpc.WantedAddresses(id=id, addresses=list(addresses)) for id, addresses in found.items()]
+
+
+async def _prefixes(db: store.Reader, ids: Collection[str]) -> list[rpc.WantedAddresses]:
+    groups = await store.by_ids(db, store.address_groups, ids)
+    return [
+        rpc.WantedAddresses(id=id, addresses=[prefix(one) for one in group.addresses])
+        for id, group in sorted(groups.items())
+    ]
+
+
+def _rule(rule: SecurityGroupRule) -> rpc.WantedRule:
+    return rpc.WantedRule(
+        direction=rule.direction,
+        ip_version=6 if rule.ethertype == "IPv6" else 4,
+        protocol=_number(rule.protocol) if rule.protocol else None,
+        first=rule.port_range_min,
+        last=rule.port_range_max,
+        prefix=prefix(rule.remote_ip_prefix) if rule.remote_ip_prefix else None,
+        remote=rule.remote_group_id or rule.remote_address_group_id,
+    )
+
+
+def _number(protocol: str) -> int:
+    return PROTOCOLS[protocol] if protocol in PROTOCOLS else int(protocol)
+
+
+def prefix(text: str) -> str:
+    """Without host bits; a single address without its length."""
+    net = ip_network(text, strict=False)
+    return str(net.network_address) if net.prefixlen == net.max_prefixlen else str(net)
+
+
+def pairs(port: Port) -> list[tuple[str, str]]:
+    """What else a port may speak for: prefix and MAC."""
+    return [
+        (prefix(one["ip_address"]), (one.get("mac_address") or port.mac_address).lower())
+        for one in port.allowed_address_pairs
+    ]
+
+
+def guarded(ports: Iterable[Port]) -> list[str]:
+    """The ids of those that are filtered."""
+    return [port.id for port in ports if port.port_security_enabled and not port.device_owner.startswith("network:")]
