@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     """A host has no database, and no credentials but its bus user's."""
     service = Service("compute")
-    http = Http()
+    http = Http(config.auth.ca)
     tracer = Tracer(bus, "compute", config.host)
     driver, rehearse = drivers.create(config)
     ports = Ports(http, config.host, config.vif_plug_seconds)

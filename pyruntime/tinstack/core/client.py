@@ -15,6 +15,7 @@ from tinstack.core.clock import SECOND, now_us, parse_iso
 from tinstack.core.config import AuthConfig
 from tinstack.core.context import Context, request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
+from tinstack.core.tls import trusting
 
 SECONDS = 30.0
 MARKUP = re.compile(r"<(title|h1)>.*?</\1>|<[^>]*>|<[^>]*$", re.DOTALL)
@@ -72,16 +73,18 @@ def sentence_of(data: bytes) -> str:
 
 
 class Http:
-    """A pool of connections; hosts use it with the URLs and the launch token that the conductor gives them."""
+    """A pool of connections; hosts use it with the URLs and the launch token that the conductor gives them. ``ca``: the authority
+    that services' certificates must be from."""
 
-    def __init__(self) -> None:
+    def __init__(self, ca: str | None = None) -> None:
+        self._ca = ca
         self._session: aiohttp.ClientSession | None = None
 
     @property
     def session(self) -> aiohttp.ClientSession:
         """The pool, opened at first use in the running loop."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=60)
+            connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=60, ssl=trusting(self._ca) or True)
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
         return self._session
 
@@ -148,7 +151,7 @@ class Session(Http):
     """A service signed in as itself."""
 
     def __init__(self, auth: AuthConfig, region: str = "RegionOne") -> None:
-        super().__init__()
+        super().__init__(auth.ca)
         self.auth, self.region = auth, region
         self._token, self._expires = "", 0
         self._endpoints: dict[str, str] = {}

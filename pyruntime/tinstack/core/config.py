@@ -33,25 +33,31 @@ class HttpConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class DatabaseConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``mysql://USER@HOST:PORT/NAME`` or ``sqlite:///PATH``; ``pool``: connections at the most."""
+    """``mysql://USER@HOST:PORT/NAME`` or ``sqlite:///PATH``; ``pool``: connections at the most. With ``ca`` (a file in PEM) they are
+    encrypted, and the server must have its certificate from that authority."""
 
     url: str
     password: str = ""
+    ca: str | None = None
     pool: int = 10
 
 
 class BusConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """``amqp://USER@HOST:PORT/VHOST`` or ``memory:``. ``side`` is the exchange that this process may write."""
+    """``amqp://USER@HOST:PORT/VHOST``, ``amqps://…`` (encrypted, the broker's certificate from the authority in ``ca``) or
+    ``memory:``. ``side`` is the exchange that this process may write."""
 
     url: str = "memory:"
     password: str = ""
+    ca: str | None = None
     side: str = "controller"
 
 
 class AuthConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How this service signs in at identity: its own user in the project ``service``."""
+    """How this service signs in at identity: its own user in the project ``service``. ``ca``: whom the certificates of
+    identity and all other services must be from, instead of those whom the system trusts."""
 
     auth_url: str
+    ca: str | None = None
     username: str = ""
     password: str = ""
     project: str = "service"

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 
 from tinstack.core.config import ConfigError, DatabaseConfig, ServiceConfig
 from tinstack.core.migrate_paths import database_of, history_of, metadata_of
+from tinstack.core.tls import trusting
 
 
 def upgrade(service: str, config: ServiceConfig) -> bool:
@@ -29,7 +30,8 @@ def upgrade(service: str, config: ServiceConfig) -> bool:
 
 def upgrade_database(database: str, config: DatabaseConfig) -> bool:
     """The same by the database's name."""
-    engine = sa.create_engine(_sync_url(config), poolclass=sa.NullPool)
+    arguments = {"ssl": context} if (context := trusting(config.ca)) else {}
+    engine = sa.create_engine(_sync_url(config), poolclass=sa.NullPool, connect_args=arguments)
     try:
         with engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_heads()

@@ -32,6 +32,7 @@ from tinstack.core.bus.interface import (
 )
 from tinstack.core.config import BusConfig
 from tinstack.core.errors import Unavailable
+from tinstack.core.tls import trusting
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Message)
@@ -53,9 +54,11 @@ class AmqpBus:
         url = urlsplit(config.url)
         self.user = url.username or ""
         self.side = config.side
+        port = url.port or {"amqp": 5672, "amqps": 5671}[url.scheme]
         self._url = (
-            f"amqp://{quote(self.user)}:{quote(config.password, safe='')}@{url.hostname}:{url.port or 5672}{url.path}"
+            f"{url.scheme}://{quote(self.user)}:{quote(config.password, safe='')}@{url.hostname}:{port}{url.path}"
         )
+        self._tls = trusting(config.ca)
         self._exchange_name = topology.UP if config.side == "host" else topology.DOWN
         self.private = topology.private_name(self.user, self.side, uuid4().hex)
         self._answers = Answers()
@@ -68,7 +71,9 @@ class AmqpBus:
         self._unconfirmed: AbstractExchange | None = None
 
     async def open(self) -> None:
-        self._connection = await aio_pika.connect_robust(self._url, reconnect_interval=1, timeout=10, heartbeat=15)
+        self._connection = await aio_pika.connect_robust(
+            self._url, reconnect_interval=1, timeout=10, heartbeat=15, ssl_context=self._tls
+        )
         publishing = await self._connection.channel(publisher_confirms=True)
         calling = await self._connection.channel(publisher_confirms=False)
         self._consuming = await self._connection.channel(publisher_confirms=False)

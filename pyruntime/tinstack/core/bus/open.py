@@ -12,8 +12,8 @@ def connect(config: BusConfig, user: str, hub: Hub | None = None) -> Bus:
     """
     if config.url.startswith("memory:"):
         return MemoryBus(hub or Hub(), user, config.side)
-    if config.url.startswith("amqp"):
+    if config.url.startswith(("amqp:", "amqps:")):
         from tinstack.core.bus.amqp import AmqpBus
 
         return AmqpBus(config)
-    raise ConfigError(f"The bus URL '{config.url}' is neither amqp: nor memory:.")
+    raise ConfigError(f"The bus URL '{config.url}' is neither amqp:, amqps: nor memory:.")

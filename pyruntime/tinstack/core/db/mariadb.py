@@ -22,6 +22,7 @@ from sqlalchemy.engine import Dialect
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db.interface import Duplicate, Statement, Work, compile_for, prepared, rows_into
 from tinstack.core.errors import BadRequest, Unavailable
+from tinstack.core.tls import trusting
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -154,6 +155,7 @@ class MariaDatabase:
             "charset": "utf8mb4",
             "connect_timeout": 5,
             "client_flag": CLIENT.FOUND_ROWS,
+            "ssl": trusting(config.ca),
             "init_command": "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00'",
         }
         self.dialect: Dialect = mysql.dialect(paramstyle="format")

@@ -19,6 +19,7 @@ from aiohttp import web
 from yarl import URL
 
 from tinstack.core.errors import ApiError
+from tinstack.core.tls import trusting
 from tinstack.network.agent import netns
 from tinstack.network.agent.names import METADATA_IP
 from tinstack.network.rpc import HostNetworkState
@@ -89,10 +90,10 @@ class _Door:
 
 
 class Proxy:
-    """All doors of this host, served by the agent's own event loop."""
+    """All doors of this host, served by the agent's own event loop. ``ca``: whom the service's certificate must be from."""
 
-    def __init__(self, host: str) -> None:
-        self.host = host
+    def __init__(self, host: str, ca: str | None = None) -> None:
+        self.host, self._ca = host, ca
         self._book = Book(url="", key="", host=host, guests={})
         self._networks: Mapping[str, Iterable[str]] = {}
         self._doors: dict[str, _Door] = {}
@@ -140,7 +141,10 @@ class Proxy:
             return web.Response(status=405, text="This method is not allowed.\n")
         if self._client is None:
             self._client = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=SECONDS), auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
+                connector=aiohttp.TCPConnector(ssl=trusting(self._ca) or True),
+                timeout=aiohttp.ClientTimeout(total=SECONDS),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
             async with self._client.request(

@@ -31,4 +31,4 @@ def _doors(config: Config) -> Doors | None:
         return None
     from tinstack.network.agent.metadata import Proxy
 
-    return Proxy(config.host)
+    return Proxy(config.host, config.auth.ca)
