@@ -4,7 +4,7 @@ Our own services give an attachment's id when they reserve it, so that the same 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -94,7 +94,7 @@ class Attachments:
                     why=f"Volume {row.id} status must be available or downloading to reserve, but the current status is {row.status}."
                 )
             if not await tx.run(
-                store.SWAP_VOLUME, key=row.id, old=row.status, new=_status([*there, made]), now=now_us()
+                store.SWAP_VOLUME, key=row.id, old=row.status, new=status_of([*there, made]), now=now_us()
             ):
                 raise InvalidState(why=f"the status of volume {row.id} is not {row.status} any more.")
             await tx.run(store.ADD_ATTACHMENT, **values(made))
@@ -220,8 +220,8 @@ class Attachments:
     async def _follow(self, tx: Transaction, volume: str, rows: list[Attachment]) -> None:
         """The volume's status follows its attachments."""
         row = await tx.one(store.VOLUME, Volume, key=volume)
-        if row and row.status in (AVAILABLE, RESERVED, ATTACHING, IN_USE, DETACHING) and row.status != _status(rows):
-            await tx.run(store.SWAP_VOLUME, key=volume, old=row.status, new=_status(rows), now=now_us())
+        if row and row.status in (AVAILABLE, RESERVED, ATTACHING, IN_USE, DETACHING) and row.status != status_of(rows):
+            await tx.run(store.SWAP_VOLUME, key=volume, old=row.status, new=status_of(rows), now=now_us())
 
     async def _set_status(self, volume: Volume, new: str) -> None:
         async def work(tx: Transaction) -> None:
@@ -235,8 +235,8 @@ def _connected(row: Attachment) -> Connected:
     return Connected(volume=row.volume_id, attachment=row.id, mode=row.mode, connection=row.connection_info or {})
 
 
-def _status(rows: list[Attachment]) -> str:
-    """The least that any of them has come to, so that a client who waits for ``in-use`` waits for all servers."""
+def status_of(rows: Sequence[Attachment]) -> str:
+    """A volume's: the least that any of them has come to, so that a client who waits for ``in-use`` waits for all servers."""
     found = {row.status for row in rows}
     if RESERVED in found:
         return RESERVED

@@ -7,6 +7,7 @@ from tinstack.core.db import Database, Transaction
 from tinstack.core.operations import Operation, Operations
 from tinstack.volume import snapshots, store, volumes
 from tinstack.volume import tables as t
+from tinstack.volume.attachments import status_of
 from tinstack.volume.drivers.interface import Driver, DriverFailed, Source
 from tinstack.volume.images import Images
 from tinstack.volume.notices import Notices
@@ -20,6 +21,7 @@ from tinstack.volume.rows import (
     EXTENDING,
     IN_USE,
     UPLOADING,
+    Attachment,
     Snapshot,
     Volume,
 )
@@ -115,7 +117,8 @@ class Jobs:
 
     async def _end_volume(self, operation: Operation, old: str, new: str) -> None:
         async def work(tx: Transaction) -> None:
-            await tx.run(store.SWAP_VOLUME, key=operation.subject, old=old, new=new, now=now_us())
+            status = await _now(tx, operation.subject, new)
+            await tx.run(store.SWAP_VOLUME, key=operation.subject, old=old, new=status, now=now_us())
             await self.operations.end(tx, operation.id)
 
         await self.database.transact(work)
@@ -161,7 +164,7 @@ class Jobs:
             id, now = operation.subject, now_us()
             swap_volume = {CREATING: ERROR, DELETING: ERROR_DELETING, EXTENDING: ERROR_EXTENDING}
             if operation.kind == UPLOAD:
-                swap_volume = {UPLOADING: operation.data["was"]}
+                swap_volume = {UPLOADING: await _now(tx, id, operation.data["was"])}
             if operation.kind.startswith("volume."):
                 for old, new in swap_volume.items():
                     await tx.run(store.SWAP_VOLUME, key=id, old=old, new=new, now=now)
@@ -175,3 +178,10 @@ class Jobs:
             await self.operations.end(tx, operation.id, {"message": reason})
 
         await self.database.transact(work)
+
+
+async def _now(tx: Transaction, volume: str, was: str) -> str:
+    """The status of one that was so before its operation: what was in use may have been detached meanwhile."""
+    if was != IN_USE:
+        return was
+    return status_of(await tx.all(store.ATTACHMENTS_OF, Attachment, key=volume))

@@ -19,7 +19,7 @@ from tinstack.volume import store
 from tinstack.volume.drivers.interface import Driver
 from tinstack.volume.errors import Invalid, InvalidState, OverLimit
 from tinstack.volume.images import CHUNK
-from tinstack.volume.rows import AVAILABLE, UPLOADING, Volume
+from tinstack.volume.rows import AVAILABLE, IN_USE, UPLOADING, Volume
 from tinstack.volume.work import Work
 
 UPLOAD = "volume.upload"
@@ -39,11 +39,12 @@ class Uploads:
     def __init__(self, database: Database, work: Work, session: Session) -> None:
         self.database, self.work, self._session = database, work, session
 
-    async def begin(self, context: Context, volume: Volume, wanted: Body) -> Body:
-        """The image's record. Raises InvalidState, Invalid, Forbidden, Conflict, OverLimit."""
-        if volume.status != AVAILABLE:
+    async def begin(self, context: Context, volume: Volume, wanted: Body, force: bool) -> Body:
+        """The image's record; ``force``: also of one in use. Raises InvalidState, Invalid, Forbidden, Conflict, OverLimit."""
+        allowed = (AVAILABLE, IN_USE) if force else (AVAILABLE,)
+        if volume.status not in allowed:
             raise InvalidState(
-                why=f"Volume {volume.id} status must be available, but current status is: {volume.status}."
+                why=f"Volume {volume.id} status must be {' or '.join(allowed)}, but current status is: {volume.status}."
             )
         kept = {name: value for name, value in volume.image_metadata.items() if name not in _NOT_PROPERTIES}
         body = {

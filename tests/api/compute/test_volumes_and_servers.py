@@ -101,8 +101,20 @@ def test_uploads_that_can_not_be_change_nothing(lab: Lab) -> None:
     assert lab.status(volume, "available")
     lab.attached(server, volume)
     assert upload(lab, volume).status == 400
+    assert upload(lab, volume, force=False).status == 400
     assert lab.status(volume, "in-use")
     assert "visibility" not in upload(lab, lab.volume(), version="3.0").json["os-volume_upload_image"]
+
+
+def test_an_image_is_made_of_a_volume_in_use_by_force(lab: Lab) -> None:
+    server, volume = lab.boot(), lab.volume()
+    lab.attached(server, volume)
+    answer = upload(lab, volume, force=True)
+    assert answer.status == 202, answer.data
+    path = f"/v2/images/{answer.json['os-volume_upload_image']['image_id']}"
+    lab.demo.wait("image", path, lambda a: a.json["status"] == "active")
+    assert lab.status(volume, "in-use")
+    lab.demo.delete("image", path)
 
 
 def test_what_a_user_wrote_of_the_image_is_not_trusted(lab: Lab) -> None:

@@ -45,7 +45,7 @@ async def upload(request: Request, parts: Parts) -> views.Body:
         wanted = {name: value for name, value in wanted.items() if name not in ("visibility", "protected")}
     if "protected" in wanted:
         wanted["protected"] = flag(wanted["protected"])
-    image = await parts.uploads.begin(request.context, row, wanted)
+    image = await parts.uploads.begin(request.context, row, wanted, flag(wanted.get("force") or False))
     return views.upload(request, row, await store.types(parts.database), image)
 
 

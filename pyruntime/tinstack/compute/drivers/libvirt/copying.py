@@ -1,10 +1,15 @@
 """A running guest's disks copied, by libvirt's backup job, and resized; called in libvirt's threads. Source: libvirt, "Backup XML"."""
 
+import importlib
+import json
+import time
 from typing import Any
 
 from tinstack.compute.drivers.interface import DriverError
 from tinstack.compute.drivers.libvirt import nics
 from tinstack.compute.drivers.libvirt.domain import backup_xml
+
+CONNECT_SECONDS, CONNECT_LOOK_SECONDS = 20.0, 0.1
 
 
 class CopyFailed(DriverError):
@@ -23,11 +28,24 @@ def begin(domain: Any, disk: str, target: str) -> None:
 
 
 def resize(domain: Any, serial: str, size: int) -> None:
-    """Source: libvirt, virDomainBlockResize."""
+    """Source: libvirt, virDomainBlockResize. A volume's new size is what QEMU learned when it connected the last time: it was
+    cut off when the volume grew, and connects again when something is read, by the guest or (here) by its monitor."""
     import libvirt
 
-    name = nics.disk_of_serial(domain.XMLDesc(0), serial)
-    domain.blockResize(name, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+    xml = domain.XMLDesc(0)
+    name, node = nics.disk_of_serial(xml, serial), nics.node_of_serial(xml, serial)
+    until = time.monotonic() + CONNECT_SECONDS
+    while True:
+        try:
+            domain.blockResize(name, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+            return
+        except libvirt.libvirtError:
+            if node is None or time.monotonic() > until:
+                raise
+        read = {"command-line": f'qemu-io {node} "read 0 512"'}
+        command = json.dumps({"execute": "human-monitor-command", "arguments": read})
+        importlib.import_module("libvirt_qemu").qemuMonitorCommand(domain, command, 0)
+        time.sleep(CONNECT_LOOK_SECONDS)
 
 
 def goes_on(domain: Any) -> bool:

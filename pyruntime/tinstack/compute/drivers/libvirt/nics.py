@@ -38,6 +38,15 @@ def disk_of_serial(domain: str, serial: str) -> str:
     raise LookupError(f"the guest has no disk {serial}")
 
 
+def node_of_serial(domain: str, serial: str) -> str | None:
+    """QEMU's node of a volume, in the XML of a guest that runs; None where it is a file."""
+    for disk in ElementTree.fromstring(domain).iterfind("devices/disk[@type='network']"):
+        source = disk.find("source")
+        if source is not None and source.get("index") and disk.findtext("serial") == serial:
+            return f"libvirt-{source.get('index')}-format"
+    return None
+
+
 def disk_targets(domain: str) -> set[str]:
     """The names of its disks: vda …"""
     return {target.get("dev", "") for target in ElementTree.fromstring(domain).iterfind("devices/disk/target")}
