@@ -31,6 +31,11 @@ options:
     type: list
     elements: path
     default: []
+  beside:
+    description: Patterns of further units whose files are written with this one's; systemd reads all again where one is stale.
+    type: list
+    elements: str
+    default: []
   journal_lines: {description: How much of the journal a failure shows., type: int, default: 30}
 """
 
@@ -75,10 +80,14 @@ class Unit:
         code, out, err = self.module.run_command(["systemctl", *arguments])
         return code, out + err
 
-    def look(self) -> None:
+    def look(self, beside: list[str]) -> None:
         """Ask for the properties that decide."""
         _, out = self.systemctl("show", self.name, "--timestamp=us+utc", "--property=" + ",".join(PROPERTIES))
         self.shown = dict(line.split("=", 1) for line in out.splitlines() if "=" in line)
+        if beside:
+            _, out = self.systemctl("show", "--property=NeedDaemonReload", *beside)
+            if "NeedDaemonReload=yes" in out:
+                self.shown["NeedDaemonReload"] = "yes"
 
     def journal(self, lines: int) -> str:
         """The end of what the unit said."""
@@ -135,12 +144,13 @@ def main() -> None:
             "enabled": {"type": "bool", "default": True},
             "restart_on": {"type": "list", "elements": "path", "default": []},
             "reload_on": {"type": "list", "elements": "path", "default": []},
+            "beside": {"type": "list", "elements": "str", "default": []},
             "journal_lines": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
     unit = Unit(module, module.params["name"])
-    unit.look()
+    unit.look(module.params["beside"])
     verbs = plan(unit, module.params)
     if module.check_mode:
         module.exit_json(changed=bool(verbs), actions=verbs)

@@ -306,12 +306,20 @@ def collect(inventory: str | None, state: Path | None, output: Path | None, sinc
 @which_lab
 @JSON
 @click.option("--repair", is_flag=True, help="Remove what has no owner, and say what was done.")
-def verify(inventory: str | None, state: Path | None, as_json: bool, repair: bool) -> None:
+@click.option("--security", is_flag=True, help="Check ports, files, units, certificates and passwords instead.")
+def verify(inventory: str | None, state: Path | None, as_json: bool, repair: bool, security: bool) -> None:
     """Probe the cloud end to end, and find what has no owner.
 
     Each service is asked for something real, a server is booted and deleted, agents must report. Then hosts and databases are
     compared both ways: things without the row that owns them, rows without their thing. Exit code 1 when anything is not well.
     """
+    if security:
+        if repair:
+            raise click.UsageError("--repair goes without --security.")
+        from tinstack.lab.security import check
+
+        check(labs.to_look_at(inventory, state), as_json=as_json)
+        return
     from tinstack.lab.verify import verify
 
     verify(labs.to_look_at(inventory, state), as_json=as_json, mend=repair)

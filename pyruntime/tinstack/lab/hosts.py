@@ -16,6 +16,7 @@ CONNECTION = """{
     'key': ansible_ssh_private_key_file | default(''),
     'arguments': [ansible_ssh_common_args | default(''), ansible_ssh_extra_args | default('')] | join(' '),
     'groups': group_names,
+    'allowed': verify_allowed_ports | default([]),
 }"""
 """What is asked of the inventory for each host; templates in it are resolved by Ansible."""
 
