@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
-from tinstack.compute.drivers.interface import NOSTATE, Driver
+from tinstack.compute.drivers.interface import NOSTATE, Driver, DriverError
 from tinstack.compute.errors import LeaseLost, failed
 from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.lease import LOST, Lease
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 
 ASK_SECONDS = 30.0
 """How long the conductor may take to answer: it asks identity for the launch token."""
+
+AGAIN_SECONDS, AGAIN_LOOK_SECONDS = 120.0, 2.0
+"""How long a guest whose host was down is tried to be started, and how often."""
 
 
 class Agent:
@@ -180,6 +183,7 @@ class Agent:
         changes: dict[str, Callable[[], Awaitable[None]]] = {
             "delete": lambda: self._driver.remove(server.id),
             "start": lambda: self._driver.start(server.id),
+            "start_again": lambda: self._start_again(server),
             "stop": lambda: self._driver.stop(server.id, grace),
             "reboot": lambda: self._driver.reboot(server.id, hard=False, seconds=grace),
             "reboot_hard": lambda: self._driver.reboot(server.id, hard=True, seconds=grace),
@@ -195,8 +199,25 @@ class Agent:
         }
         if server.kind not in changes:
             raise ApiError(f"The host {self._config.host} does not know the operation '{server.kind}'.")
-        if server.kind in ("start", "reboot_hard"):  # a NIC whose port is gone would keep the guest from starting
+        if server.kind in (
+            "start",
+            "start_again",
+            "reboot_hard",
+        ):  # a NIC whose port is gone would keep the guest from starting
             await self._driver.keep_nics(server.id, {port.id for port in server.ports})
         await changes[server.kind]()
         if server.kind == "delete":
             self._reports.generations.pop(server.id, None)
+
+    async def _start_again(self, server: ServerDetails) -> None:
+        """After the host was down: what its disks and NICs need may come up at the same time as the host."""
+        deadline = time.monotonic() + AGAIN_SECONDS
+        while True:
+            try:
+                await self._driver.start(server.id)
+                return
+            except DriverError as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("server %s can't be started again yet: %s", server.id, error.text)
+            await asyncio.sleep(AGAIN_LOOK_SECONDS)

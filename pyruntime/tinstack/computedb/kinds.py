@@ -49,6 +49,9 @@ KINDS: dict[str, Kind] = {
     "start": Kind(
         verb="start", action="start", task_state="powering-on", vm_states=frozenset({"stopped"}), done="active"
     ),
+    "start_again": Kind(
+        verb="start", action="start", task_state="powering-on", vm_states=frozenset({"active", "paused"}), done="active"
+    ),
     "stop": Kind(
         verb="stop",
         action="stop",

@@ -53,12 +53,13 @@ class GroupFull(OverQuota):
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks for an operation, and who drives it first.
 
-    ``request_id``: the request's own id (the global one comes from the task). ``owner``: ``api@host/process``.
+    ``request_id``: the request's own id (the global one comes from the task). ``user_id``: None where nobody asked.
+    ``owner``: ``api@host/process``.
     """
 
     request_id: str
-    user_id: str
-    project_id: str
+    user_id: str | None
+    project_id: str | None
     owner: str
     lease_seconds: float = 10.0
     deadline_seconds: float = 600.0

@@ -51,6 +51,10 @@ _UNDONE = {ATTACH, volumes.ATTACH, volumes.DETACH, images.CREATE, images.BACKUP}
 """Kinds of which something is left to clear when they fail."""
 
 
+_TELLING = ("delete", "rebuild", "reboot_hard", "start_again")
+"""Kinds whose failure leaves a server in ERROR."""
+
+
 class Endings:
     """Finishes, fails and undoes."""
 
@@ -305,7 +309,7 @@ class Endings:
             host=server.host,
             details=message.reason,
         )
-        changes = {"vm_state": "error"} if operation.kind in ("delete", "rebuild", "reboot_hard") else {}
+        changes = {"vm_state": "error"} if operation.kind in _TELLING else {}
         await store.fail(tx, operation, fault, **changes)
 
     async def show(self, operation: Operation) -> None:

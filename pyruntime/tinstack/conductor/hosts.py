@@ -1,36 +1,26 @@
-"""Hosts' reports: heartbeats, hypervisors, their inventories in placement, and what became of guests by themselves."""
+"""Hosts' reports: heartbeats, hypervisors, and their inventories in placement."""
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from functools import partial
 
 import msgspec
 
-from tinstack.compute import rpc as compute
-from tinstack.computedb import heartbeats, instances, store
-from tinstack.computedb.kinds import CRASHED_POWER, SHUTDOWN_POWER
-from tinstack.computedb.rows import Instance
-from tinstack.computedb.store import OPERATIONS
+from tinstack.computedb import heartbeats, store
 from tinstack.conductor.beats import Beats
 from tinstack.conductor.parts import Parts, only
+from tinstack.conductor.power import Power
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import HostReport, ObservedServer, ServiceReport, provider_of
 from tinstack.core.bus import Envelope, Refused
-from tinstack.core.clock import SECOND, now_us
-from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-SETTLED = 30 * SECOND
 SELL_AGAIN_SECONDS = 0.5
 """How long placement is left alone when it did not take a host's inventory: until it has, nothing is sold there."""
 
 CONTROLLERS = {"nova-scheduler": "scheduler", "nova-conductor": "conductor"}
 """The compute API's names of services → who says that they live."""
-
-OFF = {SHUTDOWN_POWER, CRASHED_POWER}
 
 
 class _Known(msgspec.Struct):
@@ -49,6 +39,7 @@ class HostReports:
     def __init__(self, parts: Parts, remote: Remote) -> None:
         self._parts, self._remote = parts, remote
         self._known: dict[str, _Known] = {}
+        self._power = Power(parts)
         self.beats = Beats(parts.db, parts.config.service_down_seconds)
 
     async def report(self, message: HostReport, envelope: Envelope) -> None:
@@ -64,10 +55,8 @@ class HostReports:
             await self._continue(message.host)
             known.started_at = message.started_at
         seen = tuple(message.servers)
-        if known.servers != seen:
-            await self._note_strangers(message, {one.id for one in known.servers})
-            if await self._sync_power(message):
-                known.servers = seen
+        if known.servers != seen and await self._power.sync(message, {one.id for one in known.servers}):
+            known.servers = seen
 
     async def service(self, message: ServiceReport, envelope: Envelope) -> None:
         """A controller's service lives."""
@@ -133,55 +122,6 @@ class HostReports:
             if operation.owner.startswith((f"compute@{host}/", "scheduler@")):
                 await self._parts.look(host, operation)
 
-    async def _note_strangers(self, message: HostReport, before: set[str]) -> None:
-        """Guests that the host newly says it has, and that are another host's: what it says of them does not count."""
-        new = {one.id for one in message.servers} - before
-        places = await instances.hosts_of(self._parts.db, new) if new else {}
-        for id, host in places.items():
-            if host not in (None, message.host):
-                log.warning(
-                    "host '%s' reports server %s, which is on '%s': that does not count", message.host, id, host
-                )
-
-    async def _sync_power(self, message: HostReport) -> bool:
-        """A guest that halted by itself is SHUTOFF. False where something must be looked at again.
-
-        What a host saw before the last operation began does not count: it names the generation that it worked for last.
-        """
-        seen = {one.id: one for one in message.servers}
-        on_host = await instances.on_host(self._parts.db, message.host)
-        settled = not await self._tell_of_gone(message.host, seen.keys() - {server.id for server in on_host})
-        for server in on_host:
-            observed = seen.get(server.id)
-            if observed is None or observed.power_state == server.power_state:
-                continue
-            if _is_current(server, observed):
-                await self._parts.db.transact(partial(self._swap, observed))
-            else:
-                settled = False
-        return settled
-
-    async def _tell_of_gone(self, host: str, strange: Iterable[str]) -> bool:
-        """Whether there are guests of servers that are deleted: their host is told, until it has none."""
-        told = False
-        for id in strange:
-            server = await instances.get(self._parts.db, id, deleted=True)
-            if server is not None and server.deleted_at:
-                told = True
-                await self._parts.bus.cast(compute.topic(host), compute.Gone(server_id=id))
-        return told
-
-    @staticmethod
-    async def _swap(observed: ObservedServer, tx: Transaction) -> None:
-        server = await instances.locked(tx, observed.id)
-        if not _is_current(server, observed) or await OPERATIONS.running(tx, server.id):
-            return
-        changes: dict[str, object] = {"power_state": observed.power_state}
-        if server.vm_state == "active" and observed.power_state in OFF:
-            changes["vm_state"] = "stopped"
-            log.info("server %s stopped by itself", server.id)
-        await instances.write(tx, server.id, **changes)
-
 
 def _stock(total: int, ratio: float, reserved: int) -> dict[str, float]:
     return {
@@ -192,10 +132,3 @@ def _stock(total: int, ratio: float, reserved: int) -> dict[str, float]:
         "step_size": 1,
         "allocation_ratio": ratio,
     }
-
-
-def _is_current(server: Instance, observed: ObservedServer) -> bool:
-    """Whether the host saw it after all that was done to it. A host that has just started does not know: it waits a while."""
-    if observed.generation:
-        return observed.generation == server.generation
-    return now_us() - server.updated_at > SETTLED

@@ -126,15 +126,21 @@ class ServiceReport(Message):
 # --- hosts ------------------------------------------------------------------------------------------
 
 
+DIED, HOST_WENT_DOWN, LOST = "died", "host", "lost"
+"""Why a guest is off that nobody switched off: its hypervisor process died; its host went down under it; the hypervisor has lost it."""
+
+
 class ObservedServer(msgspec.Struct, frozen=True, kw_only=True):
     """A guest that the host really has. ``power_state`` as in the compute API (1 running, 4 shut down, …).
 
     ``generation``: the newest that the host has worked for; what it says of an older one does not count. 0: not known.
+    ``cause``: why it is off, where that is none of the ordinary ones.
     """
 
     id: str
     power_state: int
     generation: int = 0
+    cause: str = ""
 
 
 def provider_of(host: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tinstack.compute.drivers.interface import PAUSED, RUNNING, SHUTDOWN, SUSPENDED, Guest
-from tinstack.compute.drivers.libvirt import disks
+from tinstack.compute.drivers.libvirt import disks, nics
 from tinstack.compute.drivers.libvirt.hypervisor import Heard, HostDescription, LibvirtRefused
 from tinstack.conductor.rpc import FlavorDetails
 
@@ -148,6 +148,7 @@ def programs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
             Path(arguments[-2]).touch()
 
     monkeypatch.setattr(disks, "_run", run)
+    monkeypatch.setattr(nics, "missing_taps", lambda domain: [])
     return ran
 
 

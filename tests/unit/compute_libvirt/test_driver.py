@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tinstack.compute.drivers.interface import PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError, Guest
+from tinstack.compute.drivers.interface import CRASHED, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError, Guest
 from tinstack.compute.drivers.libvirt.driver import LibvirtDriver
+from tinstack.conductor.rpc import DIED, HOST_WENT_DOWN, LOST
 
 ID = "7d5f2a34-3c0e-4b5e-9a43-0242ac110002"
 pytestmark = pytest.mark.usefixtures("programs")
@@ -174,6 +175,55 @@ async def test_a_guest_that_powers_itself_off_is_told(
     hypervisor.heard(ID, SHUTDOWN)
     await asyncio.sleep(0)
     assert told == [(ID, SHUTDOWN)]
+
+
+async def test_a_pause_and_its_end_are_told(
+    running: LibvirtDriver, hypervisor: Any, told: list[tuple[str, int]]
+) -> None:
+    for state in (PAUSED, RUNNING, RUNNING):
+        hypervisor.domains[ID][0] = state
+        hypervisor.heard(ID, state)
+        while running._waiting and running._waiting.waits(ID):
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert told == [(ID, PAUSED), (ID, RUNNING)]
+
+
+async def seen(driver: LibvirtDriver) -> list[tuple[int, str]]:
+    return [(one.power_state, one.cause) for one in await driver.servers()]
+
+
+async def test_a_guest_that_was_on_when_its_host_went_down_is_told_from_one_that_is_off(
+    running: LibvirtDriver, hypervisor: Any, tmp_path: Path
+) -> None:
+    hypervisor.domains[ID][0] = SHUTDOWN
+    assert await seen(running) == [(SHUTDOWN, "")]
+    (tmp_path / "instances" / ID / "started").write_text("another boot")
+    assert await seen(running) == [(SHUTDOWN, HOST_WENT_DOWN)]
+    await running.start(ID)
+    assert await seen(running) == [(RUNNING, "")]
+    hypervisor.domains[ID][0] = CRASHED
+    assert await seen(running) == [(CRASHED, DIED)]
+
+
+async def test_a_guest_whose_domain_is_gone_is_off_and_can_be_started(running: LibvirtDriver, hypervisor: Any) -> None:
+    hypervisor.domains.clear()
+    assert await seen(running) == [(SHUTDOWN, LOST)]
+    await running.start(ID)
+    assert await seen(running) == [(RUNNING, "")]
+    await running.remove(ID)
+    assert await seen(running) == []
+
+
+async def test_a_start_waits_for_the_taps_of_a_host_that_boots(
+    running: LibvirtDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = [["tap1"], ["tap1"], []]
+    monkeypatch.setattr("tinstack.compute.drivers.libvirt.nics.missing_taps", lambda domain: missing.pop(0))
+    monkeypatch.setattr("tinstack.compute.drivers.libvirt.driver.TAPS_LOOK_SECONDS", 0)
+    await running.stop(ID, 60)
+    await running.start(ID)
+    assert missing == [] and await running.power_state(ID) == RUNNING
 
 
 async def test_what_was_commanded_or_is_not_ours_is_not_told(

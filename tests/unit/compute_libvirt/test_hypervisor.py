@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tinstack.compute.drivers.interface import RUNNING, SHUTDOWN, SUSPENDED, DriverError
-from tinstack.compute.drivers.libvirt import hypervisor, waiting
+from tinstack.compute.drivers.interface import CRASHED, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
+from tinstack.compute.drivers.libvirt import events, hypervisor, waiting
 from tinstack.compute.drivers.libvirt.hypervisor import LibvirtHypervisor
 
 ID = "7d5f2a34-3c0e-4b5e-9a43-0242ac110002"
@@ -114,7 +114,7 @@ class Libvirt(ModuleType):
 def libvirt(monkeypatch: pytest.MonkeyPatch) -> Libvirt:
     module = Libvirt()
     monkeypatch.setitem(sys.modules, "libvirt", module)
-    monkeypatch.setattr(hypervisor, "_listen", lambda: None)
+    monkeypatch.setattr(events, "listen", lambda: None)
     return module
 
 
@@ -212,3 +212,19 @@ def test_only_a_guest_that_waits_for_a_disk_is_let_try_again(reason: int, resume
     domain = Paused()
     assert waiting.go_on(domain) is bool(resumed) and waiting.go_on(domain) is False
     assert domain.resumed == resumed
+
+
+@pytest.mark.parametrize("reason, power", [(1, SHUTDOWN), (2, SHUTDOWN), (3, CRASHED), (6, CRASHED), (0, SHUTDOWN)])
+def test_a_guest_whose_process_died_is_told_from_one_that_is_off(reason: int, power: int) -> None:
+    class Off(Domain):
+        def state(self) -> list[int]:
+            return [5, reason]
+
+    assert hypervisor._power(Off()) == power
+
+
+@pytest.mark.parametrize(
+    "event, detail, power", [(5, 0, SHUTDOWN), (5, 2, CRASHED), (5, 4, SUSPENDED), (3, 5, PAUSED), (0, 0, None)]
+)
+def test_what_events_say(event: int, detail: int, power: int | None) -> None:
+    assert events.power_of(event, detail) == power

@@ -29,6 +29,7 @@ BEFORE = (1, 2)
 _NAMES = {kind: f"{kind}_instance" for kind in ("start", "stop", "reboot", "pause", "unpause", "suspend", "resume")} | {
     "delete": "terminate_instance",
     "reboot_hard": "reboot_instance",
+    "start_again": "start_instance",
     "create_image": "snapshot_instance",
     "create_backup": "backup_instance",
 }

@@ -78,6 +78,7 @@ class SimulatedGuest(msgspec.Struct, kw_only=True):
     disks: list[AttachedDisk]
     config_drive: bool
     state: int = NOSTATE
+    cause: str = ""
     started_at: int = 0
     console: list[str] = []
 
@@ -133,7 +134,9 @@ class FakeDriver:
 
     async def servers(self) -> list[ObservedServer]:
         self._read()
-        return [ObservedServer(id=guest.id, power_state=guest.state) for guest in self._guests.values()]
+        return [
+            ObservedServer(id=guest.id, power_state=guest.state, cause=guest.cause) for guest in self._guests.values()
+        ]
 
     async def spawn(self, guest: Guest) -> None:
         there = self._guests.get(guest.id)
@@ -250,11 +253,11 @@ class FakeDriver:
             "memory_details": {"maximum": guest.flavor.ram_mib, "used": guest.flavor.ram_mib},
         }
 
-    async def halt(self, id: str) -> None:
-        """The guest powers itself off: what a test does in place of the person at its console."""
-        self._set(id, SHUTDOWN, "halted")
+    async def halt(self, id: str, state: int = SHUTDOWN, cause: str = "") -> None:
+        """The guest powers itself off (or is off for that ``cause``): what a test does in place of the world."""
+        self._set(id, state, "halted", cause)
         if self._changed:
-            await self._changed(id, SHUTDOWN)
+            await self._changed(id, state)
 
     def _guest(self, id: str) -> SimulatedGuest:
         if id not in self._guests:
@@ -264,8 +267,9 @@ class FakeDriver:
     def _file(self, id: str) -> Path:
         return self._folder / f"{id}.json"
 
-    def _set(self, id: str, state: int, line: str) -> None:
+    def _set(self, id: str, state: int, line: str, cause: str = "") -> None:
         guest = self._guest(id)
+        guest.cause = cause
         if state == RUNNING and guest.state != RUNNING:
             guest.started_at = now_us()
         guest.state = state

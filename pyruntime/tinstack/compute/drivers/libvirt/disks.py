@@ -16,6 +16,7 @@ from tinstack.compute.drivers.libvirt import config_drive
 from tinstack.compute.drivers.libvirt.formats import UnusableImage, inspect, virtual_size
 
 GIB, MIB = 1 << 30, 1 << 20
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 SHARED, READABLE = 0o660, 0o640
 """Modes of what QEMU writes and of what it only reads."""
 
@@ -67,8 +68,15 @@ class Folder:
             return None
 
     def mark_started(self) -> None:
-        """Note the time: QEMU does not tell since when it runs."""
-        self.started.touch()
+        """Note the time, as QEMU does not tell since when it runs, and the boot of the host that it was in."""
+        self.started.write_text(boot_of_host())
+
+    def started_in(self) -> str | None:
+        """The boot of the host in which the guest was started last; None where that is not known."""
+        try:
+            return self.started.read_text() or None
+        except FileNotFoundError:
+            return None
 
     def remove(self) -> None:
         """The folder is absent afterwards. Raises DriverError."""
@@ -78,6 +86,11 @@ class Folder:
             pass
         except OSError as error:
             raise DriverError(f"{error.filename or self.path} can't be removed: {error.strerror}.") from error
+
+
+def boot_of_host() -> str:
+    """The kernel's name for this boot; another after each."""
+    return BOOT_ID.read_text().strip()
 
 
 def blank(disk: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tinstack.compute.drivers import uptime
 from tinstack.compute.drivers.interface import (
+    CRASHED,
     PAUSED,
     RUNNING,
     SHUTDOWN,
@@ -24,7 +25,7 @@ from tinstack.compute.drivers.interface import (
     Nic,
     PowerChanged,
 )
-from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe
+from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe, seen
 from tinstack.compute.drivers.libvirt.copying import CopyFailed
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.domain import describe, render, render_disk, render_nic
@@ -40,6 +41,8 @@ T = TypeVar("T")
 UNPLUG_SECONDS, UNPLUG_LOOK_SECONDS = 60.0, 0.25
 """How long a guest may take to let go of a device, and how often it is looked at meanwhile."""
 COPY_LOOK_SECONDS = 0.25
+TAPS_SECONDS, TAPS_LOOK_SECONDS = 30.0, 0.5
+"""How long a start waits for the guest's taps, and how often it looks."""
 PRESS_AGAIN_SECONDS = 10.0
 """A guest that boots does not hear the power button: it is pressed again after that time."""
 
@@ -61,12 +64,13 @@ class LibvirtDriver:
 
     def __init__(self, hypervisor: Hypervisor, *, virt_type: str, instances_dir: Path, my_ip: str) -> None:
         self._hypervisor, self._instances, self._my_ip = hypervisor, instances_dir, my_ip
-        self._virt_type = virt_type
+        self._virt_type, self._boot = virt_type, disks.boot_of_host()
         self._changed: PowerChanged | None = None
         self._waiting: Waiting | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._commanded: Counter[str] = Counter()
         self._off: dict[str, asyncio.Event] = {}
+        self._paused: set[str] = set()
 
     async def open(self, changed: PowerChanged, waits: DiskWaits) -> None:
         self._changed = changed
@@ -94,7 +98,7 @@ class LibvirtDriver:
             for id in (id for id, state in states.items() if state == PAUSED):
                 waiting.heard(id)
         await asyncio.to_thread(self._trim, list(states))
-        return [ObservedServer(id=id, power_state=state) for id, state in states.items()]
+        return await asyncio.to_thread(seen.observed, self._instances, states, self._boot)
 
     async def spawn(self, guest: Guest) -> None:
         if await self._hypervisor.state(guest.id) in (RUNNING, PAUSED):
@@ -156,7 +160,7 @@ class LibvirtDriver:
             state = await self._known(id)
             if state == PAUSED:
                 await self._hypervisor.unpause(id)
-            elif state in (SUSPENDED, SHUTDOWN):
+            elif state in (SUSPENDED, SHUTDOWN, CRASHED):
                 await self._start(id)
 
     async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
@@ -285,7 +289,7 @@ class LibvirtDriver:
 
     async def _define_again(self, id: str) -> None:
         """By the kept XML, unless it runs or has memory saved."""
-        if await self._hypervisor.state(id) not in (None, SHUTDOWN):
+        if await self._hypervisor.state(id) not in (None, SHUTDOWN, CRASHED):
             return
         xml = await asyncio.to_thread(self._folder(id).kept_xml)
         if xml is None:
@@ -293,6 +297,12 @@ class LibvirtDriver:
         await self._hypervisor.define(xml)
 
     async def _start(self, id: str) -> None:
+        """After a boot of the host the network agent makes the guest's taps anew: they are waited for."""
+        xml = await asyncio.to_thread(self._folder(id).kept_xml)
+        deadline = time.monotonic() + TAPS_SECONDS
+        while xml and time.monotonic() < deadline and (missing := nics.missing_taps(xml)):
+            log.info("guest %s waits for %s", id, ", ".join(missing))
+            await asyncio.sleep(TAPS_LOOK_SECONDS)
         await self._hypervisor.start(id)
         await asyncio.to_thread(self._folder(id).mark_started)
 
@@ -327,13 +337,17 @@ class LibvirtDriver:
                 del self._commanded[id]
 
     def _heard(self, id: str, state: int) -> None:
-        """libvirt says that the guest changed. That one runs is no news: who started it knows, or the next report says it."""
-        if state == SHUTDOWN and id in self._off:
+        """libvirt says that the guest changed. That one runs is no news but after a pause: who started it knows."""
+        if state in (SHUTDOWN, CRASHED) and id in self._off:
             self._off[id].set()
+        waits = self._waiting is not None and self._waiting.waits(id)
+        went_on = state == RUNNING and id in self._paused and not waits
+        (self._paused.add if state == PAUSED else self._paused.discard)(id)
         if state == PAUSED and self._waiting:
             self._waiting.heard(id)
             return
-        if state == RUNNING or id in self._commanded or self._changed is None or not self._folder(id).path.is_dir():
+        no_news = (state == RUNNING and not went_on) or id in self._commanded
+        if no_news or self._changed is None or not self._folder(id).path.is_dir():
             return
         telling = asyncio.ensure_future(self._changed(id, state))
         self._telling.add(telling)

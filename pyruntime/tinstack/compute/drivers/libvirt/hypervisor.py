@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from tinstack.compute.drivers.interface import CRASHED, NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
-from tinstack.compute.drivers.libvirt import copying, nics, waiting
+from tinstack.compute.drivers.libvirt import copying, events, nics, waiting
 from tinstack.compute.drivers.libvirt.domain import NAMESPACE
 
 log = logging.getLogger(__name__)
@@ -28,9 +28,8 @@ THREADS = 10
 """Made as they are needed; a guest that is suspended keeps one busy while its memory is written."""
 POWER = {0: NOSTATE, 1: RUNNING, 2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 6: CRASHED, 7: SUSPENDED}
 """virDomainState → power state; one that is shutting down (4) still runs."""
-_HEARD = {2: RUNNING, 3: PAUSED, 4: RUNNING, 5: SHUTDOWN, 7: SUSPENDED, 8: CRASHED}
-"""virDomainEventType (started, suspended, resumed, stopped, suspended by the guest, crashed) → power state."""
-_STOPPED, _SAVED = 5, 4
+DIED = (3, 6)
+"""virDomainShutoffReason: QEMU ended by itself (killed, aborted), or did not start."""
 
 UNDER_WAY = "in the process of unplug"
 """QEMU's words for a device that the guest was asked for before."""
@@ -225,7 +224,7 @@ class LibvirtHypervisor:
         with self._connecting:
             if self._connection is not None and self._connection.isAlive() == 1:
                 return self._connection
-            _listen()
+            events.listen()
             try:
                 connection = libvirt.open(self._uri)
                 connection.setKeepAlive(5, 3)
@@ -239,36 +238,10 @@ class LibvirtHypervisor:
 
     def _event(self, connection: Any, domain: Any, event: int, detail: int, opaque: Any) -> None:
         """In the thread of events: hand it over to the loop, ask libvirt nothing."""
-        state, heard, loop = _HEARD.get(event), self._heard, self._loop
+        state, heard, loop = events.power_of(event, detail), self._heard, self._loop
         if state is None or heard is None or loop is None or loop.is_closed():
             return
-        if (event, detail) == (_STOPPED, _SAVED):
-            state = SUSPENDED
         loop.call_soon_threadsafe(heard, domain.UUIDString(), state)
-
-
-_listening = threading.Lock()
-_listener: threading.Thread | None = None
-
-
-def _listen() -> None:
-    """Start libvirt's own event loop, once in a process and before the first connection."""
-    global _listener
-    import libvirt
-
-    with _listening:
-        if _listener is None:
-            libvirt.registerErrorHandler(lambda context, error: None, None)  # else it prints what it also raises
-            libvirt.virEventRegisterDefaultImpl()
-            _listener = threading.Thread(target=_events, name="libvirt events", daemon=True)
-            _listener.start()
-
-
-def _events() -> None:
-    import libvirt
-
-    while libvirt.virEventRunDefaultImpl() == 0:
-        pass
 
 
 def _reason(error: Any) -> str:
@@ -325,8 +298,11 @@ def _find(connection: Any, id: str) -> Any:
 
 
 def _power(domain: Any) -> int:
-    state = POWER.get(domain.state()[0], NOSTATE)
-    return SUSPENDED if state == SHUTDOWN and domain.hasManagedSaveImage() else state
+    number, reason = domain.state()[:2]
+    state = POWER.get(number, NOSTATE)
+    if state == SHUTDOWN and domain.hasManagedSaveImage():
+        return SUSPENDED
+    return CRASHED if state == SHUTDOWN and reason in DIED else state
 
 
 def _plug(domain: Any, interface: str, device: str) -> None:

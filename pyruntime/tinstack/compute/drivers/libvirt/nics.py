@@ -3,6 +3,7 @@
 A NIC is known by its tap, a volume by its id, which is the disk's serial. Source: libvirt, "Devices".
 """
 
+import socket
 from collections.abc import Callable
 from xml.etree import ElementTree
 
@@ -45,6 +46,13 @@ def node_of_serial(domain: str, serial: str) -> str | None:
         if source is not None and source.get("index") and disk.findtext("serial") == serial:
             return f"libvirt-{source.get('index')}-format"
     return None
+
+
+def missing_taps(domain: str) -> list[str]:
+    """Its taps that are not there. They are the network agent's: a host that boots has none yet."""
+    there = {name for _, name in socket.if_nameindex()}
+    taps = [_device(one) for one in ElementTree.fromstring(domain).iterfind("devices/interface[@type='ethernet']")]
+    return [tap for tap in taps if tap not in there]
 
 
 def disk_targets(domain: str) -> set[str]:

@@ -53,6 +53,10 @@ class Waiting:
         if id not in self._tasks:
             self._tasks[id] = asyncio.create_task(self._wait(id), name=f"guest {id} waits for a disk")
 
+    def waits(self, id: str) -> bool:
+        """Whether it is being let try."""
+        return id in self._tasks
+
     async def stop(self) -> None:
         """No more tries."""
         for task in self._tasks.values():
