@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 
 import msgspec
 
@@ -16,6 +17,8 @@ from tinstack.core.errors import ApiError
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 60.0
+"""Rows are compared with a host's report that often, also where it says the same as the last one."""
 SELL_AGAIN_SECONDS = 0.5
 """How long placement is left alone when it did not take a host's inventory: until it has, nothing is sold there."""
 
@@ -31,6 +34,7 @@ class _Known(msgspec.Struct):
     facts: tuple[object, ...] = ()
     inventory: tuple[object, ...] = ()
     servers: tuple[ObservedServer, ...] = ()
+    looked_at: float = 0.0
 
 
 class HostReports:
@@ -55,8 +59,9 @@ class HostReports:
             await self._continue(message.host)
             known.started_at = message.started_at
         seen = tuple(message.servers)
-        if known.servers != seen and await self._power.sync(message, {one.id for one in known.servers}):
-            known.servers = seen
+        stale = time.monotonic() - known.looked_at > LOOK_SECONDS
+        if (stale or known.servers != seen) and await self._power.sync(message, {one.id for one in known.servers}):
+            known.servers, known.looked_at = seen, time.monotonic()
 
     async def service(self, message: ServiceReport, envelope: Envelope) -> None:
         """A controller's service lives."""

@@ -9,7 +9,9 @@ hosts, so a lost pid file or half a folder hides nothing. Processes are found by
 import contextlib
 import fcntl
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -26,7 +28,12 @@ description:
   - A host that is as wanted and answers SSH is left alone; a dead, half-made or foreign one is removed and made anew.
   - Host keys are made before the first boot, so that known_hosts is complete and checking stays strict.
 options:
-  state: {description: Whether there are hosts., type: str, choices: [started, absent], default: started}
+  state:
+    description: Whether there are hosts. C(restarted) ends those of O(hosts) and boots them again with what is on their disks.
+    type: str
+    choices: [started, restarted, absent]
+    default: started
+  orderly: {description: "With state restarted: shut them down, instead of cutting their power.", type: bool, default: true}
   project: {description: What makes a thing ours; also the prefix of the bridges., type: str, required: true}
   directory: {description: Where everything stands., type: path, required: true}
   hosts:
@@ -72,6 +79,9 @@ QUIETLY = (
 """nspawn leaves the machine's other services and the host's own files alone."""
 
 
+SHUT_DOWN_SECONDS = 120.0
+
+
 class Sandbox:
     """The project's hosts."""
 
@@ -104,13 +114,13 @@ class Sandbox:
             folder = self.folders / host["name"]
             with contextlib.suppress(OSError):
                 same = (folder / "host.json").read_text() == self.specification(host)
-                if same and self.runner.alive(host["name"], folder / "root"):
+                if same and self.runner.leader(host["name"], folder / "root"):
                     running.append(host)
         return self.answering(running, 5)
 
-    def answering(self, hosts: list[dict[str, str]], seconds: float) -> set[str]:
-        """Those of the hosts that let us in by SSH within the time; they are asked side by side."""
-        if hosts:
+    def answering(self, hosts: list[dict[str, str]], seconds: float, *, keep: bool = False) -> set[str]:
+        """Those of the hosts that let us in by SSH within the time; they are asked side by side. ``keep``: the known hosts' file is right."""
+        if hosts and not keep:
             self._write_known_hosts(hosts)
         end = time.monotonic() + seconds
         answered: set[str] = set()
@@ -146,6 +156,33 @@ class Sandbox:
         layers = f"lowerdir={self.wanted['base']},upperdir={folder}/upper,workdir={folder}/work"
         run("mount", "-t", "overlay", f"{self.project}-{name}", "-o", layers, str(root))
         self._dress(host, folder, root)
+        self._boot(name, folder)
+        (folder / "host.json").write_text(self.specification(host))
+
+    def restart(self, name: str, orderly: bool) -> None:
+        """End a host, as by its power button or by its plug, and boot it with the disk that it has."""
+        folder = self.folders / name
+        if not (folder / "host.json").exists():
+            raise HostError(f"There is no host {name} to restart.")
+        if orderly:
+            self._shut_down(name, folder / "root")
+        self.runner.kill(name)
+        self._unplug(name)
+        self._boot(name, folder)
+
+    def _shut_down(self, name: str, root: Path) -> None:
+        """nspawn takes SIGTERM for the power button."""
+        end = time.monotonic() + SHUT_DOWN_SECONDS
+        leader = self.runner.leader(name, root)
+        if leader:
+            os.kill(leader, signal.SIGTERM)
+        while self.runner.leader(name, root):
+            if time.monotonic() > end:
+                raise HostError(f"{name} does not shut down; its console says:\n{console_end(root.parent)}")
+            time.sleep(0.1)
+
+    def _boot(self, name: str, folder: Path) -> None:
+        root = folder / "root"
         argv = [
             "systemd-nspawn",
             *QUIETLY,
@@ -161,7 +198,6 @@ class Sandbox:
         environment = {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"}
         self.runner.start(name, argv, environment, folder / "console.log")
         self._plug(name, folder)
-        (folder / "host.json").write_text(self.specification(host))
 
     def _dress(self, host: dict[str, str], folder: Path, root: Path) -> None:
         name = host["name"]
@@ -207,10 +243,7 @@ class Sandbox:
         """Processes, links, mounts, cgroups, folder: in this order, as each holds the next."""
         folder = self.folders / name
         self.runner.kill(name)
-        for link in (f"e-{name}", f"vb-{name}"):
-            if Path(f"/sys/class/net/{link}").exists():
-                # It may be going at this moment, with its other end.
-                subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
+        self._unplug(name)
         places = [
             (source == f"{self.project}-{name}" or place.startswith(f"{folder}/"), place)
             for source, place, _ in mounts()
@@ -220,6 +253,13 @@ class Sandbox:
                 run("umount", "--lazy", place)
         if folder.exists():
             shutil.rmtree(folder)
+
+
+    def _unplug(self, name: str) -> None:
+        for link in (f"e-{name}", f"vb-{name}"):
+            if Path(f"/sys/class/net/{link}").exists():
+                # It may be going at this moment, with its other end.
+                subprocess.run(["ip", "link", "del", link], capture_output=True, check=False)
 
 
 def console_end(folder: Path) -> str:
@@ -263,12 +303,28 @@ def bring_about(sandbox: Sandbox, check: bool) -> dict[str, Any]:
     return result
 
 
+def restart(sandbox: Sandbox, check: bool) -> dict[str, Any]:
+    """End the named hosts, boot them again, wait until they answer."""
+    hosts = sandbox.wanted["hosts"]
+    result = {"changed": True, "removed": [], "started": [host["name"] for host in hosts]}
+    if check:
+        return result
+    sandbox.disconnect()
+    for host in hosts:
+        sandbox.restart(host["name"], sandbox.wanted["orderly"])
+    answered = sandbox.answering(hosts, sandbox.wanted["timeout"], keep=True)
+    for name in sorted({host["name"] for host in hosts} - answered):
+        raise HostError(f"{name} does not answer SSH; its console says:\n{console_end(sandbox.folders / name)}")
+    return result
+
+
 def main() -> None:
     """Check the arguments, then do it under the project's lock."""
     host_spec = {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}}
     module = AnsibleModule(
         argument_spec={
-            "state": {"choices": ["started", "absent"], "default": "started"},
+            "state": {"choices": ["started", "restarted", "absent"], "default": "started"},
+            "orderly": {"type": "bool", "default": True},
             "project": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
             "hosts": {"type": "list", "elements": "dict", "default": [], "options": host_spec},
@@ -278,7 +334,7 @@ def main() -> None:
             "prefix": {"type": "int", "default": 24},
             "timeout": {"type": "int", "default": 40},
         },
-        required_if=[["state", "started", ["base", "gateway", "hosts"]]],
+        required_if=[["state", "started", ["base", "gateway", "hosts"]], ["state", "restarted", ["hosts"]]],
         supports_check_mode=True,
     )
     wanted = dict(module.params)
@@ -290,7 +346,8 @@ def main() -> None:
         module.exit_json(changed=bool(names), removed=[], started=names)
     try:
         with locked(directory, wanted["project"]):
-            module.exit_json(**bring_about(Sandbox(wanted), module.check_mode))
+            work = restart if wanted["state"] == "restarted" else bring_about
+            module.exit_json(**work(Sandbox(wanted), module.check_mode))
     except (HostError, OSError) as error:
         module.fail_json(msg=str(error))
 

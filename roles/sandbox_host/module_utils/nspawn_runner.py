@@ -41,8 +41,8 @@ class Runner(Protocol):
     def start(self, name: str, argv: list[str], environment: dict[str, str], console: Path) -> None:
         """Start the host's nspawn and return; the host then boots."""
 
-    def alive(self, name: str, root: Path) -> bool:
-        """Whether the nspawn of exactly this root runs."""
+    def leader(self, name: str, root: Path) -> int | None:
+        """The nspawn of exactly this root, where it runs."""
 
     def kill(self, name: str) -> None:
         """End every process of the host, also those that an nspawn killed from outside left behind."""
@@ -90,9 +90,9 @@ class CgroupRunner:
             (group / "cgroup.clone_children").write_text("1")
         return group
 
-    def alive(self, name: str, root: Path) -> bool:
+    def leader(self, name: str, root: Path) -> int | None:
         """Look for the nspawn among the processes of the cgroup's top folder."""
-        return any(is_nspawn_of(pid, root) for pid in self._pids(name))
+        return next((pid for pid in self._pids(name) if is_nspawn_of(pid, root)), None)
 
     def _pids(self, name: str) -> set[int]:
         found: set[int] = set()
@@ -103,8 +103,14 @@ class CgroupRunner:
         return found - {0}
 
     def kill(self, name: str) -> None:
-        """SIGKILL until the cgroups are empty, then remove them, and the project's with the last host."""
+        """SIGKILL until the cgroups are empty, then remove them, and the project's with the last host.
+
+        All are stopped first, as by a plug that is pulled: none sees the others die.
+        """
         end = time.monotonic() + GRACE
+        for pid in self._pids(name):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
         while pids := self._pids(name):
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
@@ -162,10 +168,10 @@ class SystemdRunner:
             *argv,
         )
 
-    def alive(self, name: str, root: Path) -> bool:
+    def leader(self, name: str, root: Path) -> int | None:
         """Ask for the unit's main process."""
         pid = run("systemctl", "show", "--property=MainPID", "--value", self._unit(name)).strip()
-        return pid not in ("", "0") and is_nspawn_of(int(pid), root)
+        return int(pid) if pid not in ("", "0") and is_nspawn_of(int(pid), root) else None
 
     def kill(self, name: str) -> None:
         """Kill all of the unit's processes, then let systemd forget it."""

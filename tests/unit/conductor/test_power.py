@@ -5,7 +5,7 @@ import pytest
 from tinstack.compute.drivers.interface import CRASHED, RUNNING, SHUTDOWN
 from tinstack.computedb import actions
 from tinstack.computedb.rows import Instance
-from tinstack.conductor import power
+from tinstack.conductor import hosts, power
 from tinstack.conductor.rpc import DIED, HOST_WENT_DOWN, LOST
 
 from .conftest import Lab, eventually
@@ -59,6 +59,7 @@ async def test_a_guest_that_is_not_there_at_all_is_an_error_with_a_sentence(
     server = await lab.booted()
     assert server.host
     monkeypatch.setattr(power, "SETTLED", 0)
+    monkeypatch.setattr(hosts, "LOOK_SECONDS", 0)
     await lab.hosts[server.host].remove(server.id)
     gone = await lab.until(server.id, "error")
     assert gone.fault and gone.fault.message == f"The guest and its disks are not on host {server.host} any more."
