@@ -7,7 +7,8 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     """``driver``: libvirt or fake; ``virt_type``: auto, kvm or qemu. ``my_ip``: this host's address on the management network.
 
     ``reserved_ram_mib``, ``reserved_disk_gib``: kept for the host itself; ``*_allocation_ratio``: how often the rest is sold.
-    ``builds_at_once``: guests that are started at the same time. ``simulated_*``: what a host of the fake driver has.
+    ``builds_at_once``: guests that are started at the same time. ``console_port``: where the console service reaches serial
+    consoles (0: any that is free). ``simulated_*``: what a host of the fake driver has.
     """
 
     driver: str = "libvirt"
@@ -25,6 +26,7 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     ram_allocation_ratio: float = 1.0
     disk_allocation_ratio: float = 1.0
     builds_at_once: int = 10
+    console_port: int = 0
     simulated_vcpus: int = 64
     simulated_ram_mib: int = 256 * 1024
     simulated_disk_gib: int = 4096

@@ -64,3 +64,18 @@ class Diagnostics(Message):
     """In the form of the compute API's 2.48 diagnostics."""
 
     diagnostics: dict[str, object]
+
+
+class GetConsole(Message):
+    """Where the console of a server that runs is. ``kind``: vnc or serial. Answer: ``ConsoleAt``; refused (409) where it is off."""
+
+    server_id: str
+    kind: str
+
+
+class ConsoleAt(Message):
+    """A TCP address; ``path``: the line to be said first there ('': nothing)."""
+
+    host: str
+    port: int
+    path: str = ""

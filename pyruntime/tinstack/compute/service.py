@@ -7,11 +7,12 @@ from tinstack.compute import drivers, rpc
 from tinstack.compute.agent import Agent
 from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
+from tinstack.compute.consoles import Consoles
 from tinstack.compute.images import ImageCache
 from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.ports import Ports
 from tinstack.compute.reports import Reports
-from tinstack.compute.rpc import GetConsoleOutput, GetDiagnostics, GetUptime, Gone, Look, ServerEvent
+from tinstack.compute.rpc import GetConsole, GetConsoleOutput, GetDiagnostics, GetUptime, Gone, Look, ServerEvent
 from tinstack.compute.snapshots import Snapshots
 from tinstack.compute.volumes import Volumes
 from tinstack.core.bus import Bus
@@ -32,6 +33,7 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     ports = Ports(http, config.host, config.vif_plug_seconds)
     volumes = Volumes(http, bus, driver, rehearse, config.host, config.my_ip)
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
+    consoles = Consoles(driver, config.my_ip, config.console_port)
     reports = Reports(config, bus, driver)
     boot = Boot(driver, images, ports, volumes, config.builds_at_once)
     interfaces = Interfaces(driver, ports, rehearse)
@@ -50,10 +52,11 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
                 GetConsoleOutput: reports.console_output,
                 GetDiagnostics: reports.diagnostics,
                 GetUptime: reports.uptime,
+                GetConsole: consoles.where,
             },
         )
         reports.start()
 
     service.on_start = [start]
-    service.on_stop = [http.close, tracer.stop, driver.close, agent.stop, reports.stop]
+    service.on_stop = [http.close, tracer.stop, driver.close, agent.stop, reports.stop, consoles.stop]
     return service

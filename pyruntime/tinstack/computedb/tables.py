@@ -158,6 +158,20 @@ keypairs = Table(
     UniqueConstraint("user_id", "name", name="keypairs_name"),
 )
 
+console_tokens = Table(
+    "console_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("instance_id", String(36), nullable=False),
+    Column("compute_host", String(255), nullable=False),
+    Column("console_type", String(32), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("internal_access_path", String(255)),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("console_tokens_expiry", "expires_at"),
+)
+
 services = Table(
     "services",
     metadata,

@@ -361,6 +361,7 @@ def test(ring: tuple[str, ...], seed: int | None) -> None:
     fuzz                100,000 hostile requests to every API (some thousand unless named); their seed is printed
     faults              processes die, messages are lost, RabbitMQ and MariaDB are stopped: a short selection (1 min) unless named
     bench               rates, times and sizes beside real OpenStack's and the budgets: only when named (a quiet machine)
+    guests              what takes long with real guests: hosts that go down, consoles (root; Debian 12)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import run_rings

@@ -72,6 +72,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
     ),
     "bench": (Check("bench", ("python", "tests/bench/run.py")),),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
+    "guests": (Check("real guests", ("molecule", "test", "-s", "guests")),),
 }
 
 
@@ -81,7 +82,7 @@ SHORT: dict[str, tuple[Check, ...]] = {
 }
 """What runs of a long ring when no ring is named."""
 
-ON_REQUEST = {"bench"}
+ON_REQUEST = {"bench", "guests"}
 """Rings that run only when they are named."""
 
 

@@ -119,7 +119,7 @@ class Sandbox:
         return self.answering(running, 5)
 
     def answering(self, hosts: list[dict[str, str]], seconds: float, *, keep: bool = False) -> set[str]:
-        """Those of the hosts that let us in by SSH within the time; they are asked side by side. ``keep``: the known hosts' file is right."""
+        """Those of the hosts that let us in by SSH within the time; they are asked side by side. ``keep``: their keys are known."""
         if hosts and not keep:
             self._write_known_hosts(hosts)
         end = time.monotonic() + seconds
@@ -253,7 +253,6 @@ class Sandbox:
                 run("umount", "--lazy", place)
         if folder.exists():
             shutil.rmtree(folder)
-
 
     def _unplug(self, name: str) -> None:
         for link in (f"e-{name}", f"vb-{name}"):

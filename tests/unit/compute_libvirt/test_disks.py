@@ -128,3 +128,13 @@ def test_a_raw_image_is_taken_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(b"QFI\xfb" + bytes(1020))
     assert inspect(path, "raw").format == "raw" and inspect(path, "raw").size == 1024
+
+
+def test_a_boot_of_the_host_has_one_name_until_run_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    first = disks.boot_of_host()
+    assert disks.boot_of_host() == first
+    (tmp_path / "boot").unlink()
+    assert disks.boot_of_host() not in ("", first)
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    assert len(disks.boot_of_host()) == 36

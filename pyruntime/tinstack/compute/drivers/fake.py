@@ -29,10 +29,14 @@ from tinstack.compute.drivers.interface import (
     DiskWaits,
     DriverError,
     Guest,
+    GuestOff,
     HostFacts,
     Nic,
+    NoConsole,
     PowerChanged,
+    Wire,
 )
+from tinstack.compute.drivers.rfb import Screen
 from tinstack.conductor.rpc import FlavorDetails, ObservedServer, ServerDetails
 from tinstack.core import qcow2
 from tinstack.core.clock import iso, now_us
@@ -81,6 +85,22 @@ class SimulatedGuest(msgspec.Struct, kw_only=True):
     cause: str = ""
     started_at: int = 0
     console: list[str] = []
+
+
+class Line:
+    """A simulated serial line: what the guest wrote, then an echo."""
+
+    def __init__(self, console: list[str]) -> None:
+        self._out: asyncio.Queue[bytes] = asyncio.Queue()
+        self._out.put_nowait("".join(f"{line}\r\n" for line in console).encode())
+
+    async def read(self) -> bytes:
+        """What the guest says."""
+        return await self._out.get()
+
+    async def write(self, data: bytes) -> None:
+        """What is typed."""
+        self._out.put_nowait(data)
 
 
 class FakeDriver:
@@ -229,6 +249,22 @@ class FakeDriver:
         lines = self._guest(id).console
         shown = lines if length is None else lines[max(0, len(lines) - length) :]
         return "".join(f"{line}\n" for line in shown)
+
+    async def display(self, id: str) -> tuple[str, int] | None:
+        await self.can_console(id, "vnc")
+        return None
+
+    async def can_console(self, id: str, kind: str) -> None:
+        if kind not in ("vnc", "serial"):
+            raise NoConsole(kind=kind)
+        if self._guest(id).state not in (RUNNING, PAUSED):
+            raise GuestOff(id=id)
+
+    @asynccontextmanager
+    async def console(self, id: str, kind: str) -> AsyncIterator[Wire]:
+        await self.can_console(id, kind)
+        guest = self._guest(id)
+        yield Screen(id, guest.instance_name) if kind == "vnc" else Line(guest.console)
 
     async def diagnostics(self, id: str) -> dict[str, object]:
         guest = self._guest(id)

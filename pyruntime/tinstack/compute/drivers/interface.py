@@ -23,6 +23,28 @@ class DriverError(ApiError):
     code = "compute.driver"
 
 
+class GuestOff(DriverError):
+    """409: what is asked of a guest needs one that runs."""
+
+    status, code, message = 409, "compute.guest.off", "The guest {id} does not run."
+
+
+class NoConsole(DriverError):
+    """400: the hypervisor has no console of that kind."""
+
+    status, code, message = 400, "compute.console.kind", "Guests here have no console of the kind {kind}."
+
+
+class Wire(Protocol):
+    """Bytes from and to a console."""
+
+    async def read(self) -> bytes:
+        """The next ones; empty at the end."""
+
+    async def write(self, data: bytes) -> None:
+        """Send them."""
+
+
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What the host has, before anything is reserved. ``hypervisor_version`` as an integer (7002000 for 7.2.0)."""
 
@@ -153,6 +175,15 @@ class Driver(Protocol):
 
     async def console_output(self, id: str, length: int | None) -> str:
         """The last ``length`` lines of its console log (all that is kept: None)."""
+
+    async def display(self, id: str) -> tuple[str, int] | None:
+        """Address and port where the running guest's VNC listens; None where ``console`` is the way. Raises GuestOff."""
+
+    async def can_console(self, id: str, kind: str) -> None:
+        """Whether ``console`` would work now. Raises GuestOff, NoConsole."""
+
+    def console(self, id: str, kind: str) -> AbstractAsyncContextManager[Wire]:
+        """The guest's console, ``vnc`` or ``serial``, for as long as one talks with it. Raises GuestOff, NoConsole."""
 
     async def diagnostics(self, id: str) -> dict[str, object]:
         """Figures in the form of the compute API's 2.48."""

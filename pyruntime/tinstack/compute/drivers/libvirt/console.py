@@ -1,9 +1,10 @@
-"""A guest's console log: QEMU appends to it, we read its end and keep it from growing without bound."""
+"""A guest's console log: QEMU appends to it, we read its end and keep it from growing without bound. And where its display is."""
 
 import os
 from pathlib import Path
+from xml.etree import ElementTree
 
-from tinstack.compute.drivers.interface import DriverError
+from tinstack.compute.drivers.interface import DriverError, NoConsole
 
 BLOCK = 64 * 1024
 SHOWN = 1 << 20
@@ -53,3 +54,11 @@ def trim(path: Path) -> None:
             file.write(kept)
     except OSError:
         return
+
+
+def display_of(domain: str) -> tuple[str, int]:
+    """Address and port of the VNC server in the XML of a guest that runs. Raises NoConsole."""
+    graphics = ElementTree.fromstring(domain).find("devices/graphics[@type='vnc']")
+    if graphics is None or int(graphics.get("port", "-1")) < 0:
+        raise NoConsole(kind="vnc")
+    return graphics.get("listen", "127.0.0.1"), int(graphics.get("port", ""))

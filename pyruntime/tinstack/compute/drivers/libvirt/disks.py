@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 from tinstack.compute.drivers.interface import DriverError, Guest
 from tinstack.compute.drivers.libvirt import config_drive
@@ -89,8 +90,16 @@ class Folder:
 
 
 def boot_of_host() -> str:
-    """The kernel's name for this boot; another after each."""
-    return BOOT_ID.read_text().strip()
+    """A name for this boot of the host, another after each: our own below /run, as containers share the kernel's."""
+    runtime = os.environ.get("RUNTIME_DIRECTORY")
+    if not runtime:
+        return BOOT_ID.read_text().strip()
+    mark = Path(runtime) / "boot"
+    if not mark.exists():
+        part = mark.with_suffix(".part")
+        part.write_text(str(uuid4()))
+        part.rename(mark)
+    return mark.read_text()
 
 
 def blank(disk: Path, target: Path) -> None:

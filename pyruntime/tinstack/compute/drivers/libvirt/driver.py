@@ -21,15 +21,19 @@ from tinstack.compute.drivers.interface import (
     DiskWaits,
     DriverError,
     Guest,
+    GuestOff,
     HostFacts,
     Nic,
+    NoConsole,
     PowerChanged,
+    Wire,
 )
 from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe, seen
 from tinstack.compute.drivers.libvirt.copying import CopyFailed
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.domain import describe, render, render_disk, render_nic
 from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor, LibvirtRefused
+from tinstack.compute.drivers.libvirt.serial import SerialLine
 from tinstack.compute.drivers.libvirt.waiting import Waiting
 from tinstack.conductor.rpc import ObservedServer
 from tinstack.core.guestdata import tap_of
@@ -48,8 +52,9 @@ PRESS_AGAIN_SECONDS = 10.0
 
 
 class NoGuest(DriverError):
-    """There is neither a domain nor its XML."""
+    """404: there is neither a domain nor its XML."""
 
+    status = 404
     code, message = "compute.libvirt.no_guest", "There is no guest {id} on this host."
 
 
@@ -255,6 +260,32 @@ class LibvirtDriver:
 
     async def console_output(self, id: str, length: int | None) -> str:
         return await asyncio.to_thread(console.tail, self._folder(id).console, length)
+
+    async def display(self, id: str) -> tuple[str, int] | None:
+        return console.display_of(await self._running_xml(id))
+
+    async def can_console(self, id: str, kind: str) -> None:
+        if kind != "serial":
+            raise NoConsole(kind=kind)
+        await self._running_xml(id)
+
+    @asynccontextmanager
+    async def console(self, id: str, kind: str) -> AsyncIterator[Wire]:
+        await self.can_console(id, kind)
+        line = SerialLine()
+        await self._hypervisor.open_serial(id, line)
+        try:
+            yield line
+        finally:
+            if line.stream:
+                await asyncio.to_thread(line.stream.close)
+
+    async def _running_xml(self, id: str) -> str:
+        await self._known(id)
+        xml = await self._hypervisor.running_xml(id)
+        if xml is None:
+            raise GuestOff(id=id)
+        return xml
 
     async def diagnostics(self, id: str) -> dict[str, object]:
         state = await self._known(id)

@@ -17,6 +17,7 @@ import msgspec
 from tinstack.compute.drivers.interface import CRASHED, NOSTATE, PAUSED, RUNNING, SHUTDOWN, SUSPENDED, DriverError
 from tinstack.compute.drivers.libvirt import copying, events, nics, waiting
 from tinstack.compute.drivers.libvirt.domain import NAMESPACE
+from tinstack.compute.drivers.libvirt.serial import SerialLine, Stream
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,8 @@ class Hypervisor(Protocol):
     async def forget_memory(self, id: str) -> None: ...
     async def forget(self, id: str) -> None: ...
     async def statistics(self, id: str) -> dict[str, Any]: ...
+    async def running_xml(self, id: str) -> str | None: ...
+    async def open_serial(self, id: str, line: SerialLine) -> None: ...
 
 
 class LibvirtHypervisor:
@@ -186,6 +189,16 @@ class LibvirtHypervisor:
         """By the names of virConnectGetAllDomainStats; a guest that is off has few."""
         found: dict[str, Any] = await self._domain(id, "measure the guest", _statistics)
         return found
+
+    async def running_xml(self, id: str) -> str | None:
+        """How the guest runs, with what libvirt added; None where it is off."""
+        xml = await self._domain(id, "look at the guest", lambda domain: domain.XMLDesc(0) if domain.isActive() else "")
+        return xml or None
+
+    async def open_serial(self, id: str, line: SerialLine) -> None:
+        """Talk with the running guest by its serial line."""
+        open_it = partial(Stream, received=line.received, ended=line.ended)
+        line.stream = await self._domain(id, "open the guest's serial line", open_it)
 
     async def _domain(self, id: str, what: str, work: Callable[[Any], Any]) -> Any:
         return await self._run(what, lambda connection: work(connection.lookupByUUIDString(id)))

@@ -3,11 +3,13 @@
 A NIC is known by its tap, a volume by its id, which is the disk's serial. Source: libvirt, "Devices".
 """
 
-import socket
 from collections.abc import Callable
+from pathlib import Path
 from xml.etree import ElementTree
 
 from tinstack.compute.drivers.libvirt.domain import NAMESPACE
+
+LINKS = Path("/sys/class/net")
 
 ElementTree.register_namespace("tinstack", NAMESPACE)
 
@@ -50,9 +52,8 @@ def node_of_serial(domain: str, serial: str) -> str | None:
 
 def missing_taps(domain: str) -> list[str]:
     """Its taps that are not there. They are the network agent's: a host that boots has none yet."""
-    there = {name for _, name in socket.if_nameindex()}
     taps = [_device(one) for one in ElementTree.fromstring(domain).iterfind("devices/interface[@type='ethernet']")]
-    return [tap for tap in taps if tap not in there]
+    return [tap for tap in taps if not (LINKS / tap).exists()]
 
 
 def disk_targets(domain: str) -> set[str]:
