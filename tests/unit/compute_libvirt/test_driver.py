@@ -183,8 +183,8 @@ async def test_a_pause_and_its_end_are_told(
     for state in (PAUSED, RUNNING, RUNNING):
         hypervisor.domains[ID][0] = state
         hypervisor.heard(ID, state)
-        while running._waiting and running._waiting.waits(ID):
-            await asyncio.sleep(0)
+        if running._waiting:
+            await asyncio.gather(*running._waiting._tasks.values())
     await asyncio.sleep(0)
     assert told == [(ID, PAUSED), (ID, RUNNING)]
 

@@ -28,12 +28,11 @@ from tinstack.compute.drivers.interface import (
     PowerChanged,
     Wire,
 )
-from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe, seen
+from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe, seen, serial
 from tinstack.compute.drivers.libvirt.copying import CopyFailed
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.domain import describe, render, render_disk, render_nic
 from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor, LibvirtRefused
-from tinstack.compute.drivers.libvirt.serial import SerialLine
 from tinstack.compute.drivers.libvirt.waiting import Waiting
 from tinstack.conductor.rpc import ObservedServer
 from tinstack.core.guestdata import tap_of
@@ -272,13 +271,8 @@ class LibvirtDriver:
     @asynccontextmanager
     async def console(self, id: str, kind: str) -> AsyncIterator[Wire]:
         await self.can_console(id, kind)
-        line = SerialLine()
-        await self._hypervisor.open_serial(id, line)
-        try:
+        async with serial.opened(self._hypervisor, id) as line:
             yield line
-        finally:
-            if line.stream:
-                await asyncio.to_thread(line.stream.close)
 
     async def _running_xml(self, id: str) -> str:
         await self._known(id)

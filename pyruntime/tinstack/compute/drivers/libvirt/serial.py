@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 BLOCK = 64 * 1024
 FULL = -2
@@ -79,3 +80,21 @@ class SerialLine:
         """What is typed."""
         if self.stream:
             await asyncio.to_thread(self.stream.send, data)
+
+
+class Opener(Protocol):
+    """Who can open one: the hypervisor."""
+
+    async def open_serial(self, id: str, line: SerialLine) -> None: ...
+
+
+@asynccontextmanager
+async def opened(hypervisor: Opener, id: str) -> AsyncIterator[SerialLine]:
+    """The line of a guest that runs, hung up in the end."""
+    line = SerialLine()
+    await hypervisor.open_serial(id, line)
+    try:
+        yield line
+    finally:
+        if line.stream:
+            await asyncio.to_thread(line.stream.close)
