@@ -1,4 +1,4 @@
-"""Write what follows from the code into the documents: the ledger of API operations, and the README of every role.
+"""Write what follows from the code into the documents: the ledger of API operations, the metrics, the README of every role.
 
 ``python docs/generate.py`` rewrites them (with the tools' environment); a unit test fails when they are stale.
 """
@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "pyruntime"))
+METRICS = ROOT / "docs" / "metrics.md"
 LEDGER = ROOT / "docs" / "compatibility.md"
 SERVICES = {
     "identity": "tinstack.identity.routes",
@@ -63,6 +64,26 @@ def ledger() -> str:
     return page
 
 
+def between(page: str, name: str, lines: list[str]) -> str:
+    """The page with ``lines`` between the marks of that name."""
+    begin, end = f"<!-- {name} -->", f"<!-- end: {name} -->"
+    before, _, rest = page.partition(begin)
+    return "\n".join([before + begin, *lines, end + rest.partition(end)[2]])
+
+
+def metrics() -> str:
+    """The page of metrics with its tables as the code has them now."""
+    from tinstack.core.metrics.families import FAMILIES, METRICS_PORTS
+
+    ports = [f"| {service} | {port} |" for service, port in METRICS_PORTS.items()]
+    rows = [
+        f"| `{one.name}{'_total' if one.kind == 'counter' else ''}` | {one.kind} | {', '.join(one.labels)} | {one.meaning} |"
+        for one in FAMILIES
+    ]
+    page = between(METRICS.read_text(), "ports", ["| service | port |", "|---|---|", *ports])
+    return between(page, "metrics", ["| name | kind | labels | meaning |", "|---|---|---|---|", *rows])
+
+
 def role_readme(role: Path) -> str:
     """What a role does and what it takes, from its argument specification."""
     spec: dict[str, Any] = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
@@ -94,7 +115,7 @@ def sentences(text: str | list[str]) -> str:
 def documents() -> dict[Path, str]:
     """Every generated document with its text."""
     roles = sorted(path.parent.parent for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"))
-    return {LEDGER: ledger(), **{role / "README.md": role_readme(role) for role in roles}}
+    return {LEDGER: ledger(), METRICS: metrics(), **{role / "README.md": role_readme(role) for role in roles}}
 
 
 if __name__ == "__main__":

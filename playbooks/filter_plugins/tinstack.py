@@ -10,6 +10,7 @@ from typing import Any
 sys.path.append(str(Path(__file__).resolve().parents[2] / "pyruntime"))
 
 from tinstack.core.bus import topology
+from tinstack.core.metrics.families import METRICS_PORTS
 
 
 def management_address(variables: Mapping[str, Any]) -> str:
@@ -43,6 +44,11 @@ def bus_definitions(passwords: Mapping[str, str], hosts: list[str]) -> str:
     return json.dumps(topology.definitions(plain, [str(host) for host in hosts]), indent=1, sort_keys=True) + "\n"
 
 
+def metrics_port(service: str) -> int:
+    """The port that Prometheus scrapes a service at; 0 where it has none."""
+    return METRICS_PORTS.get(str(service), 0)
+
+
 class FilterModule:
     """What Ansible asks for."""
 
@@ -53,4 +59,5 @@ class FilterModule:
             "certificate_of_host": certificate_of_host,
             "native_password": native_password,
             "bus_definitions": bus_definitions,
+            "metrics_port": metrics_port,
         }

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from tinstack.core import log as logs
 from tinstack.core import systemd
 from tinstack.core.bus import Bus
 from tinstack.core.bus.memory import Hub
-from tinstack.core.config import ServiceConfig
+from tinstack.core.config import MetricsConfig, ServiceConfig
 from tinstack.core.errors import ApiError
+from tinstack.core.metrics.port import MetricsPort, Source
 from tinstack.core.service import Service
 
 if TYPE_CHECKING:
@@ -67,6 +69,14 @@ class Running:
     def __init__(self, name: str, bus: Bus, database: "Database | None", service: Service) -> None:
         self.name, self.bus, self.database, self.service = name, bus, database, service
 
+    @property
+    def sources(self) -> dict[str, Source]:
+        """What sets its gauges."""
+        found: dict[str, Source] = dict(self.service.measured)
+        if self.database:
+            found[f"database of {self.name}"] = self.database.measure
+        return found
+
     @classmethod
     def of(cls, name: str, config: ServiceConfig, hub: Hub | None = None) -> "Running":
         """Put a service together from its configuration."""
@@ -99,6 +109,12 @@ def _database(config: ServiceConfig) -> "Database | None":
     return db.connect(config.database)
 
 
+def metrics_port(config: MetricsConfig, running: Sequence[Running]) -> MetricsPort | None:
+    """One for the process, where one is configured."""
+    sources = {name: source for one in running for name, source in one.sources.items()}
+    return MetricsPort(config, [one.name for one in running], sources) if config.port else None
+
+
 async def _feed_watchdog(seconds: float) -> None:
     while True:
         systemd.notify("WATCHDOG=1")
@@ -110,13 +126,17 @@ async def _serve(names: list[str], directory: Path) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    running = [Running.of(name, read_config(name, directory)) for name in names]
+    read = [read_config(name, directory) for name in names]
+    running = [Running.of(name, config) for name, config in zip(names, read, strict=True)]
     started: list[Running] = []
+    metrics = metrics_port(read[0].metrics, running)
     try:
         for one in running:
             started.append(one)
             await one.start()
             log.info("%s serves", one.name)
+        if metrics:
+            await metrics.start()
         systemd.notify("READY=1")
         period = systemd.watchdog_seconds()
         feeding = asyncio.create_task(_feed_watchdog(period)) if period else None
@@ -125,6 +145,8 @@ async def _serve(names: list[str], directory: Path) -> None:
             feeding.cancel()
         systemd.notify("STOPPING=1")
     finally:
+        if metrics:
+            await metrics.stop()
         await asyncio.gather(*(one.service.hang_up() for one in started))
         for one in reversed(started):
             await one.stop()

@@ -134,6 +134,7 @@ class TestCloud:
     def __init__(self, cloud: Cloud, loop: asyncio.AbstractEventLoop) -> None:
         self.cloud, self.loop = cloud, loop
         self.auth_url = cloud.auth_url
+        self.metrics_url = f"http://127.0.0.1:{cloud.metrics}/metrics"
         self.admin = Client(self.auth_url, "admin", cloud.secrets.admin, "admin")
         self.system_admin = Client(self.auth_url, "admin", cloud.secrets.admin, system=True)
         self.demo = Client(self.auth_url, "demo", cloud.secrets.demo, "demo")
@@ -146,17 +147,17 @@ class TestCloud:
 
 
 def free_base() -> int:
-    """The first of eight free ports in a row."""
-    for base in range(21000, 60000, 8):
+    """The first of nine free ports in a row: the services', then one for Prometheus."""
+    for base in range(21000, 60000, 16):
         with contextlib.ExitStack() as stack:
             try:
-                for port in range(base, base + 8):
+                for port in range(base, base + 9):
                     probe = stack.enter_context(socket.socket())
                     probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return base
-    raise RuntimeError("no eight free ports in a row")
+    raise RuntimeError("no nine free ports in a row")
 
 
 class _Thread:
@@ -198,7 +199,8 @@ class _Thread:
 def running(state: Path, tuning: configs.Tuning | None = None) -> Iterator[TestCloud]:
     """A whole cloud with two simulated hosts and the usual content."""
     with contextlib.ExitStack() as stack:
-        made = Cloud(state, configs.ports(free_base()), hosts=2, tuning=tuning)
+        base = free_base()
+        made = Cloud(state, configs.ports(base), hosts=2, tuning=tuning, metrics=base + 8)
         if os.environ.get("TINSTACK_TEST_BACKENDS") == "real":
             real: backends.Backends = stack.enter_context(make_backends(state / "backends", made, [STOLEN]))
             made.places = configs.Places(database=real.database_url, bus=real.bus_url)

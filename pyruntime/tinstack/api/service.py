@@ -55,7 +55,8 @@ def application(compute: Compute, authenticator: Authenticator) -> Any:
             Api(routes=ROUTES, root=("/v2.1", f"/v2.1/{{{PROJECT}}}"), microversions=MICROVERSIONS, **common),
             LegacyApi(routes=ROUTES, root=("/v2", f"/v2/{{{PROJECT}}}"), **common),
             Api(routes=VERSIONS, **common),
-        ]
+        ],
+        "api",
     )
 
 
@@ -70,7 +71,8 @@ def metadata_application(compute: Compute) -> Any:
                 authenticator=metadata.NoTokens(),
                 error=metadata.render,
             )
-        ]
+        ],
+        "metadata",
     )
 
 

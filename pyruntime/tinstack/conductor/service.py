@@ -3,6 +3,7 @@
 from tinstack.conductor import rpc
 from tinstack.conductor.config import Config
 from tinstack.conductor.endings import Endings
+from tinstack.conductor.figures import Figures
 from tinstack.conductor.hosts import HostReports
 from tinstack.conductor.launches import Launches
 from tinstack.conductor.network_info import NetworkInfo
@@ -63,6 +64,8 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         reports.beats.start()
         beating.start()
 
+    figures = Figures(parts)
+    service.measured = {"operations": figures.operations, "services": figures.ages, "queues": figures.queues}
     service.on_start = [start]
     service.on_stop = [
         session.close,

@@ -70,6 +70,13 @@ class LogConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     file: str | None = None
 
 
+class MetricsConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where Prometheus scrapes this process; ``port`` 0: nowhere. Of several services in one process the first's counts."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
 class ServiceConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What all services have in common; each derives its own ``Config`` in its ``config.py``.
 
@@ -80,6 +87,7 @@ class ServiceConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     bus: BusConfig = msgspec.field(default_factory=BusConfig)
     http: HttpConfig = msgspec.field(default_factory=HttpConfig)
     log: LogConfig = msgspec.field(default_factory=LogConfig)
+    metrics: MetricsConfig = msgspec.field(default_factory=MetricsConfig)
     database: DatabaseConfig | None = None
     host: str = "localhost"
     region: str = "RegionOne"

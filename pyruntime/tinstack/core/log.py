@@ -1,14 +1,19 @@
-"""Log lines with the global request id, to standard error (the journal) and, where configured, to a file."""
+"""Log lines with the global request id, to standard error (the journal) and, where configured, to a file; the file has one line
+more for each request that was answered."""
 
+import asyncio
 import logging
 import logging.handlers
 import sys
+import time
 from typing import Any
 
 import msgspec
 
 from tinstack.core.config import LogConfig
 from tinstack.core.context import request_id_of_task
+
+_encode = msgspec.json.Encoder().encode
 
 
 class JsonFormatter(logging.Formatter):
@@ -17,7 +22,6 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, service: str) -> None:
         super().__init__()
         self.service = service
-        self.encoder = msgspec.json.Encoder()
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line of JSON."""
@@ -31,16 +35,95 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return self.encoder.encode(line).decode()
+        return _encode(line).decode()
+
+
+class AccessLine(msgspec.Struct, kw_only=True):
+    """A request that was answered. ``request_id`` is the global one, ``own_request_id`` the one that the answer's header names."""
+
+    time: str = ""
+    level: str = "INFO"
+    service: str
+    logger: str = "access"
+    request_id: str
+    message: str
+    own_request_id: str
+    method: str
+    path: str
+    status: int
+    duration_ms: float
+    user_id: str | None = None
+    project_id: str | None = None
+
+
+class LogFile(logging.handlers.WatchedFileHandler):
+    """The file of a service. Lines about requests are gathered and written together, before the next other line at the latest.
+
+    They are not for the journal: it would drop lines that matter once a busy API has used up its rate.
+    """
+
+    GATHER_SECONDS = 0.2
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._gathered: list[bytes] = []
+        self._second, self._prefix = 0, ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """What was gathered, then this one."""
+        self._write()
+        super().emit(record)
+
+    def gather(self, line: AccessLine) -> None:
+        """Soon; called in the event loop."""
+        now = time.time()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.localtime(now))
+        line.time = f"{self._prefix}{int(now % 1 * 1000):03d}"
+        if not self._gathered:
+            asyncio.get_running_loop().call_later(self.GATHER_SECONDS, self._write)
+        self._gathered.append(_encode(line))
+
+    def close(self) -> None:
+        """With what was gathered."""
+        self._write()
+        super().close()
+
+    def _write(self) -> None:
+        if not self._gathered:
+            return
+        lines, self._gathered = self._gathered, []
+        self.acquire()
+        try:
+            self.reopenIfNeeded()
+            if self.stream is None:
+                self.stream = self._open()
+            self.stream.write(b"\n".join(lines).decode() + "\n")
+            self.flush()
+        except OSError as error:
+            print(f"{len(lines)} lines about requests could not be written: {error}", file=sys.stderr)
+        finally:
+            self.release()
+
+
+_file: LogFile | None = None
 
 
 def setup(service: str, config: LogConfig) -> None:
     """Configure the root logger of this process."""
+    global _file
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    if config.file:
-        handlers.append(logging.handlers.WatchedFileHandler(config.file))
+    _file = LogFile(config.file) if config.file else None
+    if _file:
+        handlers.append(_file)
     for handler in handlers:
         handler.setFormatter(JsonFormatter(service))
     logging.basicConfig(level=config.level.upper(), handlers=handlers, force=True)
     for noisy in ("aiormq", "aio_pika", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def access_file() -> LogFile | None:
+    """Where lines about requests go; None where no file is configured, or nothing below warnings is wanted."""
+    return _file if logging.getLogger().isEnabledFor(logging.INFO) else None

@@ -3,7 +3,10 @@
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
+
+from tinstack.core.metrics.families import PERIODIC_FAILURES, PERIODIC_LAST
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +49,9 @@ class Periodic:
         while True:
             try:
                 await self.work()
+                PERIODIC_LAST.set(time.time(), self.name)
             except Exception:
+                PERIODIC_FAILURES.add(self.name)
                 log.exception("periodic work '%s' failed; it is tried again", self.name)
             await self._pause(self.interval * (1 + random.uniform(-self.jitter, self.jitter)))
 

@@ -25,6 +25,8 @@ class Service:
         self.on_start: list[Hook] = []
         self.on_ready: list[Hook] = []
         self.on_stop: list[Hook] = []
+        self.measured: dict[str, Hook] = {}
+        """What sets its gauges when its metrics are asked for, by name."""
         self._servers: list[HttpServer] = []
 
     async def start(self) -> None:

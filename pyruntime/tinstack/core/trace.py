@@ -16,6 +16,7 @@ from tinstack.core.bus import Bus, Message
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import ApiError
+from tinstack.core.metrics.families import STEP_SECONDS, STEPS_TAKEN
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,9 @@ class Tracer:
         audit_id: str | None = None,
     ) -> None:
         """Note a step that is over. Times in microseconds."""
+        number, name = str(step), STEPS[step]
+        STEPS_TAKEN.add(number, name, outcome)
+        STEP_SECONDS.observe(duration / 1e6, number, name)
         if len(self._waiting) >= KEEP:
             return
         self._some.set()

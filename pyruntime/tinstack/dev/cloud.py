@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from tinstack.core import bus as buses
 from tinstack.core import config as configs_core
 from tinstack.core.bus.memory import Hub
+from tinstack.core.metrics.port import MetricsPort
 from tinstack.core.migrate_paths import head_revision, metadata_of
 from tinstack.dev import configs
 from tinstack.dev.configs import Places
 from tinstack.dev.secrets import Secrets, of_state
-from tinstack.running import Running
+from tinstack.running import Running, metrics_port
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ CONTROLLERS = ("identity", "placement", "image", "volume", "network", "conductor
 
 
 class Cloud:
-    """``state``: where databases, images and secrets live. Ports as ``configs.ports``; ``hosts``: simulated ones."""
+    """``state``: where databases, images and secrets live. Ports as ``configs.ports``; ``hosts``: simulated ones; ``metrics``: a
+    port for Prometheus."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Cloud:
         hosts: int = 2,
         places: Places | None = None,
         tuning: configs.Tuning | None = None,
+        metrics: int = 0,
     ) -> None:
         self.state, self.ports, self.places = state, ports, places or Places()
         self.tuning = tuning or {}
@@ -47,6 +50,8 @@ class Cloud:
         self.secrets: Secrets = of_state(state)
         self.hub = Hub()
         self._running: list[Running] = []
+        self.metrics = metrics
+        self._metrics_port: MetricsPort | None = None
 
     @property
     def auth_url(self) -> str:
@@ -64,6 +69,9 @@ class Cloud:
             await self._run("compute", host)
             await self._run_network_agent(host)
         await self._run_network_agent(configs.CONTROLLER)
+        self._metrics_port = metrics_port(configs_core.MetricsConfig(port=self.metrics), self._running)
+        if self._metrics_port:
+            await self._metrics_port.start()
 
     def prepare_databases(self) -> None:
         """Every database at this version."""
@@ -72,6 +80,8 @@ class Cloud:
 
     async def stop(self) -> None:
         """All of it: nobody listens any more, then the parts, newest first."""
+        if self._metrics_port:
+            await self._metrics_port.stop()
         await asyncio.gather(*(one.service.hang_up() for one in self._running))
         while self._running:
             await self._running.pop().stop()

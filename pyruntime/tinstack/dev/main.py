@@ -59,7 +59,7 @@ async def _run(options: DevOptions, began: float) -> None:
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     ready = options.state / "ready.json"
     ready.unlink(missing_ok=True)
-    cloud = Cloud(options.state, configs.ports(options.port_base), options.hosts)
+    cloud = Cloud(options.state, configs.ports(options.port_base), options.hosts, metrics=options.metrics)
     starting = asyncio.create_task(_start(cloud, options))
     ending = asyncio.create_task(ended.wait())
     try:

@@ -269,7 +269,10 @@ class Split:
 
     def _config(self, name: str) -> Any:
         cloud = self.cloud
-        return configs.build(name, cloud.state, cloud.ports, cloud.secrets, cloud.places, tuning=self.rig.tuning)
+        made = configs.build(name, cloud.state, cloud.ports, cloud.secrets, cloud.places, tuning=self.rig.tuning)
+        if self.options.metrics:
+            made.metrics.port = self.options.metrics + CONTROLLERS.index(name)
+        return made
 
     def _write_ready(self) -> None:
         if not self.ready:

@@ -45,7 +45,9 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     service.apps.append(
         (
             config.http,
-            build([_api(config, identity, rules, VERSIONS, ""), _api(config, identity, rules, ROUTES, "/v3")]),
+            build(
+                [_api(config, identity, rules, VERSIONS, ""), _api(config, identity, rules, ROUTES, "/v3")], "identity"
+            ),
         )
     )
 

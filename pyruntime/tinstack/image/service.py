@@ -64,6 +64,6 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         sweeping.start()
 
     service.on_start += [tokens.start, stores.start, start_parts]
-    service.apps.append((config.http, build([api(config, parts, tokens)])))
+    service.apps.append((config.http, build([api(config, parts, tokens)], "image")))
     service.on_stop += [session.close, sweeping.stop, imports.stop, stores.stop, tracer.stop, tokens.stop]
     return service

@@ -47,7 +47,20 @@ class InReadingOrder(click.Group):
     """Shows the verbs in the order in which one meets them."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        order = ("up", "dev", "status", "verify", "trace", "logs", "collect", "env", "ssh", "test", "destroy")
+        order = (
+            "up",
+            "dev",
+            "status",
+            "verify",
+            "trace",
+            "network",
+            "logs",
+            "collect",
+            "env",
+            "ssh",
+            "test",
+            "destroy",
+        )
         return sorted(self.commands, key=lambda verb: order.index(verb))
 
 
@@ -146,6 +159,12 @@ def _numbers(text: str) -> dict[str, int]:
     default="",
     help="With --split: so many processes of a service, as in api=3,scheduler=2.",
 )
+@click.option(
+    "--metrics",
+    type=click.IntRange(1, 65528),
+    metavar="PORT",
+    help="Let Prometheus scrape there; with --split at a port of its own for each service, from there on.",
+)
 def dev(
     state: Path | None,
     port_base: int | None,
@@ -156,6 +175,7 @@ def dev(
     bus: str | None,
     crash: tuple[str, ...],
     processes: str,
+    metrics: int | None,
 ) -> None:
     """Run the whole cloud in one process on 127.0.0.1.
 
@@ -191,6 +211,7 @@ def dev(
             bus=bus,
             crash=list(crash),
             processes=numbers,
+            metrics=metrics or 0,
         )
         sys.exit(run(options))
 
@@ -367,3 +388,6 @@ def test(ring: tuple[str, ...], seed: int | None) -> None:
     from tinstack.lab.rings import run_rings
 
     run_rings(ring, seed)
+
+
+from tinstack.lab import cli_network  # noqa: E402, F401  its verbs are added to the group above

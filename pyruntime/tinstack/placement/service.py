@@ -1,5 +1,7 @@
 """The placement service put together."""
 
+from functools import partial
+
 from tinstack.core import policy
 from tinstack.core.auth import TokenCache
 from tinstack.core.bus import Bus
@@ -8,6 +10,7 @@ from tinstack.core.db import Database
 from tinstack.core.http import Api, Microversions, V, build
 from tinstack.core.http.restrict import Authenticator
 from tinstack.core.service import Service
+from tinstack.placement import figures
 from tinstack.placement.config import Config
 from tinstack.placement.errors import render, violation
 from tinstack.placement.parts import Placement
@@ -38,7 +41,8 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     session = Session(config.auth, config.region)
     tokens = TokenCache(session, bus, "placement")
     service = Service("placement")
+    service.measured["capacity"] = partial(figures.capacity, database)
     service.on_start.append(tokens.start)
-    service.apps.append((config.http, build([api(config, database, tokens)])))
+    service.apps.append((config.http, build([api(config, database, tokens)], "placement")))
     service.on_stop += [session.close, tokens.stop]
     return service

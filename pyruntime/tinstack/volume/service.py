@@ -123,6 +123,6 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
             await one.stop()
 
     service.on_start += [tokens.start, start_parts]
-    service.apps.append((config.http, build(apis(config, parts, tokens))))
+    service.apps.append((config.http, build(apis(config, parts, tokens), "volume")))
     service.on_stop += [session.close, tracer.stop, work.stop, tokens.stop, stop_drivers]
     return service

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -22,6 +22,7 @@ from tinstack.core.bus.interface import (
     ANSWER,
     CALL_SECONDS,
     Answers,
+    Depth,
     Dispatcher,
     Envelope,
     Handler,
@@ -29,9 +30,11 @@ from tinstack.core.bus.interface import (
     decode,
     encode,
     envelope_of,
+    service_of,
 )
 from tinstack.core.config import BusConfig
 from tinstack.core.errors import Unavailable
+from tinstack.core.metrics.families import PUBLISH_FAILURES
 from tinstack.core.tls import trusting
 
 log = logging.getLogger(__name__)
@@ -119,6 +122,27 @@ class AmqpBus:
         self._dispatchers[topology.BROADCAST + key] = Dispatcher(handlers)
         await self._private_queue.bind(topology.DOWN, topology.BROADCAST + key)
 
+    async def depths(self, queues: Iterable[str]) -> dict[str, Depth]:
+        """By a passive declaration each, which needs no right to the queue. One that is not there ends its channel."""
+        assert self._connection, "the bus is not open"
+        found = {}
+        channel = None
+        try:
+            for queue in queues:
+                if channel is None or channel.is_closed:
+                    channel = await self._connection.channel(publisher_confirms=False)
+                try:
+                    said = (await channel.get_queue(queue)).declaration_result
+                    found[queue] = Depth(said.message_count or 0, said.consumer_count or 0)
+                except aio_pika.exceptions.ChannelNotFoundEntity:
+                    channel = None
+        except (aio_pika.exceptions.AMQPError, ConnectionError, RuntimeError) as error:
+            raise BusUnavailable from error
+        finally:
+            if channel is not None and not channel.is_closed:
+                await _quietly(channel.close)
+        return found
+
     async def _take_private(self, incoming: AbstractIncomingMessage) -> None:
         envelope = _read(incoming)
         if envelope is None:
@@ -167,6 +191,7 @@ class AmqpBus:
         try:
             await exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)
         except (aio_pika.exceptions.AMQPError, ConnectionError, TimeoutError, RuntimeError) as error:
+            PUBLISH_FAILURES.add(service_of(self.user), envelope.name)
             log.error("%s could not be published to %s: %s", envelope.name, key, str(error) or type(error).__name__)
             raise BusUnavailable from error
 

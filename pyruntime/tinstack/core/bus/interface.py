@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ import msgspec
 from tinstack.core.bus import topology
 from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
+from tinstack.core.metrics.families import CALL_TIMEOUTS, MESSAGE_SECONDS, MESSAGES
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,13 @@ Handler = Callable[[Any, Envelope], Awaitable[Message | None]]
 M = TypeVar("M", bound=Message)
 
 
+class Depth(msgspec.Struct, frozen=True):
+    """How full a queue is: messages that wait, and who takes from it."""
+
+    messages: int
+    consumers: int
+
+
 class Bus(Protocol):
     """One process's connection."""
 
@@ -92,6 +100,9 @@ class Bus(Protocol):
 
     async def listen(self, key: str, handlers: Mapping[type[Message], Handler]) -> None:
         """Get every broadcast of ``key``."""
+
+    async def depths(self, queues: Iterable[str]) -> dict[str, Depth]:
+        """How full queues are; those that are not there are left out."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -121,6 +132,11 @@ def decode(data: bytes) -> Envelope:
     return _decode_envelope(data)
 
 
+def service_of(user: str) -> str:
+    """The service of a bus user or a topic: without the host."""
+    return user.partition(".")[0]
+
+
 class Answers:
     """Calls that wait for their answer."""
 
@@ -136,6 +152,7 @@ class Answers:
                 await send
                 got = await future
         except TimeoutError as error:
+            CALL_TIMEOUTS.add(service_of(envelope.sender), service_of(topic), envelope.name)
             raise RemoteTimeout(topic=topic, name=envelope.name, seconds=seconds) from error
         finally:
             self._waiting.pop(envelope.id, None)
@@ -165,10 +182,13 @@ class Dispatcher:
     async def handle(self, envelope: Envelope, sender: str) -> Envelope | None:
         """Run the handler; the answer, where one is wanted."""
         request_id_of_task.set(envelope.request_id)
+        service = service_of(sender)
         if envelope.deadline and time.time() > envelope.deadline:
+            MESSAGES.add(service, self._known(envelope), "late")
             log.warning("%s from %s came after its deadline and is dropped", envelope.name, envelope.sender)
             return None
         if not topology.may_reply_to(envelope.sender, envelope.reply_to):
+            MESSAGES.add(service, self._known(envelope), "refused")
             log.warning(
                 "refused %s from '%s': its answer would go to '%s', which is not its own",
                 envelope.name,
@@ -177,6 +197,7 @@ class Dispatcher:
             )
             return None
         answer = Envelope(name=ANSWER, id=envelope.id, request_id=envelope.request_id, sender=sender)
+        began, outcome = time.perf_counter(), "ok"
         try:
             if not envelope.sender:
                 raise Refused("The message names no sender.")
@@ -187,6 +208,7 @@ class Dispatcher:
             if result is not None:
                 answer.body = msgspec.Raw(_encode(result))
         except ApiError as error:
+            outcome = "refused" if isinstance(error, Refused) else "failed"
             if isinstance(error, Refused):
                 log.warning("refused %s from '%s': %s", envelope.name, envelope.sender, error.text)
             elif not envelope.reply_to:
@@ -197,6 +219,14 @@ class Dispatcher:
                 "text": error.text,
             }
         except Exception as error:
+            outcome = "failed"
             log.exception("%s from %s failed", envelope.name, envelope.sender)
             answer.error = {"status": 500, "code": "internal", "text": f"{type(error).__name__}: {error}"}
+        name = self._known(envelope)
+        MESSAGES.add(service, name, outcome)
+        MESSAGE_SECONDS.observe(time.perf_counter() - began, service, name)
         return answer if envelope.reply_to else None
+
+    def _known(self, envelope: Envelope) -> str:
+        """The message's name as a label: one that its sender invents is none."""
+        return envelope.name if envelope.name in self._handlers else "unknown"

@@ -6,7 +6,7 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from tinstack.core.bus.interface import (
     ANSWER,
     CALL_SECONDS,
     Answers,
+    Depth,
     Dispatcher,
     Envelope,
     Handler,
@@ -76,6 +77,10 @@ class Hub:
     def listen(self, topic: str, bus: "MemoryBus") -> None:
         self._listeners[topic].append(bus)
 
+    def depth(self, queue: str) -> Depth:
+        """Queues are there as soon as somebody names them."""
+        return Depth(len(self._kept.get(queue, ())), len(self._servers.get(queue, ())))
+
     def leave(self, bus: "MemoryBus") -> None:
         self._private = {name: other for name, other in self._private.items() if other is not bus}
         for members in (*self._servers.values(), *self._listeners.values()):
@@ -121,6 +126,9 @@ class MemoryBus:
     async def listen(self, key: str, handlers: Mapping[type[Message], Handler]) -> None:
         self._dispatchers[topology.BROADCAST + key] = Dispatcher(handlers)
         self.hub.listen(topology.BROADCAST + key, self)
+
+    async def depths(self, queues: Iterable[str]) -> dict[str, Depth]:
+        return {queue: self.hub.depth(queue) for queue in queues}
 
     def take(self, topic: str, data: bytes) -> None:
         """From the hub."""

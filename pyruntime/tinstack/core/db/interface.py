@@ -213,6 +213,9 @@ class Database(Protocol):
     async def close(self) -> None:
         """Close all connections."""
 
+    async def measure(self) -> None:
+        """Set the gauges of the pool."""
+
     async def transact(self, work: Work[T]) -> T:
         """Run ``work`` in a transaction; again after a deadlock or a connection lost before COMMIT."""
 

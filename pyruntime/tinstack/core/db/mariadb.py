@@ -7,6 +7,7 @@ a lock wait (1205) or a connection lost before COMMIT is run again; a cancelled 
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from sqlalchemy.engine import Dialect
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db.interface import Duplicate, Statement, Work, compile_for, prepared, rows_into
 from tinstack.core.errors import BadRequest, Unavailable
+from tinstack.core.metrics.families import CONNECTIONS, STATEMENT_SECONDS, TRANSACTIONS, UNREACHABLE
 from tinstack.core.tls import trusting
 
 S = TypeVar("S")
@@ -64,8 +66,8 @@ class _Connection:
     ``transacting``: statements open a transaction by themselves (autocommit is off), which saves a BEGIN each time.
     """
 
-    def __init__(self, raw: Any, dialect: Dialect, transacting: bool) -> None:
-        self.raw, self.dialect, self.transacting, self.usable = raw, dialect, transacting, True
+    def __init__(self, raw: Any, dialect: Dialect, transacting: bool, name: str) -> None:
+        self.raw, self.dialect, self.transacting, self.usable, self.name = raw, dialect, transacting, True, name
 
     async def turn(self, transacting: bool) -> None:
         """Use it in the other way."""
@@ -85,10 +87,13 @@ class _Connection:
         self, sql: str, arguments: Sequence[Any] = ()
     ) -> tuple[int, tuple[str, ...], Sequence[Sequence[Any]]]:
         cursor = self.raw.cursor()
+        began = time.perf_counter()
         with self._watched():
             await cursor.execute(sql, arguments or None)
             names = tuple(column[0] for column in cursor.description or ())
-            return cursor.rowcount, names, (await cursor.fetchall()) if names else ()
+            rows = (await cursor.fetchall()) if names else ()
+            STATEMENT_SECONDS.observe(time.perf_counter() - began, self.name)
+            return cursor.rowcount, names, rows
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
@@ -162,6 +167,7 @@ class MariaDatabase:
         self._idle: list[_Connection] = []
         self._most, self._open = config.pool, 0
         self._slots = asyncio.Semaphore(config.pool)
+        self._name: str = self._options["db"]
 
     async def open(self) -> None:
         async with self._connection(transacting=False):
@@ -169,6 +175,11 @@ class MariaDatabase:
 
     async def close(self) -> None:
         self._forget_idle()
+
+    async def measure(self) -> None:
+        idle = len(self._idle)
+        for state, number in {"idle": idle, "used": self._open - idle, "limit": self._most}.items():
+            CONNECTIONS.set(number, self._name, state)
 
     def _drop(self, connection: _Connection) -> None:
         connection.raw.close()
@@ -208,8 +219,9 @@ class MariaDatabase:
     async def _connect(self, transacting: bool) -> _Connection:
         try:
             raw = await asyncmy.connect(**self._options, autocommit=not transacting)
-            return _Connection(raw, self.dialect, transacting)
+            return _Connection(raw, self.dialect, transacting, self._name)
         except (OSError, MySQLError, TimeoutError) as error:
+            UNREACHABLE.add(self._name)
             log.error("the database at %s:%s can't be reached: %s", self._options["host"], self._options["port"], error)
             raise DatabaseUnavailable from error
 
@@ -221,6 +233,7 @@ class MariaDatabase:
             except (OperationalError, InterfaceError) as error:
                 if not (_again(error) or _lost(error)):
                     raise
+                TRANSACTIONS.add(self._name, "lost" if _lost(error) else "again")
                 if _lost(error):
                     self._forget_idle()
                 log.debug("transaction is run again after: %s", error)
@@ -230,7 +243,9 @@ class MariaDatabase:
     async def _attempt(self, connection: _Connection, work: Work[T]) -> T:
         try:
             result = await work(connection)
-        except BaseException:
+        except BaseException as error:
+            if not isinstance(error, MySQLError):
+                TRANSACTIONS.add(self._name, "rolled_back")
             if connection.usable:
                 await self._rollback(connection)
             raise
@@ -240,7 +255,9 @@ class MariaDatabase:
             if _again(error):
                 raise
             connection.usable = False
+            TRANSACTIONS.add(self._name, "lost")
             raise CommitUnknown from error
+        TRANSACTIONS.add(self._name, "committed")
         return result
 
     @staticmethod

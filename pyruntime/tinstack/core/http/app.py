@@ -5,6 +5,7 @@ What happens to a request, in order: request ids, microversion, token, body and 
 
 import logging
 import re
+import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -27,6 +28,7 @@ from tinstack.core.errors import (
     TooLarge,
     Unauthorized,
 )
+from tinstack.core.http import access
 from tinstack.core.http.bodies import JSON, read_body, short
 from tinstack.core.http.refusals import note_refusal
 from tinstack.core.http.request import Request, Response
@@ -157,8 +159,8 @@ class Api:
 class _Resource:
     """All routes of one path. ``has_items``: with a slash behind it, it is the item whose id is empty."""
 
-    def __init__(self, api: Api, routes: list[Route], *, has_items: bool) -> None:
-        self.api, self.has_items = api, has_items
+    def __init__(self, api: Api, routes: list[Route], *, has_items: bool, name: str) -> None:
+        self.api, self.has_items, self.name = api, has_items, name
         self.by_method: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             self.by_method[route.method].append(route)
@@ -173,15 +175,17 @@ class _Resource:
         async def respond(asgi: falcon.asgi.Request, answer: falcon.asgi.Response, **path: str) -> None:
             if self.has_items and asgi.scope["path"].endswith("/"):
                 raise falcon.HTTPNotFound
-            await answer_request(self.api, routes, asgi, answer, path)
+            began = time.perf_counter()
+            request = await answer_request(self.api, routes, asgi, answer, path)
+            access.note(self.name, method, routes[0].path or "/", request, answer, time.perf_counter() - began)
 
         return respond
 
 
 async def answer_request(
     api: Api, routes: list[Route], asgi: falcon.asgi.Request, answer: falcon.asgi.Response, path: dict[str, str]
-) -> None:
-    """Everything from the first header to the last byte."""
+) -> Request:
+    """Everything from the first header to the last byte of the answer, or to the first of one that is streamed."""
     project = path.get(PROJECT)
     request = Request(asgi, api.policy, path, f"req-{uuid4()}", now_us())
     given = asgi.get_header("X-OpenStack-Request-Id")
@@ -194,7 +198,7 @@ async def answer_request(
     except ApiError as error:
         answer.set_headers(api.version_headers(api.asked(asgi)))
         _write_error(api, answer, error, request)
-        return
+        return request
     try:
         answer.set_headers(api.version_headers(request.version))
         route, result = await _run(api, routes, request, project)
@@ -207,6 +211,7 @@ async def answer_request(
     except Exception:
         log.exception("%s %s failed", asgi.method, asgi.path)
         _write_error(api, answer, ApiError(), request)
+    return request
 
 
 async def _run(api: Api, routes: list[Route], request: Request, project: str | None) -> tuple[Route, Any]:
@@ -237,6 +242,7 @@ async def _run(api: Api, routes: list[Route], request: Request, project: str | N
     if not there[0].stream:
         request.body = await read_body(request, there, api.max_body)
     route = _choose(there, request.body, routes)
+    request.action = route.action or ""
     if route.query is not None:
         _check(api, route.query.at(request.version), request.query.flat())
     if route.policy is not None and not route.checked:
@@ -304,8 +310,11 @@ def _write_error(api: Api, answer: falcon.asgi.Response, error: ApiError, reques
         answer.set_header(name, quote(value, safe=IN_HEADERS))
 
 
-def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
-    """One application of several APIs (a versions document and the API itself, say); their paths must differ."""
+def build(apis: Iterable[Api], name: str = "") -> "falcon.asgi.App[Any, Any]":
+    """One application of several APIs (a versions document and the API itself, say); their paths must differ.
+
+    ``name``: the service's, in its metrics and in its log's lines about requests.
+    """
     app = falcon.asgi.App()
     app.req_options.auto_parse_form_urlencoded = False
     app.req_options.strip_url_path_trailing_slash = True
@@ -317,7 +326,7 @@ def build(apis: Iterable[Api]) -> "falcon.asgi.App[Any, Any]":
                 by_path.setdefault(root + route.path or "/", (api, []))[1].append(route)
     with_items = {path.rpartition("/")[0] for path in by_path if path.endswith("}")}
     for path, (api, routes) in by_path.items():
-        app.add_route(path, _Resource(api, routes, has_items=api.empty_ids and path in with_items))
+        app.add_route(path, _Resource(api, routes, has_items=api.empty_ids and path in with_items, name=name))
 
     async def on_http_error(asgi: Any, answer: Any, error: falcon.HTTPError, params: Any, **_: Any) -> None:
         api = next((a for a in everything if any(_under(asgi.path, r) for r in a.root)), everything[-1])

@@ -83,6 +83,7 @@ class Request:
 
     __slots__ = (
         "_query",
+        "action",
         "asgi",
         "authorized",
         "body",
@@ -104,6 +105,8 @@ class Request:
         self.version: Version | None = None
         self.body: Any = None
         self.authorized = False
+        self.action = ""
+        """The route's action, once it is chosen."""
         self._query: Query | None = None
 
     @property

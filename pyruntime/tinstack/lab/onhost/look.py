@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from tinstack.lab.onhost.causes import causes
+from tinstack.lab.onhost.firewall import foreign
+
 UNITS = ("tinstack-*.service", "libvirtd.service", "mariadb.service", "rabbitmq-server.service", "haproxy.service")
 PROPERTIES = (
     "Id",
@@ -186,6 +189,9 @@ def main() -> None:
         works: dict[str, Callable[[], Any]] = {"disks": disks, "units": units, "stores": stores}
         works |= {name: work for name, work in (("database", database), ("queues", queues)) if wanted.get(name)}
         asked = {name: pool.submit(work) for name, work in works.items()}
+        there = asked["units"].result()
+        why_else = pool.submit(causes, there, wanted.get("hosts", {}))
+        strangers = pool.submit(foreign)
     found = {
         "time": now,
         "load": os.getloadavg()[0],
@@ -193,6 +199,7 @@ def main() -> None:
         "up_seconds": round(time.clock_gettime(time.CLOCK_BOOTTIME)),
         "memory": memory(),
         **{name: answer.result() for name, answer in asked.items()},
+        "causes": {**why_else.result(), "foreign": strangers.result()},
     }
     print(json.dumps(found))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tinstack.lab.status import causes
 from tinstack.lab.status.apis import Service, Told
 from tinstack.lab.status.hosts import Looked
 
@@ -48,6 +49,9 @@ def find(told: Told, looked: dict[str, Looked], silent: dict[str, str], now: flo
     for host, said in looked.items():
         found += of_host(host, said)
     found += of_units(looked, now)
+    for host, said in looked.items():
+        found += causes.of_host(host, said.causes, now)
+    found += causes.between({host: said.causes for host, said in looked.items()})
     for host, said in looked.items():
         found += of_foundations(host, said)
     found += [sentence for one in told.services if (sentence := of_service(one, down, silent, now))]

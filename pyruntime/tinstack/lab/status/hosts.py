@@ -7,6 +7,7 @@ import msgspec
 
 from tinstack.lab.fleet import Fleet, Host
 from tinstack.lab.onhost import look
+from tinstack.lab.status.causes import Causes
 
 SECONDS = 9.0
 """How long a host may take for all of it."""
@@ -67,14 +68,21 @@ class Looked(msgspec.Struct, frozen=True):
     database: Database | None = None
     queues: list[Queue] | None = None
     clock_off: float = 0.0
+    causes: Causes = msgspec.field(default_factory=Causes)
 
 
 def fetch(fleet: Fleet) -> tuple[dict[str, Looked], dict[str, str]]:
     """All hosts at once: what they told, and why the others did not."""
 
+    addresses = {name: str(known["address"]) for name, known in fleet.hosts.items()}
+
     def ask(host: Host) -> Looked:
         groups = fleet.hosts[host.name]["groups"]
-        wanted = {"database": runs(fleet, "mariadb", groups), "queues": runs(fleet, "rabbitmq", groups)}
+        wanted: dict[str, Any] = {
+            "database": runs(fleet, "mariadb", groups),
+            "queues": runs(fleet, "rabbitmq", groups),
+            "hosts": addresses,
+        }
         sent = time.time()
         said = b"".join(host.run(look, wanted, SECONDS))
         raw: dict[str, Any] = msgspec.json.decode(said)

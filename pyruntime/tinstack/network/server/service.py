@@ -1,5 +1,7 @@
 """The network service put together."""
 
+from functools import partial
+
 from tinstack.core import policy
 from tinstack.core.auth import TokenCache
 from tinstack.core.bus import Bus
@@ -10,6 +12,7 @@ from tinstack.core.http.restrict import Authenticator
 from tinstack.core.service import Service
 from tinstack.core.trace import Tracer
 from tinstack.network import rpc
+from tinstack.network.server import figures
 from tinstack.network.server.address_groups import AddressGroups
 from tinstack.network.server.address_scopes import AddressScopes
 from tinstack.network.server.agents import Agents
@@ -105,8 +108,9 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         parts.agents.beats.start()
         await bus.serve(rpc.TOPIC, parts.agents.handlers())
 
+    service.measured = {"agents": partial(figures.agents, database), "ports": partial(figures.ports, database)}
     service.on_start += [tokens.start, telling.start, events.start, start_parts]
-    service.apps.append((config.http, build([api(config, parts, tokens)])))
+    service.apps.append((config.http, build([api(config, parts, tokens)], "network")))
     service.on_stop += [
         session.close,
         events.stop,

@@ -1,0 +1,59 @@
+"""What a port's security groups let in. Source: Network API reference, "Security group rules"."""
+
+import ipaddress
+
+from tinstack.lab.network.hop import Hop, note, ok
+from tinstack.lab.network.rows import Row, Rows
+
+NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58}
+
+
+def verdict(rows: Rows, port: Row, host: str, traffic: str) -> Hop:
+    """Whether the traffic (``icmp``, ``tcp:22``, ``udp:53``) gets in from anywhere."""
+    if not port.get("port_security_enabled", True):
+        return ok("groups", host, "port security is off: everything passes")
+    protocol, _, number = traffic.partition(":")
+    rules = [
+        rule
+        for group in port["security_groups"]
+        for rule in rows.groups.get(group, {}).get("security_group_rules", [])
+        if rule["direction"] == "ingress"
+    ]
+    fit = [rule for rule in rules if passes(rule, protocol, int(number or 0))]
+    wide = [rule for rule in fit if everybody(rule)]
+    if wide:
+        return ok("groups", host, f"{traffic} is let in from anywhere")
+    if fit:
+        said = ", ".join(sorted({origin(rows, rule) for rule in fit}))
+        return note(
+            "groups",
+            host,
+            f"{traffic} is let in from {said} only.",
+        )
+    names = ", ".join(rows.groups[one]["name"] for one in port["security_groups"] if one in rows.groups) or "none"
+    return note(
+        "groups",
+        host,
+        f"No rule of its security groups ({names}) lets {traffic} in: such packets are dropped at the port.",
+    )
+
+
+def passes(rule: Row, protocol: str, number: int) -> bool:
+    said = rule["protocol"]
+    if said is not None and NUMBERS.get(str(said), said) not in (NUMBERS.get(protocol), str(NUMBERS.get(protocol))):
+        return False
+    low, high = rule["port_range_min"], rule["port_range_max"]
+    return protocol == "icmp" or low is None or low <= number <= (high if high is not None else low)
+
+
+def everybody(rule: Row) -> bool:
+    prefix = rule["remote_ip_prefix"]
+    if rule["remote_group_id"] or rule.get("remote_address_group_id"):
+        return False
+    return prefix is None or ipaddress.ip_network(prefix).prefixlen == 0
+
+
+def origin(rows: Rows, rule: Row) -> str:
+    if group := rule["remote_group_id"]:
+        return f"members of the group {rows.groups.get(group, {}).get('name', group)}"
+    return str(rule["remote_ip_prefix"] or rule.get("remote_address_group_id"))

@@ -1,0 +1,132 @@
+"""What a host's networking is, for `network show`: interfaces, flooding lists, namespaces with theirs, DHCP, and who else filters.
+Looks only."""
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from tinstack.lab.onhost.firewall import OURS, foreign, told
+
+
+def listed(*command: str) -> list[Any]:
+    """The JSON list that a command of iproute2 prints."""
+    try:
+        found = json.loads(told(*command) or "[]")
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def links(*inside: str) -> dict[str, dict[str, Any]]:
+    """Interfaces by name."""
+    found = {}
+    for one in listed(*inside, "ip", "-d", "-j", "address", "show"):
+        if "ifname" not in one:
+            continue
+        info = one.get("linkinfo", {})
+        found[one["ifname"]] = {
+            "kind": info.get("info_kind", ""),
+            "data": {key: value for key, value in info.get("info_data", {}).items() if key in ("id", "local", "port")},
+            "mtu": one.get("mtu", 0),
+            "up": "UP" in one.get("flags", []),
+            "carrier": "LOWER_UP" in one.get("flags", []),
+            "master": one.get("master"),
+            "mac": one.get("address", ""),
+            "addresses": [f"{a.get('local')}/{a.get('prefixlen')}" for a in one.get("addr_info", [])],
+        }
+    return found
+
+
+def routes(*inside: str) -> list[dict[str, str]]:
+    """Those by a next hop."""
+    found = listed(*inside, "ip", "-j", "route", "show") + listed(*inside, "ip", "-6", "-j", "route", "show")
+    return [{"to": one["dst"], "via": one["gateway"]} for one in found if "gateway" in one]
+
+
+def floods() -> dict[str, list[str]]:
+    """VXLAN interface → where it sends what it does not know."""
+    found: dict[str, list[str]] = {}
+    for one in listed("bridge", "-j", "fdb", "show"):
+        if one.get("mac") == "00:00:00:00:00:00" and one.get("dst"):
+            found.setdefault(one["ifname"], []).append(one["dst"])
+    return found
+
+
+def maps(space: str) -> dict[str, dict[str, str]]:
+    """The maps of the router's table: floating → fixed address, and back."""
+    try:
+        said = json.loads(told("ip", "netns", "exec", space, "nft", "-j", "list", "table", "inet", OURS) or "{}")
+    except ValueError:
+        return {}
+    found = {}
+    for one in said.get("nftables", []):
+        if "map" in one and all(isinstance(pair, list) for pair in one["map"].get("elem", [])):
+            found[one["map"]["name"]] = {str(key): str(value) for key, value in one["map"].get("elem", [])}
+    return found
+
+
+def spaces(wanted: list[str]) -> dict[str, dict[str, Any]]:
+    """The namespaces that are asked for, those that are there."""
+    there = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
+
+    def one(name: str) -> dict[str, Any]:
+        inside = ("ip", "netns", "exec", name)
+        nat = told(*inside, "nft", "list", "chain", "inet", OURS, "source") if name.startswith("router-") else ""
+        return {
+            "links": links(*inside),
+            "routes": routes(*inside),
+            "maps": maps(name) if name.startswith("router-") else {},
+            "snat": [line.strip() for line in nat.splitlines() if " snat " in line],
+            "foreign": foreign(*inside),
+        }
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        names = [name for name in wanted if name in there]
+        return dict(zip(names, pool.map(one, names), strict=True))
+
+
+def dhcp(networks: list[str]) -> dict[str, dict[str, Any]]:
+    """Whether the DHCP server of each network runs, and the hosts that it knows: MAC → address."""
+    found = {}
+    for network in networks:
+        unit = f"tinstack-dhcp@{network}.service"
+        folder = f"/var/lib/tinstack/network-agent/dhcp/{network}/hosts"
+        hosts: dict[str, list[str]] = {}
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            with open(os.path.join(folder, name)) as file:
+                for line in file:
+                    mac, _, rest = line.strip().partition(",")
+                    hosts.setdefault(mac, []).append(rest)
+        state = told("systemctl", "show", "--value", "--property=ActiveState", unit).strip()
+        found[network] = {"state": state or "unknown", "hosts": hosts}
+    return found
+
+
+def answers(space: str, device: str, address: str) -> bool:
+    """Whether a guest answers ARP from a namespace in its network: no security group stands before that."""
+    inside = ("ip", "netns", "exec", space, "arping", "-c", "2", "-w", "2", "-f", "-I", device, address)
+    return bool(told(*inside))
+
+
+def main() -> None:
+    """All of it, as one JSON object."""
+    asked = json.loads(sys.argv[1])
+    agent = told("systemctl", "show", "--value", "--property=ActiveState", "tinstack-network-agent.service").strip()
+    guests = told("virsh", "--readonly", "list", "--uuid").split() if asked.get("guests") else []
+    found = {
+        "agent": agent,
+        "links": links(),
+        "floods": floods(),
+        "foreign": foreign(),
+        "spaces": spaces(asked.get("spaces", [])),
+        "dhcp": dhcp(asked.get("dhcp", [])),
+        "guests": guests,
+        "answers": {one["address"]: answers(**one) for one in asked.get("arp", [])},
+    }
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
