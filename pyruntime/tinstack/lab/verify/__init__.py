@@ -12,7 +12,7 @@ import click
 from tinstack.lab import clouds, words
 from tinstack.lab.client import ApiError, Client
 from tinstack.lab.labs import Lab
-from tinstack.lab.verify import boot, orphans, probes, repair
+from tinstack.lab.verify import boot, data, orphans, probes, repair
 from tinstack.lab.verify.hosts import Hosts, Looked
 from tinstack.lab.verify.report import Check, Orphan, Report, timed
 from tinstack.lab.verify.rows import Rows
@@ -38,12 +38,16 @@ def verify(lab: Lab, *, as_json: bool, mend: bool) -> None:
             tell(check.line)
 
     note([timed("identity", lambda: probes.identity(admin))])
+    seen = data.hosts(lab)
+    note(seen)
     hosts = Hosts(lab)
     looked = hosts.look()
     note(looked.checks)
     if report.checks[0].ok:
         for name, probe in probes.PROBES.items():
             note([timed(name, lambda probe=probe: probe(admin))])  # type: ignore[misc]
+        if seen:
+            note(data.images(lab, admin))
         note(probes.heartbeats(admin))
         note([boot.check(member, admin, hopeful=all(check.ok is not False for check in report.checks))])
         try:
