@@ -4,10 +4,9 @@ So small that it is no HTTP stack: agents that have none need none for it. A por
 """
 
 import asyncio
-import importlib.metadata
 import logging
 import os
-import platform
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -87,8 +86,7 @@ class MetricsPort:
             return self._last
 
     async def _ask(self) -> None:
-        version = importlib.metadata.version("tinstack") if _installed() else "source"
-        families.BUILD.set(1, version, platform.python_version(), "+".join(self._services))
+        families.BUILD.set(1, _version(), sys.version.split()[0], "+".join(self._services))
         for name, source in {**self._sources, "certificate": _certificate}.items():
             try:
                 async with asyncio.timeout(SOURCE_SECONDS):
@@ -98,12 +96,14 @@ class MetricsPort:
                 log.debug("no figures of %s: %s", name, error)
 
 
-def _installed() -> bool:
+def _version() -> str:
+    """Of the wheel that runs; ``source`` where none is installed."""
+    import importlib.metadata  # a megabyte that only who is scraped pays
+
     try:
-        importlib.metadata.distribution("tinstack")
+        return importlib.metadata.version("tinstack")
     except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
+        return "source"
 
 
 _looked: dict[int, float] = {}
