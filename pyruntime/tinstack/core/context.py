@@ -1,5 +1,6 @@
 """Who asks, for which project, with which roles; and the request ids that follow a request through all services."""
 
+from collections.abc import Collection
 from contextvars import ContextVar
 from uuid import uuid4
 
@@ -15,6 +16,15 @@ TRUST = "OS-TRUST:trust"
 
 request_id_of_task: ContextVar[str] = ContextVar("request_id", default="-")
 """The *global* request id of what this task works for; log lines, bus messages and REST calls carry it."""
+
+
+NOBODY = "-"
+"""The request id of what no request asked for."""
+
+
+def only_request_id(ids: Collection[str]) -> str:
+    """What work that several requests may have asked for is noted under: the request's id where it was one, else nobody's."""
+    return next(iter(ids)) if len(ids) == 1 else NOBODY
 
 
 def new_request_id() -> str:

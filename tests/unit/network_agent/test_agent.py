@@ -10,6 +10,7 @@ from tests.unit.network_agent.conftest import GUEST_PORT, guest, network, state
 
 from tinstack.core.bus import Envelope
 from tinstack.core.bus.memory import Hub, MemoryBus
+from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import ApiError
 from tinstack.network import rpc
 from tinstack.network.agent import agent as agents
@@ -42,6 +43,7 @@ class Server:
         self.bus = MemoryBus(hub, "network", "controller")
         self.generation = 1
         self.asked = asyncio.Event()
+        self.asked_for: list[str] = []
         self.applied: asyncio.Queue[rpc.Applied] = asyncio.Queue()
         self.reports: asyncio.Queue[rpc.AgentReport] = asyncio.Queue()
 
@@ -53,6 +55,7 @@ class Server:
     async def ask(self, message: rpc.AskHostState, envelope: Envelope) -> rpc.HostNetworkState:
         assert envelope.sender == "network.host1" and message.host == "host1"
         self.asked.set()
+        self.asked_for.append(envelope.request_id)
         return state(generation=self.generation)
 
     async def take(self, message: rpc.Applied, envelope: Envelope) -> None:
@@ -95,6 +98,27 @@ async def test_it_looks_when_it_starts_and_says_what_became_of_it(rig: Rig) -> N
     assert (done.host, done.generation, done.up, done.errors) == ("host1", 1, [GUEST_PORT], {"n": "why"})
     report = await asyncio.wait_for(rig.server.reports.get(), 5)
     assert (report.tunnel_ip, report.roles) == ("10.77.0.12", ["l2"])
+
+
+async def test_a_look_is_noted_under_the_request_that_asked_for_it_and_under_none_where_several_did(rig: Rig) -> None:
+    await rig.server.start()
+    await rig.agent.start()
+    await asyncio.wait_for(rig.server.asked.wait(), 5)
+    rig.maker.gate.set()
+    await asyncio.wait_for(rig.server.applied.get(), 5)
+    request_id_of_task.set("req-1")
+    await rig.server.tell(2)
+    await asyncio.wait_for(rig.server.applied.get(), 5)
+    rig.maker.gate.clear()
+    await rig.server.tell(3)
+    for number in (4, 5):
+        request_id_of_task.set(f"req-{number}")
+        await rig.server.tell(number)
+    rig.maker.gate.set()
+    while rig.maker.made[-1] != 5:
+        await asyncio.wait_for(rig.server.applied.get(), 5)
+    assert rig.server.asked_for[:2] == ["-", "req-1"]
+    assert rig.server.asked_for[-1] in ("-", "req-5"), "one of its own, or none where it was asked for by several"
 
 
 async def test_many_messages_during_one_look_make_one_more(rig: Rig) -> None:

@@ -10,6 +10,7 @@ import time
 
 from tinstack.core.bus import Bus, Envelope
 from tinstack.core.clock import now_us
+from tinstack.core.context import only_request_id, request_id_of_task
 from tinstack.core.errors import ApiError
 from tinstack.core.periodic import Periodic
 from tinstack.network import rpc
@@ -29,6 +30,7 @@ class Agent:
         self.config, self.bus, self.host, self.doors = config, bus, host, doors
         self.generation = 0
         self.started_at = now_us()
+        self._ids: set[str] = set()
         self._looking = Periodic("network look", config.look_seconds, self.look)
         self._reporting = Periodic("network report", config.report_seconds, self.report)
 
@@ -46,10 +48,13 @@ class Agent:
             await self.doors.close()
 
     async def _told(self, message: rpc.LookHost, envelope: Envelope) -> None:
+        self._ids.add(envelope.request_id)
         self._looking.nudge()
 
     async def look(self) -> None:
-        """Ask, make, report."""
+        """Ask, make, report; noted under the request that asked for it, if it was one."""
+        ids, self._ids = self._ids, set()
+        request_id_of_task.set(only_request_id(ids))
         try:
             state = await self.bus.call(rpc.TOPIC, rpc.AskHostState(host=self.config.host), rpc.HostNetworkState)
         except ApiError as error:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import select
 
 from tinstack.core.bus import Bus
+from tinstack.core.context import only_request_id, request_id_of_task
 from tinstack.core.db import Database
 from tinstack.core.errors import ApiError
 from tinstack.network import rpc
@@ -25,6 +26,7 @@ class Telling:
     def __init__(self, database: Database, bus: Bus) -> None:
         self._database, self._bus = database, bus
         self._hosts: set[str] = set()
+        self._ids: set[str] = set()
         self._some = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -42,6 +44,7 @@ class Telling:
         """After a commit."""
         self._hosts.update(hosts)
         if self._hosts:
+            self._ids.add(request_id_of_task.get())
             self._some.set()
 
     async def _run(self) -> None:
@@ -49,6 +52,8 @@ class Telling:
             await self._some.wait()
             self._some.clear()
             hosts, self._hosts = self._hosts, set()
+            ids, self._ids = self._ids, set()
+            request_id_of_task.set(only_request_id(ids))
             try:
                 await self._send(hosts)
             except ApiError as error:
