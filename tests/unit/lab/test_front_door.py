@@ -14,6 +14,7 @@ from tinstack.lab.labs import Lab
 
 HERE = Path(labs.__file__).parent
 TOOLED = {"up", "destroy", "test", "env", "logs", "collect", "add-compute", "drain", "remove", "backup", "restore"} | {
+    "network",
     "rotate-secrets",
     "reconfigure",
     "upgrade",

@@ -136,3 +136,9 @@ def test_the_last_complaint_of_a_journal_is_found():
     )
     assert look.complaint(said) == "The database refuses us."
     assert look.complaint("Traceback\nValueError: wrong\nStopped x.") == "ValueError: wrong"
+    old = '{"level":"ERROR","message":"long ago"}'
+    new = "/etc/tinstack/x.toml: Object contains unknown field `y`."
+    systemd = "tinstack-x.service: Main process exited, code=exited, status=1/FAILURE"
+    journal = f"Started x.\n{old}\nStarting x...\n{new}\n{systemd}\nFailed to start x.\n"
+    assert look.complaint(journal) == new, "of the last run, not the loudest"
+    assert look.complaint(journal + "Starting x...\n") == new, "one that has said nothing yet says nothing"

@@ -100,10 +100,19 @@ def why(said: dict[str, str]) -> str:
 
 
 def complaint(journal: str) -> str:
-    """The last line of a journal that complains, as plain text."""
+    """What the unit complained of when it last ran, as plain text; of the run before where it has said nothing yet."""
+    runs: list[list[str]] = [[]]
+    for line in journal.splitlines():
+        if re.match(r"Start(ed|ing) ", line):
+            runs.append([])
+        runs[-1].append(line.strip())
+    return next((found for run in reversed(runs) if (found := of_run(run))), "")
+
+
+def of_run(lines: list[str]) -> str:
+    """The last line that complains, or else the last that is not systemd's own."""
     fallback = ""
-    for line in reversed(journal.splitlines()):
-        text = line.strip()
+    for text in reversed(lines):
         if text.startswith("{"):
             try:
                 said = json.loads(text)
@@ -113,7 +122,7 @@ def complaint(journal: str) -> str:
                 return str(said.get("message"))[:300]
         elif re.match(r"(\w+\.)*\w*(Error|Exception|Refused)\b.*:", text) or "error" in text.lower():
             return text[:300]
-        elif not fallback and not re.match(r"(Started|Starting|Stopp|tinstack-.*\.service:|\w+\.service:)", text):
+        elif not fallback and not re.match(r"(Start(ed|ing) |Stopp|Failed to start |[\w@.-]+\.service:)", text):
             fallback = text[:300]
     return fallback
 
