@@ -44,6 +44,13 @@ class WrongState(Conflict):
     message = "Cannot '{verb}' instance {id} while it is in {attribute} {state}"
 
 
+class Busy(WrongState):
+    """409: another operation is under way that shows no task state; ``state``: its kind."""
+
+    code = "compute.server.busy"
+    message = "Cannot '{verb}' instance {id} while its {other} is under way"
+
+
 class GroupFull(OverQuota):
     """403: a server group has as many members as allowed."""
 
@@ -134,7 +141,7 @@ async def start_operation(
     task_state: str | None = None,
     also: Callable[[Transaction, Begun], Awaitable[None]] | None = None,
 ) -> Begun:
-    """``begin`` in a transaction of its own, with what ``also`` writes in it. Raises WrongState, ServerNotFound."""
+    """``begin`` in a transaction of its own, with what ``also`` writes in it. Raises WrongState, Busy, ServerNotFound."""
     id = str(uuid4())
 
     async def work(tx: Transaction) -> Begun:
@@ -179,7 +186,7 @@ async def begin(
     """Swap the server's state and open the operation. States not given are those of ``kinds.KINDS``.
 
     A delete ends whatever else is under way (and takes along images that were being made); a second delete gives the one
-    that is. Raises WrongState, ServerNotFound.
+    that is. Raises WrongState, Busy, ServerNotFound.
     """
     rules = KINDS[kind]
     server = await instances.locked(tx, server_id)
@@ -198,7 +205,8 @@ async def begin(
             server.task_state,
         )
         if running and rules.task_states is not None and None in rules.task_states and len(rules.task_states) == 1:
-            raise WrongState(verb=rules.verb, id=server.id, attribute="task_state", state=running[0].kind)
+            other = running[0].kind
+            raise Busy(verb=rules.verb, id=server.id, state=other, other=KINDS[other].verb)
     unfinished = [one.data["image_id"] for one in running if one.kind in ("create_image", "create_backup")]
     if unfinished:
         data = {**(data or {}), "unfinished_images": unfinished}
@@ -306,6 +314,15 @@ _HAND_OVER = prepared(
         updated_at=bindparam("now"),
     )
 )
+_LOCK_SERVER = prepared(
+    update(instances_table)
+    .where(
+        instances_table.c.id
+        == select(operations_table.c.subject).where(operations_table.c.id == bindparam("key")).scalar_subquery(),
+        instances_table.c.deleted_at == 0,
+    )
+    .values(generation=instances_table.c.generation)
+)
 _RUNNING_ON = prepared(
     select(operations_table)
     .join(instances_table, instances_table.c.id == operations_table.c.subject)
@@ -317,8 +334,26 @@ _RUNNING_ON = prepared(
 )
 
 
+async def locked(tx: Transaction, operation_id: str) -> tuple[Operation, Instance]:
+    """An operation and its server's row, locked before either is read: nobody else changes them until this transaction ends.
+
+    Raises OperationTaken where it is over, or where the server is at another one.
+    """
+    if not await tx.run(_LOCK_SERVER, key=operation_id):
+        raise OperationTaken(id=operation_id)
+    operation = await OPERATIONS.get(tx, operation_id)
+    assert operation
+    server = await instances.find(tx, operation.subject)
+    if operation.state != RUNNING or server.generation != operation.generation:
+        raise OperationTaken(id=operation_id)
+    return operation, server
+
+
 async def hand_over(tx: Transaction, operation: Operation, owner: str, lease_seconds: float) -> None:
-    """Give the operation, as it stands in memory (step, attempt, data), to ``owner``. Raises OperationTaken."""
+    """Give the operation, as it stands in memory (step, attempt, data), to ``owner``. Raises OperationTaken.
+
+    The caller read it with its server ``locked``, so that what stands in memory is what there is.
+    """
     now = await tx.now()
     until = now + int(lease_seconds * SECOND)
     if not await tx.run(

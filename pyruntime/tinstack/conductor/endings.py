@@ -10,7 +10,7 @@ from typing import Any
 
 from tinstack.computedb import instances, store
 from tinstack.computedb.kinds import KINDS, NO_POWER, RUNNING_POWER
-from tinstack.computedb.rows import Fault, Instance
+from tinstack.computedb.rows import Fault, Instance, Interface
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor import images, interfaces, volumes
 from tinstack.conductor.claims import Fence
@@ -21,7 +21,7 @@ from tinstack.conductor.parts import Parts, held_by_host, only_controllers, only
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import Done, Drive, Failed, Finished, Outcome
 from tinstack.core import crash
-from tinstack.core.bus import Envelope
+from tinstack.core.bus import Envelope, set_aside
 from tinstack.core.clock import now_us
 from tinstack.core.context import request_id_of_task
 from tinstack.core.db import Transaction
@@ -67,14 +67,16 @@ class Endings:
     async def finished(self, message: Finished, envelope: Envelope) -> Done:
         """Step 29 for a boot: the host is done. Raises OperationTaken."""
         held_by_host(message.owner, envelope)
-        network_info: dict[str, Any] = {}
-        kind, server = await self._booted(message)
-        if server:
-            found = await self._network_info.of_operation(message.operation_id, server)
-            network_info = {} if found is None else {"network_info": found}
+        found: list[Interface] | None = None
+        kind, before = await self._booted(message)
+        if before:
+            await set_aside()
+            found = await self._network_info.of_operation(message.operation_id, before)
 
         async def work(tx: Transaction) -> Operation:
             operation, server = await _held(tx, message.operation_id, message.owner)
+            newer = before is None or found is None or server.network_info != before.network_info
+            network_info = {} if newer else {"network_info": found}
             only_host(envelope, server.host)
             if operation.kind in _CLEARED_BY_HOST:
                 operation.data[CLEARED] = True
@@ -316,10 +318,7 @@ class Endings:
         """The undo of a failed boot outlasts the deadline (a service is away): ERROR now, while the undo goes on."""
 
         async def work(tx: Transaction) -> None:
-            row = await instances.locked(tx, operation.subject)
-            held = await OPERATIONS.get(tx, operation.id)
-            if held is None or held.owner != operation.owner or row.generation != held.generation:
-                return
+            held, row = await _held(tx, operation.id, operation.owner)
             held.data[UNDO] = {SHOWN: True}
             await store.hand_over(tx, held, held.owner, self._parts.config.own_lease_seconds)
             await instances.write(tx, row.id, vm_state="error", task_state=None, fault=fault_of(held))
@@ -356,11 +355,8 @@ class Endings:
 
 async def _held(tx: Transaction, id: str, owner: str) -> tuple[Operation, Instance]:
     """The operation and its server's row, locked. Raises OperationTaken."""
-    operation = await OPERATIONS.get(tx, id)
-    if operation is None or operation.owner != owner or operation.state != RUNNING:
-        raise OperationTaken(id=id)
-    server = await instances.locked(tx, operation.subject)
-    if server.generation != operation.generation:
+    operation, server = await store.locked(tx, id)
+    if operation.owner != owner:
         raise OperationTaken(id=id)
     return operation, server
 

@@ -12,7 +12,7 @@ from tinstack.conductor.parts import Parts, only
 from tinstack.conductor.power import Power
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import HostReport, ObservedServer, ServiceReport, provider_of
-from tinstack.core.bus import Envelope, Refused
+from tinstack.core.bus import Envelope, Refused, set_aside
 from tinstack.core.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,7 @@ class HostReports:
         inventory = (message.provider, msgspec.json.encode(wanted))
         if known.inventory == inventory:
             return True
+        await set_aside()
         try:
             await self._remote.inventory(message.provider, message.host, wanted)
         except ApiError as error:

@@ -16,7 +16,7 @@ from tinstack.conductor.parts import Parts, held_by_host, only_host
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import AskServer, AskVolumes, Done, Progress, Renew, Renewed, ServerDetails, VolumesReady
 from tinstack.core import crash
-from tinstack.core.bus import Envelope
+from tinstack.core.bus import Envelope, set_aside
 from tinstack.core.client import RemoteError, may_have_been_done
 from tinstack.core.clock import now_us
 from tinstack.core.db import Transaction
@@ -44,14 +44,9 @@ class Launches:
         steps = _Steps()
 
         async def work(tx: Transaction) -> tuple[Operation, Instance]:
-            operation = await OPERATIONS.get(tx, message.operation_id)
-            if operation is None or operation.subject != message.server_id:
-                raise OperationTaken(id=message.operation_id)
-            server = await instances.locked(tx, operation.subject)
+            operation, server = await store.locked(tx, message.operation_id)
             only_host(envelope, server.host)
-            if server.generation != operation.generation:
-                raise OperationTaken(id=message.operation_id)
-            if operation.generation != message.generation or operation.state != RUNNING:
+            if (operation.subject, operation.generation) != (message.server_id, message.generation):
                 raise OperationTaken(id=message.operation_id)
             if UNDO in operation.data or CLEARED in operation.data:
                 raise OperationTaken(id=message.operation_id)
@@ -65,6 +60,7 @@ class Launches:
         steps.reached(16)
         details = _details(operation, server, self._parts.config)
         steps.reached(17)
+        await set_aside()
         await self._reserve(operation, server)
         if KINDS[operation.kind].token:
             details.token = await self._token(operation, server, envelope.host)
@@ -89,6 +85,7 @@ class Launches:
         only_host(envelope, server.host)
         if not (message.fresh_token and KINDS[operation.kind].token):
             return Renewed()
+        await set_aside()
         return Renewed(token=await self._token(operation, server, envelope.host))
 
     async def progress(self, message: Progress, envelope: Envelope) -> Done:
@@ -96,13 +93,10 @@ class Launches:
         held_by_host(message.owner, envelope)
 
         async def work(tx: Transaction) -> tuple[Operation, Instance]:
-            operation = await OPERATIONS.get(tx, message.operation_id)
-            if operation is None or operation.owner != message.owner:
+            operation, server = await store.locked(tx, message.operation_id)
+            if operation.owner != message.owner:
                 raise OperationTaken(id=message.operation_id)
-            server = await instances.locked(tx, operation.subject)
             only_host(envelope, server.host)
-            if server.generation != operation.generation:
-                raise OperationTaken(id=message.operation_id)
             await OPERATIONS.reach(tx, operation, message.step, self._parts.config.host_lease_seconds)
             if server.task_state != message.task_state:
                 await instances.write(tx, server.id, task_state=message.task_state)
@@ -126,6 +120,7 @@ class Launches:
         operation, server = await self._parts.db.transact(work)
         only_host(envelope, server.host)
         wanted = volumes.made(operation, server)
+        await set_aside()
         try:
             ready = await self._remote.make(server, wanted)
             await self._remote.reserve(server, ready)

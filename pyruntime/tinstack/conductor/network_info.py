@@ -4,15 +4,16 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 from tinstack.computedb import instances
 from tinstack.computedb.instances import Listing
 from tinstack.computedb.rows import Address, Instance, Interface
 from tinstack.conductor.parts import Parts, only_controllers
 from tinstack.conductor.rpc import NetworkChanged
-from tinstack.core.bus import Envelope
+from tinstack.core.bus import Envelope, set_aside
 from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError
 
@@ -20,7 +21,15 @@ log = logging.getLogger(__name__)
 
 NAMES_SECONDS = 30.0
 EARLY_SECONDS = 60.0
+TRIES = 5
 Body = dict[str, Any]
+
+
+class _Early(NamedTuple):
+    """What the row had when the reading began."""
+
+    known: list[Interface]
+    reading: asyncio.Task[list[Interface]]
 
 
 class NetworkInfo:
@@ -29,42 +38,51 @@ class NetworkInfo:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names: dict[str, tuple[float, str]] = {}
-        self._early: dict[tuple[str, str | None], asyncio.Task[list[Interface]]] = {}
+        self._early: dict[tuple[str, str | None], _Early] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def read_early(self, operation_id: str, server: Instance) -> None:
         """Begin to read a booting server's addresses while its host goes on: another host gives it other ones."""
         key = operation_id, server.host
         if key in self._early:
             return
-        task = self._early[key] = asyncio.create_task(self._read(server))
-        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, key, task)
+        early = self._early[key] = _Early(server.network_info, asyncio.create_task(self._read(server)))
+        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, key, early)
 
-    def _forget(self, key: tuple[str, str | None], task: asyncio.Task[list[Interface]]) -> None:
+    def _forget(self, key: tuple[str, str | None], early: _Early) -> None:
         """A boot that failed since does not ask for it."""
+        task = early.reading
         task.cancel()
         if not task.cancelled() and task.done():
             task.exception()
-        if self._early.get(key) is task:
+        if self._early.get(key) is early:
             del self._early[key]
 
     async def of_operation(self, operation_id: str, server: Instance) -> list[Interface] | None:
-        """What was read early, or read now; None where the network service can't say: the next look will."""
-        task = self._early.pop((operation_id, server.host), None)
+        """What was read early, or read now where the row has got something else since; None where the network service can't say:
+        the next look will. It holds while the row is as ``server`` has it."""
+        early = self._early.pop((operation_id, server.host), None)
         try:
-            return await (task or self._read(server))
+            if early and early.known == server.network_info:
+                return await early.reading
+            return await self._read(server)
         except ApiError as error:
             log.warning("the addresses of server %s are not known yet: %s", server.id, error.text)
             return None
 
     async def changed(self, message: NetworkChanged, envelope: Envelope) -> None:
-        """The network service said so, by the api."""
+        """The network service said so, by the api. One look at a time, so that what is read later is written later."""
         only_controllers(envelope)
-        server = await instances.get(self._parts.db, message.server_id)
-        if server:
-            await self._write(server.id, server.network_info, await self._read(server))
+        await set_aside()
+        turn = self._turns.setdefault(message.server_id, asyncio.Lock())
+        async with turn:
+            for _ in range(TRIES):
+                server = await instances.get(self._parts.db, message.server_id)
+                if server is None or await self._write(server.id, server.network_info, await self._read(server)):
+                    return
 
     async def refresh_all(self) -> None:
-        """Every server: three requests and what differs."""
+        """Every server: three requests and what differs. What changed meanwhile is left to the next look."""
         servers = await instances.page(
             self._parts.db, Listing(among={"vm_state": ["active", "stopped", "paused", "suspended"]})
         )
@@ -79,15 +97,19 @@ class NetworkInfo:
             found = await self._interfaces(server, of_server.get(server.id, []), floating)
             await self._write(server.id, server.network_info, found)
 
-    async def _write(self, id: str, known: list[Interface], found: list[Interface]) -> None:
+    async def _write(self, id: str, known: list[Interface], found: list[Interface]) -> bool:
+        """``known``: what the row had before ``found`` was read. False where it has something else by now, which may be newer."""
         if known == found:
-            return
+            return True
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> bool:
             row = await instances.locked(tx, id)
+            if row.network_info != known:
+                return False
             await instances.write(tx, id, network_info=found, updated_at=row.updated_at)
+            return True
 
-        await self._parts.db.transact(work)
+        return await self._parts.db.transact(work)
 
     async def _read(self, server: Instance) -> list[Interface]:
         ports = await self._get(f"/v2.0/ports?device_id={quote(server.id)}", "ports")

@@ -24,6 +24,7 @@ class Over:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._waiting: list[str] = []
+        self._untold = 0
         self._some = asyncio.Event()
         self._telling: asyncio.Task[None] | None = None
 
@@ -47,9 +48,20 @@ class Over:
         self._add(server_id)
 
     def _add(self, subject: str) -> None:
-        if len(self._waiting) < KEEP:
-            self._waiting.append(subject)
-            self._some.set()
+        self._waiting.append(subject)
+        self._some.set()
+        self._keep_some()
+
+    def _keep_some(self) -> None:
+        """While identity is away for long, the oldest are left to expire."""
+        left = len(self._waiting) - KEEP
+        if left > 0:
+            del self._waiting[:left]
+            self._untold += left
+            if self._untold == left or self._untold % MANY == 0:
+                log.warning(
+                    "identity is not told that %d launches are over: their tokens end when they expire", self._untold
+                )
 
     async def _tell(self) -> None:
         while True:
@@ -63,6 +75,7 @@ class Over:
                 await self._session.request("POST", "identity", "/OS-TINSTACK/launch_tokens/revoke", json=body)
             except ApiError as error:
                 log.warning("identity does not know yet that %d launches are over: %s", len(batch), error.text)
-                self._waiting = [*batch, *self._waiting][:KEEP]
+                self._waiting[:0] = batch
+                self._keep_some()
                 self._some.set()
                 await asyncio.sleep(AGAIN_SECONDS)

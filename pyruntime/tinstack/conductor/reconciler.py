@@ -73,8 +73,8 @@ class Reconciler:
         log.info("%s of server %s has no owner any more (last: %s)", operation.kind, server.id, operation.owner)
 
         async def take(tx: Transaction) -> Operation:
-            held = await OPERATIONS.get(tx, operation.id)
-            if held is None or held.owner != operation.owner or held.lease_until >= await tx.now():
+            held, _ = await store.locked(tx, operation.id)
+            if held.owner != operation.owner or held.lease_until >= await tx.now():
                 raise OperationTaken(id=operation.id)
             await store.hand_over(tx, held, self._parts.owner, self._parts.config.own_lease_seconds)
             return held

@@ -171,11 +171,8 @@ class Scheduling:
         zone = aggregates.zone_of(zones, message.host, self._parts.config.default_zone)
 
         async def work(tx: Transaction) -> None:
-            operation = await OPERATIONS.get(tx, message.operation_id)
-            if operation is None or operation.owner != message.owner:
-                raise OperationTaken(id=message.operation_id)
-            server = await instances.locked(tx, operation.subject)
-            if server.generation != operation.generation:
+            operation, server = await store.locked(tx, message.operation_id)
+            if operation.owner != message.owner:
                 raise OperationTaken(id=message.operation_id)
             if server.host == message.host:
                 return
@@ -196,11 +193,8 @@ class Scheduling:
         only(envelope, "scheduler")
 
         async def work(tx: Transaction) -> Operation:
-            operation = await OPERATIONS.get(tx, message.operation_id)
-            if operation is None or operation.owner != message.owner:
-                raise OperationTaken(id=message.operation_id)
-            server = await instances.locked(tx, operation.subject)
-            if server.generation != operation.generation or server.host is not None:
+            operation, server = await store.locked(tx, message.operation_id)
+            if operation.owner != message.owner or server.host is not None:
                 raise OperationTaken(id=message.operation_id)
             await actions.keep_verdicts(tx, server.id, operation, message.verdicts)
             self._endings.note_failure(operation, message.step, None, message.reason, again=False)

@@ -84,7 +84,9 @@ class Http:
     def session(self) -> aiohttp.ClientSession:
         """The pool, opened at first use in the running loop."""
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=64, keepalive_timeout=60, ssl=trusting(self._ca) or True)
+            connector = aiohttp.TCPConnector(
+                limit=0, limit_per_host=64, keepalive_timeout=60, ssl=trusting(self._ca) or True
+            )
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
         return self._session
 

@@ -10,11 +10,13 @@ import pytest
 from aiohttp import web
 
 from tinstack.compute.config import Config
+from tinstack.compute.drivers import fake
 from tinstack.compute.drivers.fake import FakeDriver
 from tinstack.compute.drivers.interface import RUNNING, SHUTDOWN, Guest
 from tinstack.compute.errors import StepFailed
 from tinstack.compute.images import ImageCache
 from tinstack.compute.steps import Steps
+from tinstack.computedb.kinds import KINDS
 from tinstack.conductor.rpc import FlavorDetails, ServerDetails
 from tinstack.core import bus as buses
 from tinstack.core.bus.memory import Hub
@@ -159,3 +161,27 @@ async def test_simulated_guests_survive_their_process(tmp_path: Path) -> None:
     await second.remove("s")
     await second.remove("s")
     assert await second.servers() == [] and names_in(tmp_path / "h") == []
+
+
+@pytest.mark.parametrize(
+    "metadata,known",
+    [
+        ({"tinstack:fault": "28"}, True),
+        ({"tinstack:fault": "config-drive:2", "tinstack:delay": "stop:100"}, True),
+        ({"tinstack:fault": "14"}, False),
+        ({"tinstack:fault": "spwan:1"}, False),
+        ({"tinstack:fault": "28:often"}, False),
+        ({"tinstack:delay": "28"}, False),
+        ({"tinstack:delay": "28:1s"}, False),
+    ],
+)
+def test_what_metadata_ask_the_fake_driver_for_must_mean_something(metadata: dict[str, str], known: bool) -> None:
+    if known:
+        fake.check(metadata)
+        return
+    with pytest.raises(fake.NotRehearsed, match=r"The metadata item tinstack:\w+ is .* attach_volume, config-drive, "):
+        fake.check(metadata)
+
+
+def test_the_fake_driver_knows_every_kind_of_operation() -> None:
+    assert set(KINDS) - {"boot"} <= fake.OPERATIONS

@@ -4,6 +4,7 @@ played by one small web application."""
 import asyncio
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,9 @@ class Cloud:
         self.hosts = itertools.count(10)
         self.generations: dict[str, int] = {}
         self.numbers = itertools.count(1)
+        self.stuck: dict[str, asyncio.Event] = {}
+        """Kinds whose answers, as they were when they were asked for, wait for that; ``waiting``: how many do."""
+        self.waiting: Counter[str] = Counter()
         self.slow: dict[str, float] = {}
         """Kinds whose deletions take that many seconds."""
 
@@ -89,11 +93,16 @@ class Cloud:
 
     @web.middleware
     async def _trouble(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        if request.path.split("/")[1] in self.broken:
+        kind = request.path.split("/")[1]
+        if kind in self.broken:
             return web.json_response({"message": "out of order"}, status=503)
         if request.method == "DELETE":
-            await asyncio.sleep(self.slow.get(request.path.split("/")[1], 0))
-        return await handler(request)  # type: ignore[no-any-return]
+            await asyncio.sleep(self.slow.get(kind, 0))
+        answer: web.StreamResponse = await handler(request)
+        if kind in self.stuck:
+            self.waiting[kind] += 1
+            await self.stuck[kind].wait()
+        return answer
 
     async def sign_in(self, request: web.Request) -> web.Response:
         kinds = {"identity": "/v3", "placement": "/placement", "image": "/image", "network": "/network"}

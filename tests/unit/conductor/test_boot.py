@@ -3,6 +3,7 @@
 import asyncio
 import json
 from typing import Any
+from uuid import uuid4
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from tinstack.api.config import Config as ApiConfig
 from tinstack.api.metadata.guests import guest_of
 from tinstack.compute.drivers.interface import Guest as DriverGuest
-from tinstack.computedb import actions, fleet, quota_limits
+from tinstack.computedb import actions, fleet, quota_limits, store
+from tinstack.conductor import over, rpc
 from tinstack.core import guestdata
+from tinstack.core.bus.interface import PREFETCH
 
 from .conftest import Lab, eventually
 
@@ -212,3 +215,45 @@ async def test_an_undo_that_outlasts_its_lease_is_done_once(lab: Lab) -> None:
     await asyncio.sleep(1.5)
     assert server.id in lab.cloud.allocations
     assert [one["device_id"] for one in lab.cloud.ports.values()] == [server.id]
+
+
+async def test_launches_that_wait_for_a_slow_service_keep_nobody_waiting(lab: Lab) -> None:
+    """The volume service takes its time with each of 100 launches: other messages are taken meanwhile."""
+    other = await lab.booted()
+    volumes = [lab.cloud.volumes.add(str(number)) for number in range(100)]
+    lab.cloud.stuck["volume"] = asyncio.Event()
+    wanted = [
+        rpc.RequestedVolume(attachment_id=str(uuid4()), source="volume", volume_id=volume, source_id=volume)
+        for volume in volumes
+    ]
+    begun = await asyncio.gather(*(lab.create(volumes=[volume]) for volume in wanted))
+    await eventually(lambda: lab.cloud.waiting["volume"] >= PREFETCH)
+    await lab.act(other.id, "stop")
+    await lab.until(other.id, "stopped", 5)
+    assert not [one for one in begun if (await lab.server(one.server.id)).vm_state == "active"]
+    lab.cloud.stuck.pop("volume").set()
+
+
+async def test_a_typo_in_what_shall_fail_is_told(lab: Lab) -> None:
+    begun = await lab.create(metadata={"tinstack:fault": "spwan"})
+    server = await lab.until(begun.server.id, "error")
+    assert server.fault and "The metadata item tinstack:fault is 'spwan', but must be" in server.fault.message
+    await lab.act(server.id, "delete")
+    await lab.until(server.id, "deleted")
+
+
+async def test_an_operation_under_way_without_a_task_state_is_named(lab: Lab) -> None:
+    server = await lab.booted(metadata={"tinstack:delay": "attach_volume:60000"})
+    await store.start_operation(lab.db, server.id, "attach_volume", lab._asked())
+    with pytest.raises(store.Busy, match=f"'detach_volume' instance {server.id} while its attach_volume is under way"):
+        await store.start_operation(lab.db, server.id, "detach_volume", lab._asked())
+
+
+async def test_launches_that_identity_is_not_told_of_are_counted_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    told: Any = None
+    ends = over.Over(told)
+    for number in range(over.KEEP + over.MANY):
+        ends.note_server(str(number))
+    said = [record.getMessage() for record in caplog.records]
+    assert len(ends._waiting) == over.KEEP and ends._waiting[-1] == str(over.KEEP + over.MANY - 1)
+    assert len(said) == 2 and said[-1].startswith(f"identity is not told that {over.MANY} launches are over")

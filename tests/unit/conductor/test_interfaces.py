@@ -7,8 +7,9 @@ from uuid import uuid4
 import msgspec
 
 from tinstack.computedb import actions, instances
-from tinstack.computedb.rows import Instance
+from tinstack.computedb.rows import Address, Instance
 from tinstack.computedb.store import Begun
+from tinstack.conductor import rpc
 from tinstack.conductor.rpc import RequestedPort
 from tinstack.core.db import Transaction
 
@@ -143,3 +144,28 @@ async def test_a_port_that_is_gone_is_left_out_at_the_next_start(lab: Lab) -> No
     await lab.act(server.id, "start")
     await lab.until(server.id, "active")
     assert not nics(lab, server)
+
+
+async def test_addresses_that_were_read_before_are_not_written_over_newer_ones(lab: Lab) -> None:
+    server = await lab.booted()
+    port = lab.cloud.ports[server.ports[0].id]
+    port["status"] = "BUILD"
+    lab.cloud.stuck["network"] = asyncio.Event()
+    lab.cloud.waiting.clear()
+    await lab.bus.cast(rpc.TOPIC, rpc.NetworkChanged(server_id=server.id))  # reads what there is, and is slow
+    await eventually(lambda: lab.cloud.waiting["network"] >= 1)
+    newer = [msgspec.structs.replace(server.network_info[0], addresses=[Address(ip="192.168.50.99", version=4)])]
+
+    async def write(tx: Transaction) -> None:
+        row = await instances.locked(tx, server.id)
+        await instances.write(tx, row.id, network_info=newer)
+
+    await lab.db.transact(write)
+    port["fixed_ips"] = [{"subnet_id": "s", "ip_address": "192.168.50.99"}]
+    port["status"] = "DOWN"
+    lab.cloud.stuck.pop("network").set()
+    async with asyncio.timeout(5):
+        while (found := (await lab.server(server.id)).network_info[0]).state != "DOWN":
+            assert [one.ip for one in found.addresses] == ["192.168.50.99"]
+            await asyncio.sleep(0.005)
+    assert [one.ip for one in found.addresses] == ["192.168.50.99"]

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from msgspec import Raw
 
-from tinstack.core.bus import Envelope, Message, Refused, RemoteFailure, RemoteTimeout
-from tinstack.core.bus.interface import envelope_of
+from tinstack.core.bus import Envelope, Message, Refused, RemoteFailure, RemoteTimeout, set_aside
+from tinstack.core.bus.amqp import AmqpBus
+from tinstack.core.bus.interface import PREFETCH, Dispatcher, encode, envelope_of
 from tinstack.core.bus.memory import Hub, MemoryBus
 from tinstack.core.bus.topology import definitions, hash_password, may_host_write
+from tinstack.core.config import BusConfig
 from tinstack.core.errors import Conflict
 
 
@@ -143,3 +146,60 @@ def test_a_host_writes_the_topics_of_controllers_and_answers_to_them() -> None:
     assert may_host_write("conductor") and may_host_write(f"private.api.{'0' * 32}")
     for key in ("scheduler", "identity", "compute.h2", "private.compute.h2", "broadcast.identity.revoked"):
         assert not may_host_write(key)
+
+
+async def test_who_waits_for_others_lets_the_next_messages_in(lab: Lab) -> None:
+    """A broker hands a process so many messages at once: those that wait for a slow service must not be all of them."""
+    slow, served = asyncio.Event(), asyncio.Event()
+
+    async def wait(message: Ask, envelope: Envelope) -> Told:
+        if message.number == 0:
+            served.set()
+            return Told(number=0, sender="")
+        if message.number == 1:
+            await set_aside()
+        await slow.wait()
+        return Told(number=1, sender="")
+
+    await lab.conductor.serve("conductor", {Ask: wait})
+    for number in (1, 2):
+        waiting = [
+            asyncio.create_task(lab.api.call("conductor", Ask(number=number), Told)) for _ in range(PREFETCH + 9)
+        ]
+        await asyncio.sleep(0.01)
+        last = asyncio.create_task(lab.api.call("conductor", Ask(number=0), Told))
+        await asyncio.sleep(0.01)
+        assert served.is_set() == (number == 1)
+        slow.set()
+        await asyncio.gather(*waiting, last)
+        slow.clear()
+        served.clear()
+
+
+class Incoming:
+    """A message from RabbitMQ."""
+
+    user_id = "api"
+
+    def __init__(self, number: int) -> None:
+        self.body = encode(envelope_of(Ask(number=number), "api"))
+        self.acknowledged = 0
+
+    async def ack(self) -> None:
+        self.acknowledged += 1
+
+
+async def test_a_message_that_is_set_aside_is_acknowledged_once() -> None:
+    bus = AmqpBus(BusConfig(url="amqp://api@127.0.0.1:1", side="controller"))
+    seen: list[int] = []
+
+    async def handle(message: Ask, envelope: Envelope) -> None:
+        if message.number:
+            await set_aside()
+        seen.append(incoming.acknowledged)
+
+    for number in (0, 1):
+        incoming: Any = Incoming(number)
+        await asyncio.create_task(bus._handle(Dispatcher({Ask: handle}), incoming))
+        assert incoming.acknowledged == 1
+    assert seen == [0, 1]

@@ -154,3 +154,13 @@ async def test_what_mariadb_has_no_room_for_is_the_callers_fault() -> None:
     with pytest.raises(BadRequest, match="too long or too large"):
         await connection.execute("INSERT", ())
     assert connection.usable
+
+
+def test_rows_of_several_values_and_tuples_are_bound_too() -> None:
+    dialect = sqlite.dialect(paramstyle="qmark")
+    columns = [things.c.id, things.c.note]
+    rows = [{"id": "a", "note": "x"}, {"id": "b", "note": "y"}]
+    several = compile_for(sa.insert(things).values(rows), dialect)
+    assert several.bind({}) == ["a", "x", "b", "y"]
+    pairs = compile_for(sa.select(*columns).where(sa.tuple_(*columns).in_([("a", "x"), ("b", "y")])), dialect)
+    assert pairs.text.count("?") == 4 and pairs.bind({}) == ["a", "x", "b", "y"]

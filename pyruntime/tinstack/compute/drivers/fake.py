@@ -2,7 +2,8 @@
 
 Server metadata make it misbehave: ``tinstack:fault=STEP[:TIMES]`` lets that step of the flow (or operation: ``stop``, ``delete`` …;
 or, within step 28, the ``config-drive``) fail, always or so many times; ``tinstack:delay=STEP:MILLISECONDS`` makes it slow.
-Nothing else looks at these keys.
+Nothing else looks at these keys. What is written there and means nothing fails every operation but a delete, with a sentence that
+says so: a test whose fault never happens would pass for nothing.
 A guest is a small file in the host's folder below ``instances_dir``, so that it is there again after a restart. Files may come and
 go behind the agent's back, as domains do in a hypervisor.
 """
@@ -44,7 +45,15 @@ from tinstack.core.clock import iso, now_us
 log = logging.getLogger(__name__)
 
 FAULT, DELAY = "tinstack:fault", "tinstack:delay"
-BOOT_STEPS = {"config-drive", *(str(number) for number in range(13, 30))}
+BOOT_STEPS = {"config-drive", *map(str, (19, 21, 22, 24, 25, 27, 28, 29))}
+OPERATIONS = {
+    *("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume", "rebuild"),
+    *("attach_interface", "detach_interface", "attach_volume", "detach_volume", "extend_volume"),
+    *("create_image", "create_backup"),
+}
+PLACES = BOOT_STEPS | OPERATIONS
+"""Where something can be rehearsed: what a host does for a boot, and the kinds of operation."""
+
 STATES = {RUNNING: "running", PAUSED: "paused", SHUTDOWN: "shutdown", SUSPENDED: "suspended"}
 
 _failed: Counter[tuple[str, str]] = Counter()
@@ -57,8 +66,28 @@ class Simulated(DriverError):
     code, message = "compute.simulated", "The simulated fault at {step} that the server's metadata asks for."
 
 
+class NotRehearsed(DriverError):
+    """The server's metadata ask for what there is not."""
+
+    code = "compute.simulated.unknown"
+    message = "The metadata item {key} is '{value}', but must be {form}, with PLACE one of: {places}."
+
+
+def check(metadata: Mapping[str, str]) -> None:
+    """Raises NotRehearsed where a fault or a delay could never happen as it is written."""
+    for key, form in ((FAULT, "PLACE or PLACE:TIMES"), (DELAY, "PLACE:MILLISECONDS")):
+        value = metadata.get(key)
+        if value is None:
+            continue
+        where, colon, number = value.partition(":")
+        if where not in PLACES or not (number.isdecimal() if colon else key == FAULT):
+            raise NotRehearsed(key=key, value=value, form=form, places=", ".join(sorted(PLACES)))
+
+
 async def rehearse(step: str, server: ServerDetails) -> None:
-    """Wait or fail as the server's metadata say. Raises Simulated."""
+    """Wait or fail as the server's metadata say. Raises Simulated, NotRehearsed."""
+    if step != "delete":
+        check(server.metadata)
     where, _, milliseconds = server.metadata.get(DELAY, "").partition(":")
     if where == step and milliseconds.isdecimal():
         await asyncio.sleep(int(milliseconds) / 1000)

@@ -6,7 +6,16 @@ hosts to ``up``; who may write and read what is in ``topology``. Messages are St
 so that an old and a new version of a service can talk.
 """
 
-from tinstack.core.bus.interface import Bus, Envelope, Handler, Message, Refused, RemoteFailure, RemoteTimeout
+from tinstack.core.bus.interface import (
+    Bus,
+    Envelope,
+    Handler,
+    Message,
+    Refused,
+    RemoteFailure,
+    RemoteTimeout,
+    set_aside,
+)
 from tinstack.core.bus.open import connect
 
-__all__ = ["Bus", "Envelope", "Handler", "Message", "Refused", "RemoteFailure", "RemoteTimeout", "connect"]
+__all__ = ["Bus", "Envelope", "Handler", "Message", "Refused", "RemoteFailure", "RemoteTimeout", "connect", "set_aside"]

@@ -21,6 +21,7 @@ from tinstack.core.bus import topology
 from tinstack.core.bus.interface import (
     ANSWER,
     CALL_SECONDS,
+    PREFETCH,
     Answers,
     Depth,
     Dispatcher,
@@ -30,6 +31,7 @@ from tinstack.core.bus.interface import (
     decode,
     encode,
     envelope_of,
+    handling,
     service_of,
 )
 from tinstack.core.config import BusConfig
@@ -40,7 +42,6 @@ from tinstack.core.tls import trusting
 log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Message)
 
-PREFETCH = 64
 CONFIRM_SECONDS = 10.0
 
 
@@ -153,12 +154,20 @@ class AmqpBus:
             self._spawn(self._answer(dispatcher, envelope))
 
     async def _handle(self, dispatcher: Dispatcher, incoming: AbstractIncomingMessage) -> None:
-        envelope = _read(incoming)
+        envelope, waiting = _read(incoming), True
+
+        async def done() -> None:
+            nonlocal waiting
+            if waiting:
+                waiting = False
+                await _quietly(incoming.ack)
+
+        handling(done)
         try:
             if envelope is not None:
                 await self._answer(dispatcher, envelope)
         finally:
-            await _quietly(incoming.ack)
+            await done()
 
     async def _answer(self, dispatcher: Dispatcher, envelope: Envelope) -> None:
         answer = await dispatcher.handle(envelope, self.user)
@@ -186,7 +195,11 @@ class AmqpBus:
         assert exchange, "the bus is not open"
         mode = aio_pika.DeliveryMode.NOT_PERSISTENT
         message = aio_pika.Message(
-            encode(envelope), user_id=self.user, delivery_mode=mode, content_type="application/json"
+            encode(envelope),
+            user_id=self.user,
+            delivery_mode=mode,
+            content_type="application/json",
+            expiration=envelope.seconds or None,
         )
         try:
             await exchange.publish(message, key, mandatory=False, timeout=CONFIRM_SECONDS)

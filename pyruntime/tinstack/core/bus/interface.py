@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 import msgspec
 
 from tinstack.core.bus import topology
+from tinstack.core.bus.lateness import Lateness
 from tinstack.core.context import request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.metrics.families import CALL_TIMEOUTS, MESSAGE_SECONDS, MESSAGES
@@ -17,6 +19,9 @@ from tinstack.core.metrics.families import CALL_TIMEOUTS, MESSAGE_SECONDS, MESSA
 log = logging.getLogger(__name__)
 
 CALL_SECONDS = 10.0
+PREFETCH = 64
+"""Messages of a topic that a process takes at once."""
+
 ANSWER = "Answer"
 
 
@@ -25,14 +30,16 @@ class Message(msgspec.Struct, kw_only=True):
 
 
 class Envelope(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What travels: ``body`` is the message's JSON, ``deadline`` the sender's clock in seconds (0: none)."""
+    """What travels: ``body`` is the message's JSON. Of a call, ``sent`` is the sender's clock in seconds, and ``seconds`` is how long it
+    waits for the answer (0: it is no call)."""
 
     name: str
     version: int = 1
     id: str
     request_id: str
     sender: str = ""
-    deadline: float = 0.0
+    sent: float = 0.0
+    seconds: float = 0.0
     reply_to: str = ""
     error: dict[str, Any] | None = None
     body: msgspec.Raw = msgspec.Raw(b"null")
@@ -62,6 +69,23 @@ class RemoteFailure(ApiError):
         super().__init__(str(error.get("text", "")))
         self.remote_code = str(error.get("code", "internal"))
         self.remote_status = int(error.get("status", 500))
+
+
+_aside: ContextVar[Callable[[], Awaitable[object]] | None] = ContextVar("aside", default=None)
+
+
+def handling(aside: Callable[[], Awaitable[object]]) -> None:
+    """This task handles a message; ``aside`` lets go of its place among those that are taken at once."""
+    _aside.set(aside)
+
+
+async def set_aside() -> None:
+    """What is handled now goes on beside those that are taken at once, as it waits for others: a service that is slow keeps nobody else
+    waiting. It is not brought again if this process dies: for calls, and for what is told again anyway."""
+    aside = _aside.get()
+    if aside:
+        _aside.set(None)
+        await aside()
 
 
 Handler = Callable[[Any, Envelope], Awaitable[Message | None]]
@@ -116,7 +140,8 @@ def envelope_of(message: Message, sender: str, seconds: float = 0.0, reply_to: s
         id=uuid4().hex,
         request_id=request_id_of_task.get(),
         sender=sender,
-        deadline=time.time() + seconds if seconds else 0.0,
+        sent=time.time() if seconds else 0.0,
+        seconds=seconds,
         reply_to=reply_to,
         body=msgspec.Raw(_encode(message)),
     )
@@ -175,6 +200,7 @@ class Dispatcher:
     """From an envelope to its handler, and the handler's result to an answer."""
 
     def __init__(self, handlers: Mapping[type[Message], Handler]) -> None:
+        self._lateness = Lateness()
         self._handlers = {
             kind.__name__: (msgspec.json.Decoder(kind).decode, handler) for kind, handler in handlers.items()
         }
@@ -183,10 +209,12 @@ class Dispatcher:
         """Run the handler; the answer, where one is wanted."""
         request_id_of_task.set(envelope.request_id)
         service = service_of(sender)
-        if envelope.deadline and time.time() > envelope.deadline:
-            MESSAGES.add(service, self._known(envelope), "late")
-            log.warning("%s from %s came after its deadline and is dropped", envelope.name, envelope.sender)
-            return None
+        if envelope.seconds:
+            late = self._lateness.of(envelope.reply_to or envelope.sender, envelope.sent)
+            if late > envelope.seconds:
+                MESSAGES.add(service, self._known(envelope), "late")
+                log.warning("%s from %s came %.1f s late and is dropped", envelope.name, envelope.sender, late)
+                return None
         if not topology.may_reply_to(envelope.sender, envelope.reply_to):
             MESSAGES.add(service, self._known(envelope), "refused")
             log.warning(

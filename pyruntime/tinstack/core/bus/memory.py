@@ -6,14 +6,15 @@
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from tinstack.core.bus import topology
 from tinstack.core.bus.interface import (
     ANSWER,
     CALL_SECONDS,
+    PREFETCH,
     Answers,
     Depth,
     Dispatcher,
@@ -24,6 +25,7 @@ from tinstack.core.bus.interface import (
     decode,
     encode,
     envelope_of,
+    handling,
 )
 
 log = logging.getLogger(__name__)
@@ -96,6 +98,7 @@ class MemoryBus:
         self.private = topology.private_name(user, side, uuid4().hex)
         self._answers = Answers()
         self._dispatchers: dict[str, Dispatcher] = {}
+        self._places: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -121,6 +124,7 @@ class MemoryBus:
         if not topology.may_read(self.user, topic):
             raise Refused(f"'{self.user}' may not read '{topic}'.")
         self._dispatchers[topic] = Dispatcher(handlers)
+        self._places[topic] = asyncio.Semaphore(PREFETCH)
         self.hub.serve(topic, self)
 
     async def listen(self, key: str, handlers: Mapping[type[Message], Handler]) -> None:
@@ -136,9 +140,27 @@ class MemoryBus:
         if envelope.name == ANSWER:
             self._answers.take(envelope)
             return
-        task = asyncio.create_task(self._handle(self._dispatchers[topic], envelope))
+        work = self._handle(self._dispatchers[topic], envelope)
+        task = asyncio.create_task(self._in_turn(self._places[topic], work) if topic in self._places else work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _in_turn(self, places: asyncio.Semaphore, work: Coroutine[Any, Any, None]) -> None:
+        """As the broker hands out messages: so many at once."""
+        await places.acquire()
+        held = True
+
+        async def done() -> None:
+            nonlocal held
+            if held:
+                held = False
+                places.release()
+
+        handling(done)
+        try:
+            await work
+        finally:
+            await done()
 
     async def _handle(self, dispatcher: Dispatcher, envelope: Envelope) -> None:
         answer = await dispatcher.handle(envelope, self.user)

@@ -93,6 +93,8 @@ def compile_for(statement: Statement, dialect: Dialect) -> Compiled:
     if isinstance(statement, Prepared):
         return statement.compiled(dialect)
     form: Any = statement._generate_cache_key()
+    if form is None or any(one.expanding and one.value and isinstance(one.value[0], tuple) for one in form.bindparams):
+        return _unshared(statement, dialect)
     lengths = tuple(len(one.value) for one in form.bindparams if one.expanding)
     key = (dialect.name, form.key, lengths)
     found = _forms.get(key)
@@ -101,6 +103,12 @@ def compile_for(statement: Statement, dialect: Dialect) -> Compiled:
             _forms.clear()
         found = _forms[key] = _Form(statement, form.bindparams, dialect)
     return found.of(form.bindparams)
+
+
+def _unshared(statement: ClauseElement, dialect: Dialect) -> Compiled:
+    """Of a statement whose form SQLAlchemy does not tell (VALUES of several rows), or whose values are tuples: compiled each time."""
+    made = _compile(statement, dialect)
+    return Compiled(str(made), list(made.positiontup or ()), dict(made.construct_params(escape_names=False)))
 
 
 class _Form:
