@@ -41,6 +41,7 @@ report_seconds = 2.0
 vif_plug_seconds = 15.0
 [network]
 agent_down_seconds = 4.0
+flat_networks = ["physnet1", "physnet2"]
 """
 """So that what died is taken over within seconds. ``boot_deadline_seconds`` is what every server must meet."""
 

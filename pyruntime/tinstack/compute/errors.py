@@ -29,10 +29,10 @@ class VifPlugTimeout(ApiError):
 
 
 class BindingFailed(Unavailable):
-    """No network agent has reported from this host."""
+    """No network agent has reported from this host, or it is not wired to the network's physical network."""
 
     code = "compute.binding_failed"
-    message = "Port {port} can't be bound to host {host}: the network service knows no agent there."
+    message = "Port {port} can't be bound to host {host}: the network service knows no agent there that is wired to its network."
 
 
 def failed(step: int, error: Exception, *, elsewhere: bool) -> StepFailed:

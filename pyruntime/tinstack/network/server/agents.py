@@ -7,12 +7,12 @@ from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 
 from tinstack.core.bus import Envelope
 from tinstack.core.bus.interface import Refused
 from tinstack.core.clock import SECOND, now_us
-from tinstack.core.db import Database, Duplicate, Transaction, prepared, to_json
+from tinstack.core.db import Database, Duplicate, Statement, Transaction, prepared, to_json
 from tinstack.core.errors import Conflict
 from tinstack.network import rpc
 from tinstack.network.server import events, store
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 ROLES = ("l2", "dhcp", "l3", "metadata")
 
-_A, _H, _P, _R, _F = t.agents.c, t.hosts.c, t.ports.c, t.routers.c, t.floatingips.c
+_A, _H, _N, _P, _R, _F = t.agents.c, t.hosts.c, t.networks.c, t.ports.c, t.routers.c, t.floatingips.c
 
 HOST = prepared(select(t.hosts).where(_H.host == bindparam("name")))
 ADD_HOST = prepared(t.hosts.insert())
@@ -76,11 +76,6 @@ STATUS = prepared(
     .where(_P.binding_generation <= bindparam("made"))
     .values(status=bindparam("new"), revision_number=_P.revision_number + 1)
 )
-FOUND_HOST = prepared(
-    update(t.ports)
-    .where(_P.binding_host == bindparam("name"), _P.binding_vif_type == BINDING_FAILED)
-    .values(binding_vif_type=BOUND, revision_number=_P.revision_number + 1)
-)
 FLOATING_OF_HOST = prepared(
     select(t.floatingips).join(t.routers, _R.id == _F.router_id).where(_R.host == bindparam("name"))
 )
@@ -108,6 +103,17 @@ class _Network(msgspec.Struct, frozen=True):
 def agent_id(host: str, role: str) -> str:
     """The same whoever hears of the agent first."""
     return str(uuid5(NAMESPACE_URL, f"tinstack:network-agent:{host}:{role}"))
+
+
+def _bound(message: rpc.AgentReport) -> Statement:
+    """Ports that could not be bound to a host, and that can now."""
+    wired = or_(_N.physical_network.is_(None), _N.physical_network.in_(store.padded(message.physical_networks)))
+    return (
+        update(t.ports)
+        .where(_P.binding_host == message.host, _P.binding_vif_type == BINDING_FAILED)
+        .where(_P.network_id.in_(select(_N.id).where(wired)))
+        .values(binding_vif_type=BOUND, revision_number=_P.revision_number + 1)
+    )
 
 
 class Agents:
@@ -179,7 +185,7 @@ class Agents:
                 )
             except Duplicate:
                 raise store.Stale from None
-            await change.tx.run(FOUND_HOST, name=message.host)
+        await change.tx.run(_bound(message))
         there = await change.tx.all(AGENTS_OF, Agent, name=message.host)
         known = {agent.role for agent in there}
         for agent in there:

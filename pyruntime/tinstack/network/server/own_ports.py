@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from uuid import uuid4
 
+import msgspec
 from sqlalchemy import bindparam, select
 
 from tinstack.core.db import Duplicate, prepared
@@ -20,7 +21,18 @@ from tinstack.network.server.rows import ACTIVE, BINDING_FAILED, BOUND, DOWN, UN
 MAC_PREFIX = "fa:16:3e"
 MAC_TRIES = 16
 
-KNOWN_HOST = prepared(select(t.hosts.c.host).where(t.hosts.c.host == bindparam("name"), t.hosts.c.heartbeat_at > 0))
+WIRING = prepared(
+    select(t.hosts.c.physical_networks, t.networks.c.physical_network).where(
+        t.hosts.c.host == bindparam("name"), t.hosts.c.heartbeat_at > 0, t.networks.c.id == bindparam("network")
+    )
+)
+
+
+class _Wiring(msgspec.Struct):
+    """What a host is wired to, and what a network needs."""
+
+    physical_networks: dict[str, str]
+    physical_network: str | None
 
 
 class MacAddressInUse(Conflict):
@@ -49,14 +61,19 @@ async def insert(change: Change, port: Port, *, any_mac: bool) -> None:
 
 
 async def bind(change: Change, port: Port, host: str) -> None:
-    """Put the port in its place: the row's fields alone. It is up once its host says so."""
+    """Put the port in its place: the row's fields alone. It is up once its host says so.
+
+    It fails on a host that never reported, or that is not wired to the network's physical network.
+    """
     port.binding_host = host
     if port.status == ACTIVE:
         port.status = DOWN
     if not host:
         port.binding_vif_type = UNBOUND
         return
-    port.binding_vif_type = BOUND if await change.tx.scalar(KNOWN_HOST, name=host) else BINDING_FAILED
+    wiring = await change.tx.one(WIRING, _Wiring, name=host, network=port.network_id)
+    wired = wiring is not None and wiring.physical_network in (None, *wiring.physical_networks)
+    port.binding_vif_type = BOUND if wired else BINDING_FAILED
     change.placed(port.id)
 
 
