@@ -49,7 +49,7 @@ BOOT_STEPS = {"config-drive", *map(str, (19, 21, 22, 24, 25, 27, 28, 29))}
 OPERATIONS = {
     *("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume", "rebuild"),
     *("attach_interface", "detach_interface", "attach_volume", "detach_volume", "extend_volume"),
-    *("create_image", "create_backup"),
+    *("create_image", "create_backup", "start_again"),
 }
 PLACES = BOOT_STEPS | OPERATIONS
 """Where something can be rehearsed: what a host does for a boot, and the kinds of operation."""
