@@ -16,7 +16,7 @@ description:
     than its last start or reload, starts it when it does not run, and otherwise leaves it alone.
   - What is to be done follows from what is there, not from what an earlier task of this run changed. So a run that was
     interrupted between writing a file and restarting its reader is made good by the next one.
-  - A socket is opened anew in the same way; the service that it had started is stopped first, as it holds the old one.
+  - A socket is opened in the same way; the service that it starts is stopped first, as it would not take it.
   - A unit that does not come up fails the task with the end of its journal.
 options:
   name: {description: The unit, with its suffix., type: str, required: true}
@@ -157,7 +157,7 @@ def main() -> None:
     for verb in verbs:
         if verb == "start" and unit.shown.get("ActiveState") == "failed":
             unit.systemctl("reset-failed", unit.name)
-        if verb == "restart" and unit.name.endswith(".socket"):
+        if verb in ("start", "restart") and unit.name.endswith(".socket"):
             unit.systemctl("stop", *unit.shown.get("Triggers", "").split())
         code, said = unit.systemctl(verb, *([] if verb == "daemon-reload" else [unit.name]))
         if code:
