@@ -383,6 +383,7 @@ def test(ring: tuple[str, ...], seed: int | None) -> None:
     faults              processes die, messages are lost, RabbitMQ and MariaDB are stopped: a short selection (1 min) unless named
     bench               rates, times and sizes beside real OpenStack's and the budgets: only when named (a quiet machine)
     guests              what takes long with real guests: hosts that go down, consoles (root; Debian 12)
+    broken              a lab broken in twenty ways: one command names component, host and cause (root; Debian 12)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import run_rings

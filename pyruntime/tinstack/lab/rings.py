@@ -73,6 +73,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
     "bench": (Check("bench", ("python", "tests/bench/run.py")),),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
     "guests": (Check("real guests", ("molecule", "test", "-s", "guests")),),
+    "broken": (Check("broken labs", ("molecule", "test", "-s", "faults")),),
 }
 
 
@@ -82,7 +83,7 @@ SHORT: dict[str, tuple[Check, ...]] = {
 }
 """What runs of a long ring when no ring is named."""
 
-ON_REQUEST = {"bench", "guests"}
+ON_REQUEST = {"bench", "guests", "broken"}
 """Rings that run only when they are named."""
 
 
