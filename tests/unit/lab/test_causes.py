@@ -126,29 +126,69 @@ def test_names_that_lead_nowhere_or_elsewhere() -> None:
     assert found == ["no-such-host.invalid (10.0.0.2)"], "a host's own name may stand for itself"
 
 
-RULESET = {
-    "nftables": [
-        {"chain": {"family": "inet", "table": "strange", "name": "in", "policy": "drop", "hook": "input"}},
-        {"chain": {"family": "bridge", "table": "tinstack", "name": "x", "policy": "drop"}},
-        {"rule": {"family": "inet", "table": "strange", "chain": "fwd", "handle": 4, "expr": [{"drop": None}]}},
-        {"rule": {"family": "inet", "table": "strange", "chain": "fwd", "handle": 5, "expr": [{"accept": None}]}},
-        {"rule": {"family": "inet", "table": "tinstack", "chain": "fwd", "handle": 4, "expr": [{"drop": None}]}},
-        {"rule": {"family": "ip", "table": "filter", "chain": "LIBVIRT_FWI", "handle": 4, "expr": [{"reject": None}]}},
-    ]
-}
+def a_chain(family: str, table: str, name: str, **more: object) -> dict[str, object]:
+    return {"chain": {"family": family, "table": table, "name": name, **more}}
 
 
-def test_rules_of_others_that_drop_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_rule(table: str, chain: str, handle: int, *expr: object, family: str = "inet") -> dict[str, object]:
+    return {"rule": {"family": family, "table": table, "chain": chain, "handle": handle, "expr": list(expr)}}
+
+
+def on(name: str, key: str = "iifname") -> dict[str, object]:
+    return {"match": {"op": "==", "left": {"meta": {"key": key}}, "right": name}}
+
+
+DROP: dict[str, object] = {"drop": None}
+FORWARD = a_chain("inet", "strange", "fwd", hook="forward", policy="accept")
+
+
+def found(monkeypatch: pytest.MonkeyPatch, *ruleset: dict[str, object], text: str = "tcp dport 22 drop") -> list[str]:
     def told(*command: str) -> str:
         if "ruleset" in command:
-            return json.dumps(RULESET)
-        return "table inet strange {\n  chain fwd {\n    udp dport 4789 drop # handle 4\n  }\n}\n"
+            return json.dumps({"nftables": [{"metainfo": {}}, *ruleset]})
+        return f"table inet strange {{\n  chain fwd {{\n    {text} # handle 4\n  }}\n}}\n"
 
     monkeypatch.setattr(firewall, "told", told)
-    assert firewall.foreign() == [
-        "the chain inet strange in drops whatever its rules do not accept",
-        "a rule in the chain inet strange fwd drops: udp dport 4789 drop",
-    ]
+    return firewall.foreign()
+
+
+def test_rules_of_others_that_drop_what_is_forwarded_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ["a rule in the chain inet strange fwd drops: tcp dport 22 drop"]
+    accepts = a_rule("strange", "fwd", 5, {"accept": None})
+    assert found(monkeypatch, FORWARD, a_rule("strange", "fwd", 4, DROP), accepts) == said
+    assert found(monkeypatch, FORWARD, a_rule("strange", "fwd", 4, on("tap1"), DROP)) == said
+    assert found(monkeypatch, FORWARD, a_rule("strange", "fwd", 4, on("docker0"), DROP)) == [], "not our interface"
+    jumped = a_rule("strange", "fwd", 9, {"jump": {"target": "more"}}), a_rule("strange", "more", 4, DROP)
+    assert len(found(monkeypatch, FORWARD, a_chain("inet", "strange", "more"), *jumped)) == 1
+    assert found(monkeypatch, a_chain("inet", "strange", "more"), jumped[1]) == [], "nobody calls it"
+
+
+def test_a_policy_that_drops_what_is_forwarded_is_found_unless_our_bridges_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    closed = a_chain("ip", "filter", "FORWARD", hook="forward", policy="drop")
+    assert found(monkeypatch, closed) == ["the chain ip filter FORWARD drops whatever its rules do not accept"]
+    opened = a_rule("filter", "FORWARD", 4, on("br*-*"), {"accept": None}, family="ip")
+    assert found(monkeypatch, closed, opened) == []
+
+
+def test_a_firewall_of_the_hosts_own_is_no_fault_but_where_it_drops_tunnels(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = a_chain("inet", "strange", "fwd", hook="input", policy="drop")
+    rule = a_rule("strange", "fwd", 4, DROP)
+    assert found(monkeypatch, closed, rule) == []
+    assert len(found(monkeypatch, closed, rule, text="udp dport 4789 drop")) == 1
+
+
+def test_our_own_tables_and_libvirts_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = (
+        a_chain("bridge", "tinstack", "x", hook="forward", policy="drop"),
+        a_rule("tinstack", "x", 4, DROP, family="bridge"),
+    )
+    theirs = (
+        a_chain("ip", "filter", "LIBVIRT_FWI", hook="forward"),
+        a_rule("filter", "LIBVIRT_FWI", 4, {"reject": None}, family="ip"),
+    )
+    assert found(monkeypatch, *ours, *theirs) == []
 
 
 def test_files_newer_than_the_process_that_read_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
