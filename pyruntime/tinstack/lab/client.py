@@ -138,13 +138,16 @@ class Client:
             kept = None
         self._used[scheme, netloc] = now
         if kept is None:
-            if scheme == "https":
-                context = ssl.create_default_context(cafile=self.cloud.cacert)
-                kept = HTTPSConnection(netloc, timeout=self._timeout, context=context)
-            else:
-                kept = HTTPConnection(netloc, timeout=self._timeout)
+            kept = connection_to(self.cloud, scheme, netloc, self._timeout)
             self._connections[(scheme, netloc)] = kept
         return kept
+
+
+def connection_to(cloud: Cloud, scheme: str, netloc: str, seconds: float) -> HTTPConnection:
+    """Not yet open; by TLS whoever answers must have its certificate from whom `clouds.yaml` names."""
+    if scheme != "https":
+        return HTTPConnection(netloc, timeout=seconds)
+    return HTTPSConnection(netloc, timeout=seconds, context=ssl.create_default_context(cafile=cloud.cacert))
 
 
 def login(cloud: Cloud) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
-from tinstack.lab.client import ApiError, Client
+from tinstack.lab.client import ApiError, Client, connection_to
 from tinstack.lab.status import apis
 from tinstack.lab.verify.report import Check, wait_for
 from tinstack.lab.words import LabError
@@ -93,7 +93,7 @@ def metadata(admin: Client) -> str:
     """The metadata service refuses, in its own words, a request that no host has signed. It listens beside the compute API."""
     url = urlsplit(admin.endpoints()["compute"])
     host, port = url.hostname or "", (url.port or 8774) + 1
-    connection = HTTPConnection(host, port, timeout=METADATA_SECONDS)
+    connection = connection_to(admin.cloud, url.scheme, f"{host}:{port}", METADATA_SECONDS)
     try:
         connection.request("GET", "/latest/meta-data/")
         answer = connection.getresponse()
@@ -102,6 +102,8 @@ def metadata(admin: Client) -> str:
         raise LabError(f"The metadata service does not answer at {host}:{port}: {error}.") from None
     finally:
         connection.close()
+    if answer.status == 503:
+        raise LabError(f"The metadata service does not answer behind the gateway at {host}:{port}.")
     if answer.status != 400 or "signed" not in said:
         raise LabError(f"What answers at {host}:{port} ({answer.status}) is not the metadata service.")
     return "it answers, and refuses what no host has signed"
