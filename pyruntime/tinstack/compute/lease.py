@@ -29,6 +29,9 @@ M = TypeVar("M", bound=Message)
 TOKEN_SECONDS = 240.0
 """A launch token is renewed when it is that old."""
 
+SHOWN_SECONDS = 0.02
+"""A step that is over sooner is not told: nobody could see its task state."""
+
 AGAIN_SECONDS = 0.5
 LOST = (403, 404, 409)
 """What the conductor answers when the operation is over or another's."""
@@ -48,7 +51,8 @@ class Lease:
         self._until = asked_at + server.lease_seconds
         self._renewing: asyncio.Task[None] | None = None
         self._worker: asyncio.Task[object] | None = None
-        self._told: asyncio.Task[None] | None = None
+        self._reached: tuple[int, str | None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._finishing = False
         self.lost = False
 
@@ -58,14 +62,16 @@ class Lease:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        ending = [task for task in (self._renewing, self._told) if task]
+        ending = [task for task in (self._renewing, self._telling) if task]
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
     def reached(self, step: int, task_state: str | None) -> None:
-        """A step is reached: told in the background, in order. A lease that is lost ends the work."""
-        self._told = asyncio.create_task(self._progress(step, task_state, self._told))
+        """A step is reached: told in the background if it lasts. A lease that is lost ends the work."""
+        self._reached = step, task_state
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_what_lasts())
 
     async def still_ours(self, step: int, task_state: str | None) -> None:
         """The same before an effect that no two hosts may have: a lease that may have run out is asked for. Raises LeaseLost."""
@@ -73,9 +79,14 @@ class Lease:
         if time.monotonic() > self._until:
             await self._all_told()
 
-    async def _progress(self, step: int, task_state: str | None, before: asyncio.Task[None] | None) -> None:
-        if before:
-            await before
+    async def _tell_what_lasts(self) -> None:
+        while self._reached:
+            await asyncio.sleep(SHOWN_SECONDS)
+            reached, self._reached = self._reached, None
+            if reached:
+                await self._progress(*reached)
+
+    async def _progress(self, step: int, task_state: str | None) -> None:
         operation = self._server.operation_id
         message = Progress(operation_id=operation, owner=self._owner, step=step, task_state=task_state)
         sent_at = time.monotonic()
@@ -89,8 +100,8 @@ class Lease:
 
     async def _all_told(self) -> None:
         """What is told in the background has arrived, so that what follows is not overtaken by it."""
-        if self._told:
-            await self._told
+        if self._telling:
+            await self._telling
 
     async def volumes_ready(self) -> bool:
         """Whether the volumes that a boot makes are reserved. Raises LeaseLost, VolumesRefused."""
@@ -110,7 +121,7 @@ class Lease:
 
     async def finished(self, power_state: int, result: dict[str, Any] | None = None) -> None:
         """It is done here, whatever of the progress is still on its way. Raises LeaseLost."""
-        self._finishing = True
+        self._finishing, self._reached = True, None
         operation = self._server.operation_id
         message = Finished(operation_id=operation, owner=self._owner, power_state=power_state, result=result or {})
         await self._tell(message, Done)

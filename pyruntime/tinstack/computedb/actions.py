@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Table, bindparam, delete, insert, or_, select, update
 
-from tinstack.computedb.tables import actions, operations, trace_events, verdicts
+from tinstack.computedb.tables import actions, decisions, operations, trace_events
 from tinstack.conductor.rpc import Verdict
 from tinstack.core.clock import now_us
-from tinstack.core.db import Database, Duplicate, Prepared, Transaction, prepared, values
+from tinstack.core.db import Database, Duplicate, Prepared, Transaction, prepared, to_json, values
 from tinstack.core.operations import Operation
 from tinstack.core.trace import TraceEvent
 
@@ -47,6 +47,12 @@ class Event(msgspec.Struct, kw_only=True):
     message: str
 
 
+class _Decision(msgspec.Struct):
+    """``verdicts``: host → filter → why it refused, None where it let the host pass."""
+
+    verdicts: dict[str, dict[str, str | None]]
+
+
 _INSERT = prepared(insert(actions))
 _OF = prepared(
     select(actions).where(actions.c.instance_id == bindparam("server")).order_by(actions.c.started_at.desc())
@@ -80,12 +86,9 @@ _EVENTS = prepared(
     .where(trace_events.c.instance_id == bindparam("server"), trace_events.c.request_id == bindparam("request"))
     .order_by(trace_events.c.start, trace_events.c.step)
 )
-_FORGET_VERDICTS = prepared(delete(verdicts).where(verdicts.c.operation_id == bindparam("operation")))
-_VERDICTS = prepared(
-    select(verdicts.c.host, verdicts.c.filter, verdicts.c.passed, verdicts.c.reason)
-    .where(verdicts.c.instance_id == bindparam("server"))
-    .order_by(verdicts.c.number)
-)
+_FORGET_DECISION = prepared(delete(decisions).where(decisions.c.operation_id == bindparam("operation")))
+_DECISION = prepared(insert(decisions))
+_VERDICTS = prepared(select(decisions.c.verdicts).where(decisions.c.instance_id == bindparam("server")))
 
 
 async def add(tx: Transaction, action: Action) -> None:
@@ -172,26 +175,28 @@ async def add_events(tx: Transaction, batch: Sequence[TraceEvent]) -> None:
 
 
 async def keep_verdicts(tx: Transaction, server_id: str, operation: Operation, said: Sequence[Verdict]) -> None:
-    """What filters said of hosts; an older attempt's are replaced."""
+    """What filters said of hosts, together; what they said before for the same operation is replaced."""
     if operation.attempt > 1:
-        await tx.run(_FORGET_VERDICTS, operation=operation.id)
-    rows = [
-        {
-            "instance_id": server_id,
-            "operation_id": operation.id,
-            "host": one.host,
-            "filter": one.filter,
-            "passed": int(one.passed),
-            "reason": one.reason,
-        }
-        for one in said
-    ]
-    await _insert_all(tx, verdicts, rows)
+        await tx.run(_FORGET_DECISION, operation=operation.id)
+    by_host: dict[str, dict[str, str | None]] = {}
+    for one in said:
+        by_host.setdefault(one.host, {})[one.filter] = None if one.passed else one.reason
+    row = {"operation_id": operation.id, "instance_id": server_id, "verdicts": to_json(by_host)}
+    try:
+        await tx.run(_DECISION, **row)
+    except Duplicate:
+        await tx.run(_FORGET_DECISION, operation=operation.id)
+        await tx.run(_DECISION, **row)
 
 
 async def verdicts_of(db: Database, server_id: str) -> list[Verdict]:
-    """What the filters said for a server, in order."""
-    return await db.all(_VERDICTS, Verdict, server=server_id)
+    """What the filters said for a server, host by host."""
+    return [
+        Verdict(host=host, filter=name, passed=reason is None, reason=reason or "")
+        for row in await db.all(_VERDICTS, _Decision, server=server_id)
+        for host, reasons in row.verdicts.items()
+        for name, reason in reasons.items()
+    ]
 
 
 MOST = 512

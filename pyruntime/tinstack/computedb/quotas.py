@@ -47,9 +47,16 @@ async def take(
 ) -> int:
     """Sell ``wanted`` servers of a flavor, or as many as there is room for but not fewer than ``least``; how many.
 
+    They are taken before it is looked whether that was too much, as this is the project's turn from then on.
     ``limits``: by the API's names (instances, cores, ram); -1 is unlimited. Raises TooMuch.
     """
-    used = await _turn(tx, project_id)
+    await _add(tx, project_id, wanted, wanted * flavor.vcpus, wanted * flavor.ram_mib)
+    sold = await _used(tx, project_id)
+    used = Usage(
+        instances=sold.instances - wanted,
+        cores=sold.cores - wanted * flavor.vcpus,
+        ram_mib=sold.ram_mib - wanted * flavor.ram_mib,
+    )
     room = wanted
     for name, each in (("instances", 1), ("cores", flavor.vcpus), ("ram", flavor.ram_mib)):
         limit = limits.get(name, -1)
@@ -57,7 +64,8 @@ async def take(
             room = min(room, max(0, limit - getattr(used, NAMES[name])) // each)
     if room < least:
         raise _too_much(used, limits, flavor, least)
-    await _add(tx, project_id, room, room * flavor.vcpus, room * flavor.ram_mib)
+    if room < wanted:
+        await _add(tx, project_id, room - wanted, (room - wanted) * flavor.vcpus, (room - wanted) * flavor.ram_mib)
     return room
 
 
@@ -70,7 +78,8 @@ async def resize(
     tx: Transaction, project_id: str, limits: Mapping[str, int], old: FlavorDetails, new: FlavorDetails
 ) -> None:
     """A server's flavor changes. Raises TooMuch where it grows past a limit."""
-    used = await _turn(tx, project_id)
+    await _add(tx, project_id, 0, 0, 0)
+    used = await _used(tx, project_id)
     more = FlavorDetails(
         name=new.name, vcpus=new.vcpus - old.vcpus, ram_mib=new.ram_mib - old.ram_mib, root_gib=new.root_gib
     )
@@ -81,8 +90,7 @@ async def resize(
     await _add(tx, project_id, 0, more.vcpus, more.ram_mib)
 
 
-async def _turn(tx: Transaction, project_id: str) -> Usage:
-    await _add(tx, project_id, 0, 0, 0)
+async def _used(tx: Transaction, project_id: str) -> Usage:
     return await tx.one(_USED, Usage, project=project_id) or Usage()
 
 

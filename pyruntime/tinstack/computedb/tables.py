@@ -105,7 +105,7 @@ trace_events = Table(
     Index("trace_of_token", "audit_id", "start"),
 )
 
-verdicts = Table(
+verdicts_of_before = Table(
     "verdicts",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=True),
@@ -116,6 +116,16 @@ verdicts = Table(
     Column("passed", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Index("verdicts_of_instance", "instance_id"),
+)
+"""A row for each verdict, as conductors wrote them that still run during an upgrade; dropped once none does."""
+
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("operation_id", String(36), primary_key=True),
+    Column("instance_id", String(36), nullable=False),
+    Column("verdicts", Text, nullable=False),
+    Index("decisions_of_instance", "instance_id"),
 )
 
 flavors = Table(

@@ -71,7 +71,7 @@ class Endings:
         kind, before = await self._booted(message)
         if before:
             await set_aside()
-            found = await self._network_info.of_operation(message.operation_id, before)
+            found = await self._network_info.of(before)
 
         async def work(tx: Transaction) -> Operation:
             operation, server = await _held(tx, message.operation_id, message.owner)
@@ -143,16 +143,18 @@ class Endings:
             self._parts.background.start(self.drive(operation), f"{operation.kind} of {operation.subject}")
 
     async def _booted(self, message: Finished) -> tuple[str, Instance | None]:
-        """What is done, looked at before anything is locked: the operation's kind, and the server where it has new ports."""
-
-        async def work(tx: Transaction) -> tuple[str, Instance | None]:
-            operation = await OPERATIONS.get(tx, message.operation_id)
-            if operation is None or operation.owner != message.owner:
-                raise OperationTaken(id=message.operation_id)
-            server = await instances.get(tx, operation.subject)
-            return operation.kind, server if operation.kind in ("boot", ATTACH) else None
-
-        return await self._parts.db.transact(work)
+        """What is done, looked at before anything is locked: the operation's kind, and the server where it has ports that its row
+        does not show yet. Those of a boot were read when they were wired, as the network service says then that they changed."""
+        operation = await OPERATIONS.get(self._parts.db, message.operation_id)
+        if operation is None or operation.owner != message.owner:
+            raise OperationTaken(id=message.operation_id)
+        if operation.kind not in ("boot", ATTACH):
+            return operation.kind, None
+        server = await instances.get(self._parts.db, operation.subject)
+        if operation.kind == "boot" and server and server.ports:
+            shown = {one.port_id for one in server.network_info}
+            return operation.kind, None if shown.issuperset(port.id for port in server.ports) else server
+        return operation.kind, server
 
     # --- what the conductor drives -------------------------------------------------------------
 

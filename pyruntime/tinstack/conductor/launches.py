@@ -11,7 +11,6 @@ from tinstack.conductor import volumes
 from tinstack.conductor.config import Config
 from tinstack.conductor.endings import Endings
 from tinstack.conductor.interfaces import CLEARED, UNDO
-from tinstack.conductor.network_info import NetworkInfo
 from tinstack.conductor.parts import Parts, held_by_host, only_host
 from tinstack.conductor.remote import Remote
 from tinstack.conductor.rpc import AskServer, AskVolumes, Done, Progress, Renew, Renewed, ServerDetails, VolumesReady
@@ -28,15 +27,13 @@ TAKEN_BY_HOST = 14
 """From this step on a host may have something of the server."""
 
 BLOCK_DEVICES = 25
-NETWORK_KNOWN = 25
-"""When this step is reached the host has the server's ports, so its addresses can be read."""
 
 
 class Launches:
     """Answers hosts."""
 
-    def __init__(self, parts: Parts, remote: Remote, network_info: NetworkInfo, endings: Endings) -> None:
-        self._parts, self._remote, self._network_info, self._endings = parts, remote, network_info, endings
+    def __init__(self, parts: Parts, remote: Remote, endings: Endings) -> None:
+        self._parts, self._remote, self._endings = parts, remote, endings
 
     async def ask(self, message: AskServer, envelope: Envelope) -> ServerDetails:
         """Give the host the operation and all that it needs. Raises Refused, OperationTaken."""
@@ -92,7 +89,7 @@ class Launches:
         """Swap the task state in. Raises OperationTaken."""
         held_by_host(message.owner, envelope)
 
-        async def work(tx: Transaction) -> tuple[Operation, Instance]:
+        async def work(tx: Transaction) -> None:
             operation, server = await store.locked(tx, message.operation_id)
             if operation.owner != message.owner:
                 raise OperationTaken(id=message.operation_id)
@@ -100,11 +97,8 @@ class Launches:
             await OPERATIONS.reach(tx, operation, message.step, self._parts.config.host_lease_seconds)
             if server.task_state != message.task_state:
                 await instances.write(tx, server.id, task_state=message.task_state)
-            return operation, server
 
-        operation, server = await self._parts.db.transact(work)
-        if operation.kind == "boot" and message.step == NETWORK_KNOWN:
-            self._network_info.read_early(operation.id, server)
+        await self._parts.db.transact(work)
         return Done()
 
     async def volumes(self, message: AskVolumes, envelope: Envelope) -> VolumesReady:

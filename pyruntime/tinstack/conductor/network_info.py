@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
@@ -20,16 +20,8 @@ from tinstack.core.errors import ApiError
 log = logging.getLogger(__name__)
 
 NAMES_SECONDS = 30.0
-EARLY_SECONDS = 60.0
 TRIES = 5
 Body = dict[str, Any]
-
-
-class _Early(NamedTuple):
-    """What the row had when the reading began."""
-
-    known: list[Interface]
-    reading: asyncio.Task[list[Interface]]
 
 
 class NetworkInfo:
@@ -38,33 +30,11 @@ class NetworkInfo:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names: dict[str, tuple[float, str]] = {}
-        self._early: dict[tuple[str, str | None], _Early] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def read_early(self, operation_id: str, server: Instance) -> None:
-        """Begin to read a booting server's addresses while its host goes on: another host gives it other ones."""
-        key = operation_id, server.host
-        if key in self._early:
-            return
-        early = self._early[key] = _Early(server.network_info, asyncio.create_task(self._read(server)))
-        asyncio.get_running_loop().call_later(EARLY_SECONDS, self._forget, key, early)
-
-    def _forget(self, key: tuple[str, str | None], early: _Early) -> None:
-        """A boot that failed since does not ask for it."""
-        task = early.reading
-        task.cancel()
-        if not task.cancelled() and task.done():
-            task.exception()
-        if self._early.get(key) is early:
-            del self._early[key]
-
-    async def of_operation(self, operation_id: str, server: Instance) -> list[Interface] | None:
-        """What was read early, or read now where the row has got something else since; None where the network service can't say:
-        the next look will. It holds while the row is as ``server`` has it."""
-        early = self._early.pop((operation_id, server.host), None)
+    async def of(self, server: Instance) -> list[Interface] | None:
+        """Read now; None where the network service can't say: the next look will. It holds while the row is as ``server`` has it."""
         try:
-            if early and early.known == server.network_info:
-                return await early.reading
             return await self._read(server)
         except ApiError as error:
             log.warning("the addresses of server %s are not known yet: %s", server.id, error.text)

@@ -33,8 +33,9 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     network_info = NetworkInfo(parts)
     endings = Endings(parts, remote, network_info)
     scheduling = Scheduling(parts, endings)
-    launches = Launches(parts, remote, network_info, endings)
+    launches = Launches(parts, remote, endings)
     reports = HostReports(parts, remote)
+    traces = Traces(parts)
     reconciler = Reconciler(parts, remote, endings, network_info)
     handlers: dict[type[Message], Handler] = {
         rpc.BeginScheduling: scheduling.begin,
@@ -58,7 +59,8 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
     async def start() -> None:
         tracer.start()
         await bus.serve(rpc.TOPIC, handlers)
-        await bus.serve("trace", {TraceEvents: Traces(parts).keep})
+        await bus.serve("trace", {TraceEvents: traces.keep})
+        traces.gathering.start()
         parts.over.start()
         reconciler.start()
         reports.beats.start()
@@ -75,5 +77,6 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         reconciler.stop,
         beating.stop,
         reports.beats.stop,
+        traces.gathering.stop,
     ]
     return service

@@ -6,9 +6,13 @@ from tinstack.computedb import actions, instances
 from tinstack.conductor.parts import Parts
 from tinstack.core.bus import Envelope
 from tinstack.core.db import Transaction
+from tinstack.core.gather import Gathering
 from tinstack.core.trace import TraceEvent, TraceEvents
 
 log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.1
+"""What all services say of a boot within that time is written at once."""
 
 ON_HOSTS = frozenset({13, 14, 19, 21, 22, 24, 25, 27, 28, 29})
 """The steps that a compute agent takes."""
@@ -19,6 +23,7 @@ class Traces:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.gathering = Gathering("trace", GATHER_SECONDS, self._write)
 
     async def keep(self, message: TraceEvents, envelope: Envelope) -> None:
         """A batch; a host speaks for itself alone, of servers that are (or were lately) its own."""
@@ -33,11 +38,14 @@ class Traces:
                     ", ".join(others) or "its own servers",
                 )
 
+        for event in events:
+            self.gathering.add(event)
+
+    async def _write(self, events: list[TraceEvent]) -> None:
         async def work(tx: Transaction) -> None:
             await actions.add_events(tx, events)
 
-        if events:
-            await self._parts.db.transact(work)
+        await self._parts.db.transact(work)
 
     async def _own(self, events: list[TraceEvent], envelope: Envelope) -> list[TraceEvent]:
         """Those that this host may send. Servers that this process gave it are known; of others the database is asked once."""

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text, bindparam, or_, select, update
 
 from tinstack.core.clock import SECOND
-from tinstack.core.db import Transaction, prepared, to_json, values
+from tinstack.core.db import Database, Transaction, prepared, to_json, values
 from tinstack.core.errors import Conflict
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
@@ -161,9 +161,9 @@ class Operations:
         await tx.run(self._insert, **values(operation))
         return operation
 
-    async def get(self, tx: Transaction, id: str) -> Operation | None:
+    async def get(self, db: Database | Transaction, id: str) -> Operation | None:
         """By id."""
-        return await tx.one(self._by_id, Operation, key=id)
+        return await db.one(self._by_id, Operation, key=id)
 
     async def running(self, tx: Transaction, subject: str) -> list[Operation]:
         """What is under way for a subject, oldest first."""

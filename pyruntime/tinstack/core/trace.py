@@ -55,7 +55,7 @@ STEPS = {
 
 OK, CACHED, NONE, FAILED, RETRIED = "ok", "cached", "none", "failed", "retried"
 
-FLUSH_SECONDS = 0.1
+FLUSH_SECONDS = 0.2
 """How long events are gathered into one batch."""
 
 KEEP = 5_000

@@ -1,12 +1,13 @@
 """Queries of the image database."""
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, or_, select, update
 
-from tinstack.core.db import Database, Transaction, prepared, values
+from tinstack.core.db import Database, Prepared, Statement, Transaction, prepared, values
 from tinstack.image import tables as t
 from tinstack.image.rows import ACCEPTED, COMMUNITY, IMPORTING, PUBLIC, SAVING, SHARED, UPLOADING, Image, Member, Tag
 
@@ -83,15 +84,14 @@ class Wanted(msgspec.Struct, kw_only=True):
 def _seen(wanted: Wanted) -> ColumnElement[bool] | None:
     if wanted.visibility == "all" and wanted.project is None:
         return None
-    shared = _I.id.in_(select(_M.image_id).where(_M.member_id == (wanted.project or "")))
-    if wanted.member_status != "all":
-        shared = _I.id.in_(
-            select(_M.image_id).where(_M.member_id == (wanted.project or ""), _M.status == wanted.member_status)
-        )
-    to_me = and_(_I.visibility == SHARED, shared)
     if wanted.project is None:
         return _I.visibility == wanted.visibility if wanted.visibility else None
-    mine = _I.owner == wanted.project
+    viewer: ColumnElement[Any] = bindparam("viewer", wanted.project)
+    mine = _I.owner == viewer
+    memberships = select(_M.image_id).where(_M.member_id == viewer)
+    if wanted.member_status != "all":
+        memberships = memberships.where(_M.status == wanted.member_status)
+    to_me = and_(_I.visibility == SHARED, _I.id.in_(memberships))
     if wanted.visibility in (PUBLIC, COMMUNITY):
         return _I.visibility == wanted.visibility
     if wanted.visibility == SHARED:
@@ -99,7 +99,7 @@ def _seen(wanted: Wanted) -> ColumnElement[bool] | None:
     if wanted.visibility and wanted.visibility != "all":
         return and_(_I.visibility == wanted.visibility, mine)
     open_to_all = [PUBLIC, COMMUNITY] if wanted.visibility == "all" else [PUBLIC]
-    return or_(_I.visibility.in_(open_to_all), mine, to_me)
+    return or_(*(_I.visibility == one for one in open_to_all), mine, to_me)
 
 
 def _after(row: Image, order: list[tuple[str, bool]]) -> ColumnElement[bool]:
@@ -117,24 +117,54 @@ def _after(row: Image, order: list[tuple[str, bool]]) -> ColumnElement[bool]:
 
 
 def query(wanted: Wanted) -> "Select[Any]":
-    """The statement of a list."""
+    """The statement of a list, with the parameters ``viewer`` (the caller's project), ``most`` and ``tag_0`` …"""
     found = select(t.images).where(*wanted.conditions)
     seen = _seen(wanted)
     if seen is not None:
         found = found.where(seen)
-    for tag in wanted.tags:
-        found = found.where(_I.id.in_(select(_T.image_id).where(_T.tag == tag)))
+    for place, tag in enumerate(wanted.tags):
+        found = found.where(_I.id.in_(select(_T.image_id).where(_T.tag == bindparam(f"tag_{place}", tag))))
     if wanted.after:
         found = found.where(_after(wanted.after, wanted.order))
     found = found.order_by(
         *(SORTABLE[key].asc() if ascending else SORTABLE[key].desc() for key, ascending in wanted.order)
     )
-    return found if wanted.properties else found.limit(wanted.limit)
+    return found if wanted.properties else found.limit(bindparam("most", wanted.limit, type_=Integer))
+
+
+@lru_cache(maxsize=256)
+def _plain(
+    own: bool, visibility: str | None, member_status: str, tags: int, order: tuple[tuple[str, bool], ...], whole: bool
+) -> Prepared:
+    """The statement of a first page without conditions: all that it depends on. ``whole``: without a limit."""
+    wanted = Wanted(
+        project="" if own else None,
+        visibility=visibility,
+        member_status=member_status,
+        tags=[""] * tags,
+        order=list(order),
+        properties={"": ""} if whole else {},
+    )
+    return prepared(query(wanted))
+
+
+def _statement(wanted: Wanted) -> Statement:
+    if wanted.conditions or wanted.after:
+        return query(wanted)
+    return _plain(
+        wanted.project is not None,
+        wanted.visibility,
+        wanted.member_status,
+        len(wanted.tags),
+        tuple(wanted.order),
+        bool(wanted.properties),
+    )
 
 
 async def images(db: Reader, wanted: Wanted) -> list[Image]:
     """A page of images."""
-    rows = await db.all(query(wanted), Image)
+    given = {f"tag_{place}": tag for place, tag in enumerate(wanted.tags)}
+    rows = await db.all(_statement(wanted), Image, viewer=wanted.project or "", most=wanted.limit, **given)
     if wanted.properties:
         rows = [
             row for row in rows if all(row.properties.get(name) == value for name, value in wanted.properties.items())
@@ -146,9 +176,16 @@ async def tags(db: Reader, ids: Collection[str]) -> dict[str, list[str]]:
     """The tags of several images."""
     found: dict[str, list[str]] = {id: [] for id in ids}
     if ids:
-        for row in await db.all(select(t.tags).where(_T.image_id.in_(padded(ids))).order_by(_T.tag), Tag):
+        keys = padded(ids)
+        for row in await db.all(_tags_of(len(keys)), Tag, **{f"one_{place}": key for place, key in enumerate(keys)}):
             found[row.image_id].append(row.tag)
     return found
+
+
+@lru_cache(maxsize=16)
+def _tags_of(size: int) -> Prepared:
+    among = _T.image_id.in_([bindparam(f"one_{place}") for place in range(size)])
+    return prepared(select(t.tags).where(among).order_by(_T.tag))
 
 
 async def put(tx: Transaction, image: Image, old_status: str | None = None) -> bool:

@@ -150,7 +150,7 @@ async def test_what_mariadb_has_no_room_for_is_the_callers_fault() -> None:
             raise DataError(1406, "Data too long for column 'name' at row 1")
 
     raw = SimpleNamespace(cursor=Cursor)
-    connection = mariadb._Connection(raw, mysql.dialect(), transacting=True, name="x")
+    connection = mariadb._Connection(raw, mysql.dialect(), mariadb._Clock(), transacting=True, name="x")
     with pytest.raises(BadRequest, match="too long or too large"):
         await connection.execute("INSERT", ())
     assert connection.usable

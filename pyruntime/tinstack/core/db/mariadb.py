@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 
+from tinstack.core.clock import SECOND
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db.interface import Duplicate, Statement, Work, compile_for, prepared, rows_into
 from tinstack.core.errors import BadRequest, Unavailable
@@ -37,7 +38,12 @@ DUPLICATE = {1062, 1586}
 UNKEEPABLE = {1264, 1366, 1406}
 """Out of range, of other characters, too long."""
 TRIES = 8
+STATEMENTS = 100
+"""Texts that each connection keeps prepared in the server: parameters and rows travel in binary, columns are described once."""
+
 NOW = prepared(text("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"))
+CLOCK_SECONDS = 1.0
+"""How long the database's clock is counted on from what it said."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -60,14 +66,33 @@ class CommitUnknown(Unavailable):
     message = "The database's answer to COMMIT was lost; whether the change was made must be looked up."
 
 
+class _Clock:
+    """The database's clock, asked once in a while. Counted on from the answer, it is behind by that answer's way at the most."""
+
+    def __init__(self) -> None:
+        self._said, self._heard = 0, -CLOCK_SECONDS
+
+    async def now(self, ask: Callable[[], Awaitable[Any]]) -> int:
+        """Microseconds."""
+        passed = time.monotonic() - self._heard
+        if passed >= CLOCK_SECONDS:
+            self._said, self._heard, passed = int(await ask()), time.monotonic(), 0.0
+        return self._said + int(passed * SECOND)
+
+    def forget(self) -> None:
+        """Another server may answer next."""
+        self._heard = -CLOCK_SECONDS
+
+
 class _Connection:
     """The statements of one connection; also the transaction object that ``work`` is given.
 
     ``transacting``: statements open a transaction by themselves (autocommit is off), which saves a BEGIN each time.
     """
 
-    def __init__(self, raw: Any, dialect: Dialect, transacting: bool, name: str) -> None:
-        self.raw, self.dialect, self.transacting, self.usable, self.name = raw, dialect, transacting, True, name
+    def __init__(self, raw: Any, dialect: Dialect, clock: _Clock, transacting: bool, name: str) -> None:
+        self.raw, self.dialect, self.clock, self.transacting = raw, dialect, clock, transacting
+        self.usable, self.name = True, name
 
     async def turn(self, transacting: bool) -> None:
         """Use it in the other way."""
@@ -89,8 +114,8 @@ class _Connection:
         cursor = self.raw.cursor()
         began = time.perf_counter()
         with self._watched():
-            await cursor.execute(sql, arguments or None)
-            names = tuple(column[0] for column in cursor.description or ())
+            await cursor.execute(sql, tuple(arguments))
+            names = tuple([column[0] for column in cursor.description or ()])
             rows = (await cursor.fetchall()) if names else ()
             STATEMENT_SECONDS.observe(time.perf_counter() - began, self.name)
             return cursor.rowcount, names, rows
@@ -143,7 +168,7 @@ class _Connection:
             await self.raw.cursor().executemany(compiled.text, [compiled.bind(row) for row in rows])
 
     async def now(self) -> int:
-        return int(await self.scalar(NOW))
+        return await self.clock.now(lambda: self.scalar(NOW))
 
 
 class MariaDatabase:
@@ -161,6 +186,7 @@ class MariaDatabase:
             "connect_timeout": 5,
             "client_flag": CLIENT.FOUND_ROWS,
             "ssl": trusting(config.ca),
+            "stmt_cache_size": STATEMENTS,
             "init_command": "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00'",
         }
         self.dialect: Dialect = mysql.dialect(paramstyle="format")
@@ -168,6 +194,7 @@ class MariaDatabase:
         self._most, self._open = config.pool, 0
         self._slots = asyncio.Semaphore(config.pool)
         self._name: str = self._options["db"]
+        self._clock = _Clock()
 
     async def open(self) -> None:
         async with self._connection(transacting=False):
@@ -183,6 +210,7 @@ class MariaDatabase:
 
     def _drop(self, connection: _Connection) -> None:
         connection.raw.close()
+        self._clock.forget()
         self._open -= 1
 
     @asynccontextmanager
@@ -219,7 +247,7 @@ class MariaDatabase:
     async def _connect(self, transacting: bool) -> _Connection:
         try:
             raw = await asyncmy.connect(**self._options, autocommit=not transacting)
-            return _Connection(raw, self.dialect, transacting, self._name)
+            return _Connection(raw, self.dialect, self._clock, transacting, self._name)
         except (OSError, MySQLError, TimeoutError) as error:
             UNREACHABLE.add(self._name)
             log.error("the database at %s:%s can't be reached: %s", self._options["host"], self._options["port"], error)

@@ -53,7 +53,6 @@ BEAT = prepared(
         heartbeat_at=bindparam("new_heartbeat_at"),
     )
 )
-SET_APPLIED = prepared(update(t.hosts).where(_H.host == bindparam("name")).values(applied=bindparam("new_applied")))
 AGENTS_OF = prepared(select(t.agents).where(_A.host == bindparam("name")))
 ADD_AGENT = prepared(t.agents.insert())
 ALL_AGENTS = prepared(
@@ -216,7 +215,6 @@ class Agents:
         _vouched(message.host, envelope)
         for id, why in message.errors.items():
             log.warning("host %s, %s: %s", message.host, id, why)
-        host = await self._db.one(HOST, Host, name=message.host)
         ports = await self._db.all(PORTS_OF_HOST, Port, name=message.host)
         floating = await self._db.all(FLOATING_OF_HOST, FloatingIp, name=message.host)
         turned = [
@@ -229,11 +227,10 @@ class Agents:
             for one in floating
             if one.status != _floating_status(one, message) and one.generation <= message.generation
         ]
-        if not (turned or switched or (host and host.applied != message.generation)):
+        if not (turned or switched):
             return
 
         async def work(change: Change) -> None:
-            await change.tx.run(SET_APPLIED, name=message.host, new_applied=message.generation)
             for port, status in sorted(turned, key=lambda pair: pair[0].id):
                 values = {"old": port.status, "new": status, "made": message.generation}
                 if await change.tx.run(STATUS, key=port.id, name=message.host, **values):

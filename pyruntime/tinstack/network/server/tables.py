@@ -233,7 +233,7 @@ hosts = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("heartbeat_at", BigInteger, nullable=False),
 )
-"""One row per host whose agent ever reported. ``generation``: of its wanted state; ``applied``: the last that it made."""
+"""One row per host whose agent ever reported. ``generation``: of its wanted state; ``applied`` is written by nobody any more."""
 
 dhcp_bindings = Table(
     "dhcp_bindings",
