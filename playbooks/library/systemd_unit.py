@@ -52,6 +52,7 @@ actions:
   description: What was (or, in check mode, would be) asked of systemd, in order.
   type: list
   returned: always
+unit: {description: The unit., type: str, returned: always}
 """
 
 PROPERTIES = (
@@ -153,7 +154,7 @@ def main() -> None:
     unit.look(module.params["beside"])
     verbs = plan(unit, module.params)
     if module.check_mode:
-        module.exit_json(changed=bool(verbs), actions=verbs)
+        module.exit_json(changed=bool(verbs), actions=verbs, unit=unit.name)
     for verb in verbs:
         if verb == "start" and unit.shown.get("ActiveState") == "failed":
             unit.systemctl("reset-failed", unit.name)
@@ -165,7 +166,7 @@ def main() -> None:
             module.fail_json(
                 msg=f"{unit.name}: systemctl {verb} failed. {said.strip()}\nThe end of its journal:\n{journal}"
             )
-    module.exit_json(changed=bool(verbs), actions=verbs)
+    module.exit_json(changed=bool(verbs), actions=verbs, unit=unit.name)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class Quotas(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
-    """``metadata_http``: where the metadata service listens. ``metadata_secret``: what hosts' signing keys are made of.
+    """``metadata_http``: where the metadata service listens. ``metadata_secret``: what hosts' signing keys are made of,
+    several while they are rotated.
 
     ``owner_lease_seconds``: how long the api may take to hand a boot to the scheduler before the conductor takes it up;
     ``boot_deadline_seconds``: when a boot that is not done has failed. ``service_down_seconds``: a host that is silent that

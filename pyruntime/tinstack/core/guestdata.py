@@ -269,6 +269,16 @@ def found_in(tree: Tree, path: list[str]) -> str | None:
     return here if isinstance(here, str) else listed(here)
 
 
+def each_secret(configured: str) -> list[str]:
+    """One a line, the newest first: that one signs. The others are still accepted while secrets are rotated."""
+    return [line.strip() for line in configured.splitlines() if line.strip()]
+
+
+def newest(configured: str) -> str:
+    """The one that signs; empty where none is configured."""
+    return next(iter(each_secret(configured)), "")
+
+
 def host_key(secret: str, host: str) -> str:
     """The key by which a host signs metadata requests; each host is given its own alone."""
     return hmac.new(secret.encode(), host.encode(), hashlib.sha256).hexdigest()

@@ -102,6 +102,19 @@ HISTORY = prepared(
     .order_by(_passwords.c.created_at.desc(), _passwords.c.id)
     .limit(sa.bindparam("count", type_=sa.Integer))
 )
+SUPERSEDED = prepared(
+    sa.select(_passwords.c.hash)
+    .where(_passwords.c.user_id == sa.bindparam("user_id"))
+    .where(
+        sa.select(sa.func.max(_passwords.c.created_at))
+        .where(_passwords.c.user_id == sa.bindparam("user_id"))
+        .scalar_subquery()
+        > sa.bindparam("since", type_=sa.BigInteger)
+    )
+    .order_by(_passwords.c.created_at.desc(), _passwords.c.id)
+    .limit(1)
+    .offset(1)
+)
 FAILED = prepared(
     sa.update(_users)
     .where(_users.c.id == sa.bindparam("user_id"))
@@ -275,6 +288,11 @@ class Store:
     async def login(self, user_id: str) -> Login | None:
         """What a sign-in needs; None: no such user."""
         return await self.database.one(LOGIN, Login, user_id=user_id)
+
+    async def superseded(self, user_id: str, since: int) -> str | None:
+        """The hash before the newest, where the newest was made after ``since``."""
+        found = await self.database.one(SUPERSEDED, Kept, user_id=user_id, since=since)
+        return found.hash if found else None
 
     async def last_passwords(self, user_id: str, count: int) -> list[str]:
         """Hashes, the newest first."""

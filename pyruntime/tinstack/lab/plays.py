@@ -37,7 +37,17 @@ class Outcome:
     succeeded: bool = False
     interrupted: bool = False
     changed: int = 0
+    changes: list[tuple[str, str]] = field(default_factory=list)
+    """Host and task of what was (or, in check mode, would be) changed, in order."""
+    units: list[tuple[str, str, str]] = field(default_factory=list)
+    """Host, unit, and what was asked of systemd: start, restart, reload."""
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By module, the last result of those in KEPT."""
     failures: list[Failure] = field(default_factory=list)
+
+
+KEPT = ("backup_archive", "secrets_file")
+"""Modules whose results a verb tells of."""
 
 
 class Record:
@@ -50,6 +60,11 @@ class Record:
     def __call__(self, event: Event) -> None:
         data = event.get("event_data") or {}
         match event["event"]:
+            case "runner_on_ok" if data.get("task_action") in KEPT:
+                self.outcome.results[data["task_action"]] = data.get("res") or {}
+                self._note(data)
+            case "runner_on_ok":
+                self._note(data)
             case "runner_on_failed" if not data.get("ignore_errors"):
                 self._last[data["host"]] = Failure(data["host"], data.get("task") or "?", reason(data.get("res") or {}))
             case "runner_on_unreachable":
@@ -62,6 +77,14 @@ class Record:
                 fallen = {**(data.get("failures") or {}), **(data.get("dark") or {})}
                 # A failure that the play itself dealt with (rescue) is none: the host is not among the fallen.
                 self.outcome.failures = [failure for host, failure in self._last.items() if fallen.get(host)]
+
+    def _note(self, data: Event) -> None:
+        """What a task changed."""
+        result = data.get("res") or {}
+        if result.get("changed"):
+            self.outcome.changes.append((data["host"], data.get("task") or "?"))
+            verbs = [verb for verb in result.get("actions") or [] if verb in ("start", "restart", "reload")]
+            self.outcome.units += [(data["host"], str(result["unit"]), verb) for verb in verbs if result.get("unit")]
 
 
 def reason(result: dict[str, Any]) -> str:
@@ -77,7 +100,7 @@ def reason(result: dict[str, Any]) -> str:
     ]
     seen: list[str] = []
     for part in parts:
-        if part and not any(part in earlier for earlier in seen):
+        if part and part != "(traceback unavailable)" and not any(part in earlier for earlier in seen):
             seen.append(part)
     return "\n".join(seen) or "it gave no reason."
 
@@ -103,7 +126,31 @@ def environment(root: Path = ROOT) -> dict[str, str]:
     }
 
 
-def run(lab: Lab, playbook: str, log: Path, listener: Listener, variables: dict[str, object]) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of `ansible-playbook`. ``check``: say what would change, and change nothing."""
+
+    check: bool = False
+    tags: tuple[str, ...] = ()
+    skip_tags: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> dict[str, str]:
+        """As ansible-runner takes them."""
+        said = {
+            "cmdline": "--check" if self.check else "",
+            "tags": ",".join(self.tags),
+            "skip_tags": ",".join(self.skip_tags),
+        }
+        return {name: value for name, value in said.items() if value}
+
+
+WHOLE = Options()
+
+
+def run(
+    lab: Lab, playbook: str, log: Path, listener: Listener, variables: dict[str, object], options: Options = WHOLE
+) -> Outcome:
     """Run `playbooks/PLAYBOOK.yml` over the lab's hosts."""
     record = Record()
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as written:
@@ -117,7 +164,7 @@ def run(lab: Lab, playbook: str, log: Path, listener: Listener, variables: dict[
             return False  # keep no file of this event
 
         status, interrupted = execute(
-            lab, handle, playbook=str(ROOT / "playbooks" / f"{playbook}.yml"), extravars=variables
+            lab, handle, playbook=str(ROOT / "playbooks" / f"{playbook}.yml"), extravars=variables, **options.words
         )
     record.outcome.succeeded = status == "successful"
     record.outcome.interrupted = interrupted

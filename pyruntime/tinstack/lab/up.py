@@ -55,16 +55,24 @@ def up(lab: Lab) -> None:
 
 def run(lab: Lab, stage: Stage, **variables: object) -> tuple[float, int]:
     """One stage: its seconds and its number of changes. Raises LabError with the tasks that failed."""
+    outcome, took = play(lab, stage, plays.WHOLE, variables)
+    return took, outcome.changed
+
+
+def play(lab: Lab, stage: Stage, options: plays.Options, variables: dict[str, object]) -> tuple[plays.Outcome, float]:
+    """One stage: how it went, and its seconds. Raises LabError with the tasks that failed."""
     log = lab.logs / f"{stage.playbook}.log"
     with PlayProgress(stage.title) as progress:
-        outcome = plays.run(lab, stage.playbook, log, progress, {"tinstack_state_dir": str(lab.state), **variables})
+        outcome = plays.run(
+            lab, stage.playbook, log, progress, {"tinstack_state_dir": str(lab.state), **variables}, options
+        )
     took = progress.elapsed()
     if outcome.interrupted:
         raise LabError("Interrupted. The same command continues from here.")
     if not outcome.succeeded:
         raise LabError(explained(outcome, str(log)))
     click.echo(f"  done in {seconds(took)}, changed={outcome.changed}")
-    return took, outcome.changed
+    return outcome, took
 
 
 def explained(outcome: plays.Outcome, log: str) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import IO, Any
 
 import click
@@ -30,6 +32,13 @@ def console(*, stderr: bool = False) -> Console:
 def live(stream: IO[Any] = sys.stderr) -> bool:
     """Whether lines that rewrite themselves are welcome."""
     return stream.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def quiet(really: bool) -> Iterator[None]:
+    """Progress goes to stderr meanwhile: stdout is for programs."""
+    with redirect_stdout(sys.stderr) if really else nullcontext():
+        yield
 
 
 def table(*columns: str, right: tuple[str, ...] = ()) -> Table:

@@ -113,3 +113,12 @@ def test_a_full_hostname_stays_as_it_is() -> None:
     assert guestdata.fqdn("web", "novalocal") == "web.novalocal"
     assert guestdata.fqdn("web.example.org", ".novalocal") == "web.example.org"
     assert guestdata.fqdn("web", "") == "web"
+
+
+async def test_while_secrets_are_rotated_both_are_good(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = await lab.up("web")
+    monkeypatch.setattr(lab.compute.config, "metadata_secret", f"new\n{SECRET}")
+    for secret, status in (("new", 200), (SECRET, 200), ("wrong", 403), ("", 403)):
+        found = await ask(lab, "/openstack/latest/meta_data.json", id, secret=secret)
+        assert found.status_code == status
+    assert guestdata.newest(f"new\n{SECRET}") == "new"

@@ -117,3 +117,20 @@ def test_programs_get_the_repositorys_configuration(tmp_path):
     env = plays.environment(tmp_path)
     assert env["ANSIBLE_CONFIG"] == str(tmp_path / "ansible.cfg")
     assert env["PYTHONPATH"] == str(tmp_path / "pyruntime")
+
+
+def test_what_was_restarted_is_kept_and_what_modules_tell():
+    record = Record()
+    restarted = {"changed": True, "actions": ["daemon-reload", "restart"], "unit": "tinstack-api.service"}
+    record(event("runner_on_ok", host="ctl", task="Run", res=restarted, task_action="systemd_unit"))
+    record(event("runner_on_ok", host="ctl", task="Look", res={"changed": False, "actions": []}))
+    packed = {"changed": True, "manifest": {"images": 2}}
+    record(event("runner_on_ok", host="localhost", task="Pack", res=packed, task_action="backup_archive"))
+    assert record.outcome.units == [("ctl", "tinstack-api.service", "restart")]
+    assert record.outcome.changes == [("ctl", "Run"), ("localhost", "Pack")]
+    assert record.outcome.results["backup_archive"]["manifest"] == {"images": 2}
+
+
+def test_options_of_a_dry_run():
+    assert plays.Options(check=True, tags=("api", "image")).words == {"cmdline": "--check", "tags": "api,image"}
+    assert plays.WHOLE.words == {}

@@ -29,7 +29,7 @@ class Plays:
         self.ran = []
         self.outcome = Outcome(succeeded=True, changed=2)
 
-    def run(self, lab, playbook, log, listener, variables):
+    def run(self, lab, playbook, log, listener, variables, options):
         assert ready.read(lab.ready) is None
         self.ran.append((playbook, variables))
         log.write_text("")

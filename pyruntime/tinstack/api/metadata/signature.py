@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from tinstack.api.parts import Compute
 from tinstack.core.errors import BadRequest, Forbidden
-from tinstack.core.guestdata import host_key, signature
+from tinstack.core.guestdata import each_secret, host_key, signature
 from tinstack.core.http import Request
 
 log = logging.getLogger(__name__)
@@ -46,10 +46,9 @@ class Signers:
         host, given = request.header("X-Metadata-Host"), request.header("X-Instance-ID-Signature")
         if not (instance and project and host and given):
             raise BadRequest("A metadata request names its instance, project and host, and is signed by that host.")
-        secret = self._compute.config.metadata_secret
-        wanted = signature(host_key(secret, host), instance)
-        refused = not secret or not hmac.compare_digest(wanted.encode(), given.encode())
-        if refused:
+        secrets = each_secret(self._compute.config.metadata_secret)
+        right = [signature(host_key(secret, host), instance).encode() for secret in secrets]
+        if not any(hmac.compare_digest(one, given.encode()) for one in right):
             log.warning("a wrong signature of host '%s' for the metadata of server %s is refused", host, instance)
             raise Forbidden("The signature of the metadata request is not that of its host.")
         return Signed(instance, project, host)

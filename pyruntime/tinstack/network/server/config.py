@@ -13,7 +13,8 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     An agent is shown dead after ``agent_down_seconds`` without a report; what it serves (DHCP, routers) goes to another host
     after ``reschedule_seconds``. ``quotas``: defaults that differ from the built-in ones (-1: no limit).
     ``network_hosts``: the only ones whose agents may serve DHCP, routers and metadata: these see other hosts' guests.
-    ``metadata_secret``: each host's metadata key is made from it; ``metadata_url``: where hosts send guests' requests.
+    ``metadata_secret``: each host's metadata key is made from it (the first);
+    ``metadata_url``: where hosts send guests' requests.
     """
 
     network_type: str = "vxlan"

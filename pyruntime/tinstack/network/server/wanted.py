@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from tinstack.core.db import Database, prepared
-from tinstack.core.guestdata import host_key
+from tinstack.core.guestdata import host_key, newest
 from tinstack.network import rpc
 from tinstack.network.server import filters, store
 from tinstack.network.server import tables as t
@@ -132,7 +132,7 @@ class Wanted:
             routers=await self._routers(host, routers, there, held, subnets),
             dhcp_hosts=await self._leases(there),
             metadata_url=self.config.metadata_url,
-            metadata_key=host_key(self.config.metadata_secret, host),
+            metadata_key=host_key(newest(self.config.metadata_secret), host),
             groups=groups,
             addresses=addresses,
         )
