@@ -232,7 +232,13 @@ class Attachments:
 
 
 def _connected(row: Attachment) -> Connected:
-    return Connected(volume=row.volume_id, attachment=row.id, mode=row.mode, connection=row.connection_info or {})
+    return Connected(
+        host=row.host or "",
+        volume=row.volume_id,
+        attachment=row.id,
+        mode=row.mode,
+        connection=row.connection_info or {},
+    )
 
 
 def status_of(rows: Sequence[Attachment]) -> str:

@@ -35,7 +35,8 @@ class Config(ServiceConfig):
     ``export_host``: the address at which hosts reach volumes of driver ``file`` (default: the API's own); ``export_ports``: the
     first and last port of it; ``exports_dir``: sockets of the storage daemons (default below ``state_dir``; paths of sockets
     are short); ``export_starter``: the socket at which systemd starts such a daemon as a unit of its own (without one they
-    are processes of the service, and end with it). ``resume_seconds``: how often exports are looked at.
+    are processes of the service, and end with it); ``export_tls``: the folder with ca-cert.pem, server-cert.pem and
+    server-key.pem (without one exports are plain, and for everybody). ``resume_seconds``: how often exports are looked at.
     """
 
     state_dir: str = "/var/lib/tinstack/volume"
@@ -47,4 +48,5 @@ class Config(ServiceConfig):
     export_ports: tuple[int, int] = (10810, 11809)
     exports_dir: str | None = None
     export_starter: str | None = None
+    export_tls: str | None = None
     resume_seconds: float = 15.0

@@ -49,7 +49,9 @@ def driver(config: Config, backend: BackendConfig) -> Driver:
         sockets = Path(config.exports_dir or Path(config.state_dir) / "exports") / backend.name
         host = config.export_host or config.http.host
         launcher = Units(config.export_starter) if config.export_starter else Children()
-        return FileDriver(backend.name, directory, StorageDaemons(sockets, host, config.export_ports, launcher))
+        return FileDriver(
+            backend.name, directory, StorageDaemons(sockets, host, config.export_ports, launcher, config.export_tls)
+        )
     raise ConfigError(f"Backend '{backend.name}': there is no driver '{backend.driver}', only file and fake.")
 
 

@@ -164,7 +164,7 @@ async def test_the_next_service_makes_the_exports_again(tmp_path: Path, sockets:
     await driver.stop()
     later = made(tmp_path, sockets)
     await later.start()
-    connected = [Connected(volume="a", attachment="x", mode="rw", connection=info)]
+    connected = [Connected(host="", volume="a", attachment="x", mode="rw", connection=info)]
     for _ in range(2):
         await later.resume(connected)
     assert listed(info) == ["x"]
@@ -180,7 +180,7 @@ async def test_a_daemon_that_died_is_started_again_where_it_was(driver: FileDriv
     process = children(driver)._processes["a"]
     process.kill()
     await process.wait()
-    await driver.resume([Connected(volume="a", attachment="x", mode="rw", connection=info)])
+    await driver.resume([Connected(host="", volume="a", attachment="x", mode="rw", connection=info)])
     assert listed(info) == ["x"]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinstack.volume.drivers.interface import Capacity, Connected, DriverFailed, Source
-from tinstack.volume.drivers.storage_daemon import StorageDaemons
+from tinstack.volume.drivers.storage_daemon import Export, StorageDaemons
 
 GIB = 1 << 30
 FORMATS = {"raw": "raw", "ami": "raw", "ari": "raw", "aki": "raw", "iso": "raw", "vhd": "vpc"}
@@ -119,13 +119,14 @@ class FileDriver:
 
     async def connect(self, volume: str, attachment: str, connector: dict[str, Any], mode: str) -> dict[str, Any]:
         """An export by the attachment's id."""
-        port = await self._daemons.export(volume, self._volume(volume), attachment, writable=mode == "rw", port=None)
+        wanted = Export(mode == "rw", str(connector.get("host") or ""))
+        port = await self._daemons.export(volume, self._volume(volume), attachment, wanted, None)
         data = {
             "volume_id": volume,
             "host": self._daemons.host,
             "port": port,
             "export": attachment,
-            "tls": False,
+            "tls": self._daemons.tls is not None,
             "access_mode": mode,
             "encrypted": False,
         }
@@ -141,7 +142,7 @@ class FileDriver:
         for one in connected:
             place, port = self._volume(one.volume), one.connection.get("data", {}).get("port")
             try:
-                await self._daemons.export(one.volume, place, one.attachment, writable=one.mode == "rw", port=port)
+                await self._daemons.export(one.volume, place, one.attachment, Export(one.mode == "rw", one.host), port)
             except DriverFailed as error:
                 problem = error
         if problem:

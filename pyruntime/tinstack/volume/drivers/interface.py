@@ -33,6 +33,7 @@ class Source(msgspec.Struct, frozen=True):
 class Connected(msgspec.Struct, frozen=True, kw_only=True):
     """An attachment that a host was told how to reach: ``connection`` is what ``connect`` gave."""
 
+    host: str
     volume: str
     attachment: str
     mode: str
