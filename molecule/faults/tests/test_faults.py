@@ -158,6 +158,14 @@ FAULTS = (
         "nft delete table inet strange",
     ),
     Fault(
+        "a strange firewall forwards nothing",
+        "hv",
+        "nft add table inet strange; nft 'add chain inet strange forward {{ type filter hook forward priority 0; policy drop; }}'",
+        "status",
+        r"A firewall on {hv} that is not ours may drop packets: the chain inet strange forward drops whatever its rules do not accept\.",
+        "nft delete table inet strange",
+    ),
+    Fault(
         "RabbitMQ is down",
         "ctl",
         "systemctl stop rabbitmq-server",

@@ -56,7 +56,17 @@ def test_a_port_that_is_switched_off_is_named_by_its_path(lab: Any, words: dict[
     assert said.code == 1 and "The port is switched off (admin_state_up is false)" in said.text
 
 
-def test_a_group_without_a_rule_is_named_by_the_path(lab: Any, words: dict[str, str]) -> None:
-    said = lab.say("network show hello --traffic udp:5353")
+def test_a_group_without_a_rule_is_named_by_the_path(
+    lab: Any, words: dict[str, str], boots: list[Callable[[], object]]
+) -> None:
+    port = lab.admin.network.get_port(words["port"])
+    empty = lab.member.network.create_security_group(name="nothing-in")
+    boots.append(lambda: lab.member.network.delete_security_group(empty))
+    before = list(port.security_group_ids)
+    boots.append(lambda: lab.admin.network.update_port(port.id, security_groups=before))
+    lab.admin.network.update_port(port.id, security_groups=[empty.id])
+    said = lab.say("network show hello")
     assert said.code == 0
-    assert "lets udp:5353 in: such packets are dropped at the port." in said.text
+    assert (
+        "No rule of its security groups (nothing-in) lets tcp:22 in: such packets are dropped at the port." in said.text
+    )
