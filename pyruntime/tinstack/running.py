@@ -35,6 +35,7 @@ PACKAGES = {
     "conductor": "tinstack.conductor",
     "scheduler": "tinstack.scheduler",
     "api": "tinstack.api",
+    "console": "tinstack.console",
     "compute": "tinstack.compute",
     "network-agent": "tinstack.network.agent",
 }

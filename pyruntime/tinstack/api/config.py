@@ -30,7 +30,8 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
 
     ``owner_lease_seconds``: how long the api may take to hand a boot to the scheduler before the conductor takes it up;
     ``boot_deadline_seconds``: when a boot that is not done has failed. ``service_down_seconds``: a host that is silent that
-    long is down. ``dhcp_domain``: the domain of guests' names, without a leading dot.
+    long is down. ``dhcp_domain``: the domain of guests' names, without a leading dot. ``console_url``: where browsers reach the
+    console service; ``console_token_seconds``: how long after it was asked for a console may be opened.
     """
 
     metadata_http: HttpConfig = msgspec.field(default_factory=HttpConfig)
@@ -40,6 +41,8 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     action_deadline_seconds: float = 300.0
     service_down_seconds: float = 60.0
     dhcp_domain: str = "novalocal"
+    console_url: str = "http://127.0.0.1:6080"
+    console_token_seconds: float = 600.0
     default_zone: str = "nova"
     internal_zone: str = "internal"
     page_limit: int = 1000

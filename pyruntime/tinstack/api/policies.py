@@ -54,7 +54,7 @@ _RULES = {
     ANYONE: "extensions flavors limits os-availability-zone:list os-quota-sets:defaults",
     OWN_KEYS: "os-keypairs:create os-keypairs:delete os-keypairs:index os-keypairs:show",
     "rule:project_reader_or_service": "os-volumes-attachments:show",
-    "rule:admin_or_service": "os-volumes-attachments:swap",
+    "rule:admin_or_service": "os-console-auth-tokens os-volumes-attachments:swap",
     "rule:service_role": "os-server-external-events:create",
 }
 

@@ -8,6 +8,7 @@ from tinstack.api.handlers import (
     aggregates,
     attachments,
     audit,
+    consoles,
     create,
     events,
     extensions,
@@ -35,6 +36,7 @@ from tinstack.api.handlers import volume_proxies as block
 from tinstack.api.schemas import actions as act
 from tinstack.api.schemas import admin
 from tinstack.api.schemas import attachments as attach
+from tinstack.api.schemas import consoles as console
 from tinstack.api.schemas import flavors as flavor
 from tinstack.api.schemas import keypairs as keys
 from tinstack.api.schemas import proxies as proxy
@@ -67,7 +69,8 @@ SERVERS = [
     Route("GET",    "/servers/{server_id}/diagnostics",       actions.diagnostics,     checked=True),
     Route("GET",    "/servers/{server_id}/os-security-groups", servers.security_groups, checked=True),
     Route("GET",    "/servers/{server_id}/migrations",        extensions.server_migrations, checked=True, first="2.23"),
-    Route("POST",   "/servers/{server_id}/remote-consoles",   attachments.missing,     checked=True, first="2.6"),
+    Route("POST",   "/servers/{server_id}/remote-consoles",   consoles.create,         checked=True, first="2.6",
+          body=console.CREATE, status=200),
     Route("GET",    "/servers/{server_id}/os-server-password", extensions.password,    checked=True),
     Route("DELETE", "/servers/{server_id}/os-server-password", extensions.clear_password, checked=True),
     Route("GET",    "/servers/{server_id}/tinstack-trace",    records.trace,           checked=True),
@@ -138,6 +141,10 @@ ACTIONS = [
           status=202, last="2.43"),
     Route("POST", ACTION, snapshots.create_image, checked=True, action="createImage", body=act.CREATE_IMAGE, status=202),
     Route("POST", ACTION, snapshots.create_backup, checked=True, action="createBackup", body=act.CREATE_BACKUP, status=202),
+    *(
+        Route("POST", ACTION, consoles.action(name), checked=True, action=name, body=console.action(name, *types), status=200, last="2.5")
+        for name, (_, types) in consoles.ACTIONS.items()
+    ),
     Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
 ]  # fmt: skip
 
@@ -234,6 +241,7 @@ HOSTS = [
           action="remove_host", body=admin.AGGREGATE_REMOVE, status=200),
     Route("POST",   "/os-aggregates/{id}/action",             aggregates.set_metadata, N + "os-aggregates:set_metadata",
           action="set_metadata", body=admin.AGGREGATE_METADATA, status=200),
+    Route("GET",    "/os-console-auth-tokens/{token}",        consoles.show_token,     N + "os-console-auth-tokens"),
     Route("GET",    "/os-migrations",                         extensions.migrations,   N + "os-migrations:index"),
     Route("GET",    "/tinstack-operations",                   operations.index,        "tinstack:operations:list"),
     Route("GET",    "/os-instance_usage_audit_log",           audit.index,             N + "os-instance-usage-audit-log:list"),

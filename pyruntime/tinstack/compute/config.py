@@ -1,6 +1,6 @@
 """The compute agent's configuration."""
 
-from tinstack.core.config import ServiceConfig
+from tinstack.core.config import HostTls, ServiceConfig
 
 
 class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
@@ -8,7 +8,7 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
 
     ``reserved_ram_mib``, ``reserved_disk_gib``: kept for the host itself; ``*_allocation_ratio``: how often the rest is sold.
     ``builds_at_once``: guests that are started at the same time. ``console_port``: where the console service reaches serial
-    consoles (0: any that is free). ``simulated_*``: what a host of the fake driver has.
+    consoles (0: any that is free), encrypted where there is ``tls``. ``simulated_*``: what a host of the fake driver has.
     """
 
     driver: str = "libvirt"
@@ -27,6 +27,7 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     disk_allocation_ratio: float = 1.0
     builds_at_once: int = 10
     console_port: int = 0
+    tls: HostTls | None = None
     simulated_vcpus: int = 64
     simulated_ram_mib: int = 256 * 1024
     simulated_disk_gib: int = 4096

@@ -13,7 +13,9 @@ from collections.abc import Awaitable
 from tinstack.compute.drivers.interface import Driver, Wire
 from tinstack.compute.rpc import ConsoleAt, GetConsole
 from tinstack.core.bus import Envelope
+from tinstack.core.config import HostTls
 from tinstack.core.errors import ApiError
+from tinstack.core.tls import between_hosts
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +27,11 @@ BLOCK = 64 * 1024
 
 
 class Consoles:
-    """``host``, ``port``: where the door is; 0: anywhere. It opens when it is first needed."""
+    """``host``, ``port``: where the door is; 0: anywhere; with ``tls`` for who shows a certificate of the lab.
+    It opens when it is first needed."""
 
-    def __init__(self, driver: Driver, host: str, port: int) -> None:
-        self._driver, self._host, self._port = driver, host, port
+    def __init__(self, driver: Driver, host: str, port: int, tls: HostTls | None = None) -> None:
+        self._driver, self._host, self._port, self._tls = driver, host, port, tls
         self._lines: dict[str, tuple[str, str, float]] = {}
         self._server: asyncio.Server | None = None
         self._opening = asyncio.Lock()
@@ -58,7 +61,8 @@ class Consoles:
     async def _open(self) -> None:
         async with self._opening:
             if self._server is None:
-                self._server = await asyncio.start_server(self._knock, self._host, self._port)
+                context = between_hosts(self._tls, server=True) if self._tls else None
+                self._server = await asyncio.start_server(self._knock, self._host, self._port, ssl=context)
                 self._port = self._server.sockets[0].getsockname()[1]
 
     async def _knock(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -33,7 +33,7 @@ def create(config: Config, bus: Bus, database: "Database | None") -> Service:
     ports = Ports(http, config.host, config.vif_plug_seconds)
     volumes = Volumes(http, bus, driver, rehearse, config.host, config.my_ip)
     images = ImageCache(Path(config.image_cache_dir) / (config.host if config.driver == "fake" else ""), http)
-    consoles = Consoles(driver, config.my_ip, config.console_port)
+    consoles = Consoles(driver, config.my_ip, config.console_port, config.tls)
     reports = Reports(config, bus, driver)
     boot = Boot(driver, images, ports, volumes, config.builds_at_once)
     interfaces = Interfaces(driver, ports, rehearse)

@@ -63,6 +63,14 @@ class AuthConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     project: str = "service"
 
 
+class HostTls(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Files in PEM: the lab's authority, and this host's certificate and key, for connections between hosts."""
+
+    ca: str
+    cert: str
+    key: str
+
+
 class LogConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """``file``: also write there, beside the journal (standard error)."""
 

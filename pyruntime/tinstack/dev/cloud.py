@@ -26,7 +26,7 @@ from tinstack.running import Running, metrics_port
 log = logging.getLogger(__name__)
 
 DATABASES = ("identity", "placement", "image", "network", "volume", "compute")
-CONTROLLERS = ("identity", "placement", "image", "volume", "network", "conductor", "scheduler", "api")
+CONTROLLERS = ("identity", "placement", "image", "volume", "network", "conductor", "scheduler", "api", "console")
 """In the order in which they start."""
 
 

@@ -118,7 +118,9 @@ def specific(service: str, state: Path, at: dict[str, int], secrets: Secrets) ->
             "http": {**bind, "port": at["api"]},
             "metadata_http": {**bind, "port": at["metadata"]},
             "metadata_secret": secrets.metadata,
+            "console_url": f"http://127.0.0.1:{at['console']}",
         },
+        "console": {"http": {**bind, "port": at["console"]}},
         "compute": {
             "driver": "fake",
             "instances_dir": str(state / "instances"),

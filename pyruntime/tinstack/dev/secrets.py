@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 from cryptography.fernet import Fernet
 
-SERVICE_USERS = ("placement", "image", "volume", "network", "conductor", "scheduler", "api")
+SERVICE_USERS = ("placement", "image", "volume", "network", "conductor", "scheduler", "api", "console")
 
 
 class Secrets(msgspec.Struct, kw_only=True):
@@ -29,8 +29,10 @@ def of_state(state: Path) -> Secrets:
     path = state / "secrets.json"
     if path.exists():
         kept = msgspec.json.decode(path.read_bytes(), type=Secrets)
-        if not kept.credentials:  # made before there were any
-            kept.credentials = [Fernet.generate_key().decode()]
+        missing = [name for name in SERVICE_USERS if name not in kept.services]
+        if missing or not kept.credentials:  # made before there were these
+            kept.credentials = kept.credentials or [Fernet.generate_key().decode()]
+            kept.services |= {name: secrets.token_hex(32) for name in missing}
             write_private(path, msgspec.json.encode(kept))
         return kept
     made = Secrets(

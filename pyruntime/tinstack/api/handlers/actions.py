@@ -172,6 +172,5 @@ MISSING: dict[str | None, str] = {
         changePassword confirmResize evacuate migrate os-migrateLive rebuild rescue resize
         revertResize shelve shelveOffload trigger_crash_dump unrescue unshelve
     """,
-    "2.5": "os-getRDPConsole os-getSerialConsole os-getSPICEConsole os-getVNCConsole",
 }
 """Answered with 501; by the last microversion that has them."""

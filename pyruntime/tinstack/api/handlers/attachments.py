@@ -2,12 +2,10 @@
 
 from tinstack.api import volumes
 from tinstack.api.handlers.servers import visible
-from tinstack.api.operations import check_unlocked
 from tinstack.api.parts import Compute
 from tinstack.api.views import Body
 from tinstack.computedb.rows import Instance
 from tinstack.conductor.rpc import RequestedVolume
-from tinstack.core.errors import NotImplementedHere
 from tinstack.core.http import Request, page_of
 
 
@@ -69,9 +67,3 @@ async def delete(request: Request, service: Compute) -> None:
     """``DELETE …/{volume}``."""
     row = await visible(request, service, "os-volumes-attachments:delete")
     await volumes.detach(service, request, row, request.path["volume_id"])
-
-
-async def missing(request: Request, service: Compute) -> None:
-    """What no host does yet."""
-    check_unlocked(request, await visible(request, service, "servers:show"))
-    raise NotImplementedHere

@@ -24,6 +24,7 @@ SERVED = {
     "identity": ("identity",),
     "image": (),
     "placement": (),
+    "console": (),
 }
 """The shared queues that each controller's user takes from."""
 

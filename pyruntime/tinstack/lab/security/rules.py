@@ -71,6 +71,7 @@ IN_GROUPS = {
     "volume": (Door("tcp", 10810, 11809, "tinstack-volume*"), Door("tcp", 10810, 11809, "qemu-storage-da*")),
     "compute": (
         Door("tcp", 5900, 65535, "qemu-system-*"),
+        Door("tcp", 6083, 6083, "tinstack-compute*"),
         Door("tcp", 16514, 16514, "libvirtd*"),
     ),
     "network_agent": (Door("udp", 4789, 4789, "", tls=False, anywhere=True),),
