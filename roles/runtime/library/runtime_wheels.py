@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import tomllib
 from pathlib import Path
 
@@ -38,6 +39,9 @@ own: {description: Our own wheel., type: str, returned: always}
 
 # The C libraries that hosts have: Debian 12 has glibc 2.36. pip takes no "or newer" here.
 PLATFORMS = ["manylinux2014_x86_64", *(f"manylinux_2_{minor}_x86_64" for minor in range(17, 37))]
+
+KEPT_SECONDS = 86400
+"""How long a wheel stays after other sources were built."""
 
 BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
 
@@ -105,7 +109,9 @@ def build(folder: Path, files: list[Path], version: str, wheel: Path) -> None:
         project.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{version}"', project.read_text()))
         run([sys.executable, "-c", BUILD, work], copy)
         for old in wheel.parent.glob("tinstack-*.whl"):
-            old.unlink()
+            # A younger one may be on its way to the hosts of another lab.
+            if time.time() - old.stat().st_mtime > KEPT_SECONDS:
+                old.unlink(missing_ok=True)
         (Path(work) / wheel.name).rename(wheel)
 
 
@@ -133,7 +139,9 @@ def main() -> None:
             cache.mkdir(parents=True, exist_ok=True)
             if not archive.exists():
                 download(lock, python_version, archive)
-            if not wheel.exists():
+            if wheel.exists():
+                wheel.touch()
+            else:
                 build(source, files, version, wheel)
     except (BuildError, OSError) as error:
         module.fail_json(msg=str(error))
