@@ -363,7 +363,8 @@ def ssh(inventory: str | None, state: Path | None, host: str, command: tuple[str
 @lab.command()
 @click.argument("ring", nargs=-1)
 @click.option("--seed", type=int, help="Draw the hostile requests of an earlier run again.")
-def test(ring: tuple[str, ...], seed: int | None) -> None:
+@click.option("--all", "everything", is_flag=True, help="Every ring but bench, whole: an hour and more.")
+def test(ring: tuple[str, ...], seed: int | None, everything: bool) -> None:
     """Run the tests, or the RINGs that are named.
 
     \b
@@ -381,7 +382,7 @@ def test(ring: tuple[str, ...], seed: int | None) -> None:
     """
     from tinstack.lab.rings import run_rings
 
-    run_rings(ring, seed)
+    run_rings(ring, seed, everything)
 
 
 from tinstack.lab import cli_day_two, cli_network  # noqa: E402, F401  their verbs are added to the group above

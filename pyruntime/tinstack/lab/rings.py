@@ -84,7 +84,7 @@ SHORT: dict[str, tuple[Check, ...]] = {
 """What runs of a long ring when no ring is named."""
 
 ON_REQUEST = {"bench", "guests", "broken"}
-"""Rings that run only when they are named."""
+"""Rings that run only when they are named, or with all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,15 @@ class Result:
     seconds: float
 
 
-def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
-    """The rings that are named, in that order, or the usual ones, the long ones in short. After ``conformance`` may stand its list.
+def chosen(words: Sequence[str], everything: bool = False) -> list[tuple[str, tuple[Check, ...]]]:
+    """The rings that are named, in that order; or ``everything`` whole but bench, which asserts nothing; or the usual ones, the
+    long ones in short. After ``conformance`` may stand its list.
 
     Raises UsageError.
     """
-    found: dict[str, tuple[Check, ...]] = {}
+    if everything and words:
+        raise click.UsageError("--all runs every ring: name none.")
+    found = {name: checks for name, checks in RINGS.items() if everything and name != "bench"}
     before = ""
     for word in words:
         if word in RINGS:
@@ -116,10 +119,10 @@ def chosen(words: Sequence[str]) -> list[tuple[str, tuple[Check, ...]]]:
     return list(found.items() or usual)
 
 
-def run_rings(names: Sequence[str], seed: int | None = None) -> None:
-    """Run rings, the usual ones where none is named; ``seed``: of the hostile requests. Raises LabError where anything failed."""
+def run_rings(names: Sequence[str], seed: int | None = None, everything: bool = False) -> None:
+    """Run rings, as `chosen`; ``seed``: of the hostile requests. Raises LabError where anything failed."""
     results = []
-    rings = chosen(names)
+    rings = chosen(names, everything)
     with children.passing_signals_on(signal.SIGINT) as interruption:
         for name, checks in rings:
             have_packages(name)

@@ -43,9 +43,12 @@ def test_rings_are_chosen_by_name_and_conformance_takes_a_list():
     [(_, [default])] = rings.chosen(["conformance"])
     [(_, [image])] = rings.chosen(["conformance", "image"])
     assert (default.command[-1], image.command[-1]) == ("smoke", "image")
+    assert dict(rings.chosen([], everything=True)) == {k: v for k, v in rings.RINGS.items() if k != "bench"}
     for wrong in (["image"], ["unit", "smoke"], ["nothing"]):
         with pytest.raises(click.UsageError):
             rings.chosen(wrong)
+    with pytest.raises(click.UsageError):
+        rings.chosen(["unit"], everything=True)
 
 
 def test_the_lists_that_are_offered_are_those_of_the_conformance_run():
