@@ -95,7 +95,7 @@ class Held:
         )["servers"]
         return found
 
-    def act(self, id: str, action: dict[str, Any], seconds: float = 20.0) -> int:
+    def act(self, id: str, action: dict[str, Any], seconds: float = 60.0) -> int:
         """Ask for an action, again as long as the API is away; its status. 409: an earlier try was heard."""
         return self._asked(lambda: self.admin.post("compute", f"/servers/{id}/action", action), seconds)
 

@@ -27,7 +27,6 @@ boot_deadline_seconds = 20.0
 action_deadline_seconds = 15.0
 service_down_seconds = 5.0
 [scheduler]
-lease_seconds = 2.0
 hosts_seconds = 0.2
 [conductor]
 scheduler_lease_seconds = 2.0

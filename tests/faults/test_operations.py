@@ -64,7 +64,7 @@ def all_at_once(rig, servers):
         thread.start()
     for thread in threads:
         thread.join()
-    assert set(answers.values()) <= {202, 409}, answers
+    assert answers.keys() == servers.keys() and set(answers.values()) <= {202, 409}, answers
 
 
 def as_asked(rig, servers):

@@ -41,7 +41,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 class SchedulingRequest(Message):
     """All that filters and weighers look at. Memory in MiB, disk in GiB.
 
-    ``tried``: hosts that failed before. ``group_hosts``: host → members of the server's group there.
+    ``tried``: hosts that failed before. ``group_hosts``: host → members of the server's group there. ``lease_seconds``: how long the
+    decision may take, from when it was asked for.
     """
 
     server_id: str
@@ -61,6 +62,7 @@ class SchedulingRequest(Message):
     tried: list[str] = []
     current_host: str | None = None
     user_id: str = ""
+    lease_seconds: float = 30.0
 
 
 class AskHosts(Message):

@@ -102,6 +102,7 @@ class Scheduling:
             project_id=server.project_id,
             user_id=server.user_id,
             kind=operation.kind,
+            lease_seconds=self._parts.config.scheduler_lease_seconds,
             vcpus=flavor.vcpus,
             ram_mib=flavor.ram_mib,
             disk_gib=local_disk_gib(server),
@@ -172,10 +173,10 @@ class Scheduling:
 
         async def work(tx: Transaction) -> None:
             operation, server = await store.locked(tx, message.operation_id)
-            if operation.owner != message.owner:
-                raise OperationTaken(id=message.operation_id)
             if server.host == message.host:
                 return
+            if operation.owner != message.owner or server.host is not None:
+                raise OperationTaken(id=message.operation_id)
             await _check_group(tx, server, message.host)
             operation.data["alternates"] = message.alternates
             await OPERATIONS.reach(tx, operation, 11, self._parts.config.scheduler_lease_seconds)

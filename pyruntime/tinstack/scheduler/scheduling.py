@@ -5,6 +5,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from typing import NamedTuple
 from uuid import uuid4
 
 from tinstack.compute import rpc as compute
@@ -70,23 +71,33 @@ def left_by_filter(hosts: int, verdicts: list[Verdict]) -> str:
     return ", ".join(said)
 
 
+class Lease(NamedTuple):
+    """How one decision holds its operation. Each has an owner of its own: what this process decided before, past its lease, is another's.
+
+    ``until``: by the monotonic clock, counted from before it was asked for.
+    """
+
+    owner: str
+    until: float
+
+
 class Scheduler:
     """Takes requests, finds and claims a host, tells it."""
 
     def __init__(self, config: Config, bus: Bus, claims: Claims, tracer: Tracer) -> None:
         self._config, self._bus, self._claims, self._tracer = config, bus, claims, tracer
-        self.owner = f"scheduler@{config.host}/{uuid4().hex[:12]}"
         self._view = View(self._ask_hosts, claims.providers_with_room, config.hosts_seconds)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._deciding: set[asyncio.Task[None]] = set()
 
     async def select_host(self, message: SelectHost, envelope: Envelope) -> Accepted:
         """Step 9: hold the operation, answer, and decide in the background."""
+        asked, owner = time.monotonic(), f"scheduler@{self._config.host}/{uuid4().hex[:12]}"
         with self._tracer.step(9, message.server_id):
-            begin = BeginScheduling(operation_id=message.operation_id, generation=message.generation, owner=self.owner)
+            begin = BeginScheduling(operation_id=message.operation_id, generation=message.generation, owner=owner)
             request = await self._bus.call(conductor.TOPIC, begin, SchedulingRequest)
-        until = time.monotonic() + self._config.lease_seconds
-        task = asyncio.create_task(self._decide_in_turn(message, request, until))
+        lease = Lease(owner, asked + request.lease_seconds)
+        task = asyncio.create_task(self._decide_in_turn(message, request, lease))
         self._deciding.add(task)
         task.add_done_callback(self._deciding.discard)
         return Accepted()
@@ -96,21 +107,21 @@ class Scheduler:
         if self._deciding:
             await asyncio.wait(self._deciding, timeout=5)
 
-    async def _decide_in_turn(self, message: SelectHost, request: SchedulingRequest, until: float) -> None:
+    async def _decide_in_turn(self, message: SelectHost, request: SchedulingRequest, lease: Lease) -> None:
         async with self._turns:
-            await self._decide(message, request, until)
+            await self._decide(message, request, lease)
 
-    async def _decide(self, message: SelectHost, request: SchedulingRequest, until: float) -> None:
+    async def _decide(self, message: SelectHost, request: SchedulingRequest, lease: Lease) -> None:
         step, attempt = 10, 0
         try:
             host, shunned = None, dict[str, Verdict]()
             while host is None:
                 step = 10
                 with self._tracer.step(10, request.server_id):
-                    ordered, verdicts = await self._candidates_until(request, shunned, until, fresh=attempt > 0)
+                    ordered, verdicts = await self._candidates_until(request, shunned, lease, fresh=attempt > 0)
                 step, attempt = 11, attempt + 1
                 with self._tracer.step(11, request.server_id):
-                    host = await self._claim(message, request, ordered, verdicts, shunned, until)
+                    host = await self._claim(message, request, ordered, verdicts, shunned, lease)
             step = 12
             with self._tracer.step(12, request.server_id):
                 look = compute.Look(
@@ -118,18 +129,18 @@ class Scheduler:
                 )
                 await self._bus.cast(compute.topic(host), look)
         except NoValidHost as error:
-            await self._give_up(message, error.step, error.text, error.verdicts)
+            await self._give_up(message, lease, error.step, error.text, error.verdicts)
         except Overtaken as error:
             log.info("%s", error.text)
         except ApiError as error:
             log.warning("no decision for server %s: %s", request.server_id, error.text)
-            await self._give_up(message, step, error.text, [])
+            await self._give_up(message, lease, step, error.text, [])
         except Exception as error:
             log.exception("no decision for server %s", request.server_id)
-            await self._give_up(message, step, f"{type(error).__name__}: {error}", [])
+            await self._give_up(message, lease, step, f"{type(error).__name__}: {error}", [])
 
     async def _candidates_until(
-        self, request: SchedulingRequest, shunned: Mapping[str, Verdict], until: float, *, fresh: bool
+        self, request: SchedulingRequest, shunned: Mapping[str, Verdict], lease: Lease, *, fresh: bool
     ) -> tuple[list[HostState], list[Verdict]]:
         """The same; what is out of reach for a moment is asked again, and so is what leaves no host but may be old."""
         while True:
@@ -140,7 +151,7 @@ class Scheduler:
                     raise
                 fresh = True
             except ApiError as error:
-                await _pause(request, error, until)
+                await _pause(request, error, lease)
 
     async def _candidates(
         self, request: SchedulingRequest, shunned: Mapping[str, Verdict], *, fresh: bool
@@ -169,33 +180,33 @@ class Scheduler:
         ordered: list[HostState],
         verdicts: list[Verdict],
         shunned: dict[str, Verdict],
-        until: float,
+        lease: Lease,
     ) -> str | None:
         """Claim the best host that still has room, and have it swapped into the server. None where none of them has any more:
         others were faster, and who has room is to be asked anew. Raises Overtaken."""
         for place, host in enumerate(ordered):
-            if time.monotonic() > until:
+            if time.monotonic() > lease.until:
                 raise Overtaken(id=request.server_id)
             self._view.count(host.host, request)
-            if not await self._claim_until(request, host.provider, until):
+            if not await self._claim_until(request, host.provider, lease):
                 self._view.count(host.host, request, -1)
                 self._view.full(host.provider, request)
                 continue
             others = ordered[place + 1 : place + 1 + self._config.alternates]
-            refused = await self._assign(message, request, host, [other.host for other in others], verdicts, until)
+            refused = await self._assign(message, request, host, [other.host for other in others], verdicts, lease)
             if refused is None:
                 return host.host
             self._view.count(host.host, request, -1)
             shunned[host.host] = refused
         return None
 
-    async def _claim_until(self, request: SchedulingRequest, provider: str, until: float) -> bool:
+    async def _claim_until(self, request: SchedulingRequest, provider: str, lease: Lease) -> bool:
         """Whether there was room. A lost answer is asked for again, as a claim made twice is one."""
         while True:
             try:
-                return await self._claims.claim(request, provider, until)
+                return await self._claims.claim(request, provider, lease.until)
             except ApiError as error:
-                await _pause(request, error, until)
+                await _pause(request, error, lease)
 
     async def _assign(
         self,
@@ -204,7 +215,7 @@ class Scheduler:
         host: HostState,
         alternates: list[str],
         verdicts: list[Verdict],
-        until: float,
+        lease: Lease,
     ) -> Verdict | None:
         """None once it is done, or why this host may not be it. Raises Overtaken.
 
@@ -212,7 +223,7 @@ class Scheduler:
         """
         assign = AssignHost(
             operation_id=message.operation_id,
-            owner=self.owner,
+            owner=lease.owner,
             host=host.host,
             alternates=alternates,
             verdicts=verdicts,
@@ -222,25 +233,27 @@ class Scheduler:
                 await self._bus.call(conductor.TOPIC, assign, Done)
                 return None
             except RemoteFailure as error:
-                if error.remote_status >= 500 and time.monotonic() + AGAIN_SECONDS < until:
+                if error.remote_status >= 500 and time.monotonic() + AGAIN_SECONDS < lease.until:
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
-                if time.monotonic() < until:
-                    await self._claims.release(request, until)
+                if time.monotonic() < lease.until:
+                    await self._claims.release(request, lease.until)
                 if error.remote_code == GROUP_REFUSES:
                     return Verdict(host=host.host, filter="ServerGroup", passed=False, reason=error.text)
                 if error.remote_status in (404, 409):
                     raise Overtaken(id=message.server_id) from error
                 raise
             except Unavailable as error:
-                if time.monotonic() > until:
+                if time.monotonic() > lease.until:
                     raise Overtaken(id=message.server_id) from error
                 log.warning("the conductor has not answered for server %s yet: %s", message.server_id, error.text)
 
-    async def _give_up(self, message: SelectHost, step: int, reason: str, verdicts: list[Verdict]) -> None:
+    async def _give_up(
+        self, message: SelectHost, lease: Lease, step: int, reason: str, verdicts: list[Verdict]
+    ) -> None:
         failed = SchedulingFailed(
             operation_id=message.operation_id,
-            owner=self.owner,
+            owner=lease.owner,
             step=step,
             reason=reason,
             verdicts=kept(verdicts, len({one.host for one in verdicts})),
@@ -258,14 +271,14 @@ class Scheduler:
         return (await self._bus.call(conductor.TOPIC, AskHosts(), Hosts)).hosts
 
 
-async def _pause(request: SchedulingRequest, error: ApiError, until: float) -> None:
+async def _pause(request: SchedulingRequest, error: ApiError, lease: Lease) -> None:
     """Wait a moment before it is tried again. Raises the error where that is of no use, Overtaken where the lease is over:
     the operation may be someone's again by now, this process's own next decision included."""
     if not _passes(error):
         raise error
-    if time.monotonic() > until:
+    if time.monotonic() > lease.until:
         raise Overtaken(id=request.server_id) from error
-    if time.monotonic() + AGAIN_SECONDS > until:
+    if time.monotonic() + AGAIN_SECONDS > lease.until:
         raise error
     log.warning("the decision for server %s waits: %s", request.server_id, error.text)
     await asyncio.sleep(AGAIN_SECONDS)

@@ -66,11 +66,13 @@ class Conductor:
     def __init__(self, hosts: list[HostState]) -> None:
         self.hosts, self.asked = hosts, 0
         self.placed: dict[str, str] = {}
+        self.owners: list[str] = []
         self.failed: dict[str, str] = {}
 
     async def call(self, topic: str, message: Any, answer: Any, seconds: float = 0) -> Any:
         await asyncio.sleep(0)
         if isinstance(message, BeginScheduling):
+            self.owners.append(message.owner)
             return request(message.operation_id)
         if isinstance(message, AskHosts):
             self.asked += 1
@@ -210,3 +212,10 @@ def test_of_many_hosts_only_refusals_are_kept_and_not_all():
     assert kept(said, 2) == said
     assert {(one.host, one.passed) for one in said if one.filter == "ComputeFilter"} == {("h0", True), ("h1", False)}
     assert few == hosts[:1]
+
+
+async def test_a_decision_of_the_same_process_that_is_past_its_lease_is_anothers() -> None:
+    """Else it would be refused with the later one's name, and give the later one's claim back."""
+    conductor, placement = Conductor([host("a")]), Placement(a=2)
+    await boot(scheduler_of(conductor, placement), "1", "1")
+    assert len(set(conductor.owners)) == 2
