@@ -22,6 +22,9 @@ def burst(rig, name, count, meanwhile):
     left = checks.left_over(rig.admin, rig.state)
     assert len(set(ids)) == count and not left, left
     rig.delete_all()
+    print(
+        [server["fault"]["message"] for server in servers if server["status"] == "ERROR"]
+    )  # shown where fewer were expected
     return [server["status"] for server in servers].count("ACTIVE")
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from tinstack.compute import rpc as compute
 from tinstack.computedb.store import OPERATIONS
+from tinstack.conductor.beats import Awake
 from tinstack.conductor.config import Config
 from tinstack.conductor.over import Over
 from tinstack.core.background import Background
@@ -32,6 +33,7 @@ class Parts:
         self.owner = f"conductor@{config.host}/{uuid4().hex[:12]}"
         self.background = Background()
         self.over = Over(session)
+        self.awake = Awake(config.service_down_seconds)
         self._launched: dict[tuple[str, str], None] = {}
 
     def note_launch(self, server_id: str, host: str) -> None:

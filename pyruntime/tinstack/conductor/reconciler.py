@@ -108,7 +108,7 @@ class Reconciler:
 
     async def _is_up(self, host: str) -> bool:
         service = await heartbeats.compute_service(self._parts.db, host)
-        return bool(service and service.is_up(await self._now(), self._parts.config.service_down_seconds))
+        return bool(service and service.is_up(await self._now(), self._parts.awake.patience()))
 
 
 def _goes_on(operation: Operation) -> bool:

@@ -140,7 +140,7 @@ class Scheduling:
             if taken.flavor not in flavors:
                 flavors[taken.flavor] = _flavor(taken.flavor)
             on.setdefault(taken.host, _Used()).add(flavors[taken.flavor], taken.servers)
-        now, found = now_us(), []
+        now, patience, found = now_us(), self._parts.awake.patience(), []
         for node in await fleet.rooms(db):
             service = services.get(node.host)
             used = on.get(node.host) or _Used()
@@ -148,7 +148,7 @@ class Scheduling:
                 HostState(
                     host=node.host,
                     provider=node.id,
-                    up=bool(service and service.is_up(now, config.service_down_seconds)),
+                    up=bool(service and service.is_up(now, patience)),
                     enabled=bool(service and not service.disabled),
                     zone=aggregates.zone_of(zones, node.host, config.default_zone),
                     hypervisor_type=node.hypervisor_type,

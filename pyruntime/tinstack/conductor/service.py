@@ -1,6 +1,7 @@
 """The conductor, put together."""
 
 from tinstack.conductor import rpc
+from tinstack.conductor.beats import TICK_SECONDS
 from tinstack.conductor.config import Config
 from tinstack.conductor.endings import Endings
 from tinstack.conductor.figures import Figures
@@ -54,6 +55,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         rpc.NetworkChanged: network_info.changed,
     }
 
+    awake = Periodic("being awake", TICK_SECONDS, parts.awake.tick)
     beating = Periodic("heartbeat", config.beat_seconds, reports.beat)
 
     async def start() -> None:
@@ -65,6 +67,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         reconciler.start()
         reports.beats.start()
         beating.start()
+        awake.start()
 
     figures = Figures(parts)
     service.measured = {"operations": figures.operations, "services": figures.ages, "queues": figures.queues}
@@ -76,6 +79,7 @@ def create(config: Config, bus: Bus, database: Database | None) -> Service:
         parts.background.stop,
         reconciler.stop,
         beating.stop,
+        awake.stop,
         reports.beats.stop,
         traces.gathering.stop,
     ]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from tinstack.computedb import fleet, heartbeats
 from tinstack.computedb.tables import metadata
-from tinstack.conductor.beats import Beats
+from tinstack.conductor.beats import TICK_SECONDS, Awake, Beats
 from tinstack.core import db as databases
 from tinstack.core.config import DatabaseConfig
 from tinstack.core.db import Database
@@ -58,3 +58,19 @@ async def test_an_agent_that_was_started_anew_is_written_at_once(db: Database) -
     await beats.heard("a", 2)
     (service,) = await fleet.all_services(db)
     assert service.started_at == 2
+
+
+def test_who_stood_still_does_not_take_hosts_for_silent() -> None:
+    now = [100.0]
+    awake = Awake(5.0, lambda: now[0])
+    for _ in range(10):
+        now[0] += TICK_SECONDS
+        assert awake.patience() == 5.0
+    now[0] += 4.0
+    assert awake.patience() == 9.0
+    now[0] += 1.0
+    assert awake.patience() == 9.0
+    for _ in range(5):
+        now[0] += TICK_SECONDS
+        last = awake.patience()
+    assert last == 5.0

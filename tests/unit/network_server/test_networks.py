@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 
 async def test_a_network_has_its_attributes_and_no_provider_ones_for_a_member(client: Any) -> None:
     made = await client.make("network", name="one", description="d")
@@ -172,3 +174,9 @@ async def test_a_list_shows_no_more_than_its_rule_allows(client: Any) -> None:
     for path in ("subnets", "ports", "routers", "security-groups", "security-group-rules", "floatingips"):
         assert next(iter((await client.get(path, "guest")).json.values())) == [], path
     assert len((await client.get("networks", "reader")).json["networks"]) == 2
+
+
+@pytest.mark.parametrize("limit", ["18446744073709551616", "9" * 5000])
+async def test_a_limit_beyond_what_databases_count_is_none(client: Any, limit: str) -> None:
+    net = await client.network()
+    assert [one["id"] for one in (await client.get(f"networks?limit={limit}")).json["networks"]] == [net["id"]]

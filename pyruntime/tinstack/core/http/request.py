@@ -13,6 +13,9 @@ from tinstack.core.http.routes import Version
 from tinstack.core.policy import Policy, Target
 
 TRUE = {"1", "t", "true", "on", "y", "yes"}
+MOST, MOST_DIGITS = 2**63 - 1, 19
+"""A larger number is as good as this one: databases take none."""
+
 FALSE = {"0", "f", "false", "off", "n", "no"}
 
 
@@ -39,13 +42,13 @@ class Query:
         return dict(self.pairs)
 
     def integer(self, name: str, default: int | None = None) -> int | None:
-        """A non-negative integer; raises BadRequest."""
+        """A non-negative integer, no larger than a database takes; raises BadRequest."""
         text = self.get(name)
         if text is None:
             return default
         if not text.isdecimal():
             raise BadRequest(f"The query parameter {name} must be a non-negative integer, not '{text}'.")
-        return int(text)
+        return int(text) if len(text) < MOST_DIGITS else MOST
 
     def boolean(self, name: str, default: bool | None = None) -> bool | None:
         """``true``, ``1``, ``yes`` … or ``false``, ``0``, ``no`` …; raises BadRequest."""
