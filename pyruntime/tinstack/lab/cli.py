@@ -45,7 +45,8 @@ def which_lab(verb: Verb) -> Verb:
 
 ORDER = (
     "up", "dev", "status", "verify", "trace", "network", "logs", "collect", "env",
-    "ssh", "add-compute", "drain", "remove", "reconfigure", "upgrade", "rotate-secrets", "backup", "restore", "test", "destroy",
+    "ssh", "add-compute", "drain", "remove", "reconfigure", "upgrade", "rotate-secrets", "renew-certificates",
+    "backup", "restore", "test", "destroy",
 )  # fmt: skip
 """In which one meets the verbs."""
 

@@ -166,3 +166,23 @@ def rotate_secrets(inventory: str | None, state: Path | None, check: bool, as_js
     from tinstack.lab.plays import Options
 
     rollouts.rotate(labs.to_look_at(inventory, state), Options(check), as_json=as_json)
+
+
+@lab.command("renew-certificates")
+@which_lab
+@CHECK
+@JSON
+@click.option("--all", "everything", is_flag=True, help="All of them, not only those that end soon.")
+@click.option("--new-keys", is_flag=True, help="New keys for all hosts as well.")
+def renew_certificates(
+    inventory: str | None, state: Path | None, check: bool, as_json: bool, everything: bool, new_keys: bool
+) -> None:
+    """Renew hosts' certificates that end within thirty days.
+
+    HAProxy, MariaDB, RabbitMQ and guests' displays take the new ones as they run: no request fails, no guest notices.
+    """
+    from tinstack.lab import rollouts
+    from tinstack.lab.plays import Options
+
+    lab_there, options = labs.to_look_at(inventory, state), Options(check)
+    rollouts.renew(lab_there, options, everything=everything, keys=new_keys, as_json=as_json)

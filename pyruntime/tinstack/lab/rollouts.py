@@ -1,4 +1,4 @@
-"""`reconfigure`, `upgrade`, `rotate-secrets`: what is written anew is taken up by restarts, of those that need one."""
+"""`reconfigure`, `upgrade`, `rotate-secrets`, `renew-certificates`: verbs after which units read what is new."""
 
 import time
 
@@ -13,11 +13,13 @@ from tinstack.lab.words import LabError
 RECONFIGURE = Stage("site", "What the inventory says")
 UPGRADE = Stage("upgrade", "The runtime of this folder on all hosts")
 ROTATE = Stage("rotate-secrets", "New secrets")
+RENEW = Stage("renew-certificates", "New certificates")
 
 PARTS = (
     "hosts",
     "mariadb",
     "rabbitmq",
+    "gateway",
     "libvirt",
     "identity",
     "placement",
@@ -52,6 +54,11 @@ def upgrade(lab: Lab, options: Options, *, backup: bool, as_json: bool) -> None:
 def rotate(lab: Lab, options: Options, *, as_json: bool) -> None:
     """New passwords and keys everywhere, the old ones good until nobody uses them."""
     roll(lab, ROTATE, Options(options.check, (), changing.NO_CONTENT), as_json=as_json)
+
+
+def renew(lab: Lab, options: Options, *, everything: bool, keys: bool, as_json: bool) -> None:
+    """New certificates for those that end soon, or for all, taken up without a restart."""
+    roll(lab, RENEW, options, as_json=as_json, certificates_renew_all=everything, certificates_new_keys=keys)
 
 
 def roll(lab: Lab, stage: Stage, options: Options, *, as_json: bool, **variables: object) -> None:

@@ -15,6 +15,7 @@ from tinstack.lab.labs import Lab
 HERE = Path(labs.__file__).parent
 TOOLED = {"up", "destroy", "test", "env", "logs", "collect", "add-compute", "drain", "remove", "backup", "restore"} | {
     "network",
+    "renew-certificates",
     "rotate-secrets",
     "reconfigure",
     "upgrade",
