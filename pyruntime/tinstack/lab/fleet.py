@@ -13,6 +13,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -144,7 +145,7 @@ class Host:
         try:
             _, out, err = self._connection.client.exec_command(command, timeout=seconds)
             complaints: list[bytes] = []
-            listener = threading.Thread(target=lambda: complaints.append(err.read()), daemon=True)
+            listener = threading.Thread(target=hear, args=(err, complaints), daemon=True)
             listener.start()
             while piece := out.channel.recv(1 << 16):
                 yield piece
@@ -157,6 +158,12 @@ class Host:
             listener.join(1)
             said = b"".join(complaints).decode(errors="replace").strip().splitlines()
             raise HostError(f"{self.name}: {said[-1] if said else f'the program ended with {code}'}")
+
+
+def hear(err: Any, complaints: list[bytes]) -> None:
+    """Keep what a program says on standard error; one that says nothing in time is its other reader's business."""
+    with suppress(OSError):
+        complaints.append(err.read())
 
 
 def check_keys(client: Any, settings: Any) -> None:

@@ -8,11 +8,14 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tinstack.lab.onhost import causes as onhost
 from tinstack.lab.onhost import firewall
+from tinstack.lab.status import findings
 from tinstack.lab.status.causes import Causes, Certificate, Folder, Process, between, of_host
+from tinstack.lab.status.hosts import Looked
 
 NOW = 1_800_000_000.0
 
@@ -203,3 +206,24 @@ def test_files_newer_than_the_process_that_read_them(tmp_path: Path, monkeypatch
     monkeypatch.setattr(onhost, "said", lambda *command: shown)
     (found,) = onhost.processes(["tinstack-x.service"])
     assert found == {"unit": "tinstack-x.service", "halted": False, "newer": [str(new)]}
+
+
+SLOW = """
+import sys, time
+from tinstack.lab.onhost import look
+look.SECONDS, look.disks, look.units = 0.3, lambda: time.sleep(60), lambda: []
+look.causes, look.foreign, look.stores = (lambda *_: {"nameless": ["x"]}), (lambda: ["y"]), dict
+sys.argv = ["look", "{}"]
+look.main()
+"""
+
+
+def test_what_takes_too_long_is_named_and_left_out() -> None:
+    done = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, timeout=30, check=True)
+    said = json.loads(done.stdout)
+    assert said["late"] == ["disks"] and "disks" not in said
+    assert (said["units"], said["causes"]) == ([], {"nameless": ["x"], "foreign": ["y"]})
+    (found,) = findings.of_host(
+        "ctl", msgspec.convert({**said, "causes": {}, "memory": {"total_mib": 1, "available_mib": 1}}, Looked)
+    )
+    assert found.startswith("ctl is too busy to tell about its disks in time (load ")

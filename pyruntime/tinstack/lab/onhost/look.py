@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,9 @@ STORES = {
     "database": "/var/lib/mysql",
 }
 """Folders that fill, and what is in them."""
+
+SECONDS = 7.0
+"""How long all of it may take."""
 
 SIZES = """select table_schema, coalesce(sum(data_length + index_length), 0) from information_schema.tables
 where table_schema like 'tinstack%' group by table_schema"""
@@ -191,26 +194,34 @@ def queues() -> list[dict[str, object]] | None:
 
 
 def main() -> None:
-    """All of it, as one JSON object."""
+    """All of it, as one JSON object; what takes too long is named under `late` and left out."""
     wanted = json.loads(sys.argv[1])
     now = time.time()
-    with ThreadPoolExecutor() as pool:
-        works: dict[str, Callable[[], Any]] = {"disks": disks, "units": units, "stores": stores}
-        works |= {name: work for name, work in (("database", database), ("queues", queues)) if wanted.get(name)}
-        asked = {name: pool.submit(work) for name, work in works.items()}
-        there = asked["units"].result()
-        why_else = pool.submit(causes, there, wanted.get("hosts", {}))
-        strangers = pool.submit(foreign)
+    pool = ThreadPoolExecutor(max_workers=8)
+    known = pool.submit(units)
+    works: dict[str, Callable[[], Any]] = {
+        "disks": disks,
+        "stores": stores,
+        "firewalls": foreign,
+        "causes": lambda: causes(known.result(), wanted.get("hosts", {})),
+    }
+    works |= {name: work for name, work in (("database", database), ("queues", queues)) if wanted.get(name)}
+    asked = {"units": known, **{name: pool.submit(work) for name, work in works.items()}}
+    wait(asked.values(), timeout=SECONDS)
+    done = {name: answer.result() for name, answer in asked.items() if answer.done()}
+    strangers = done.pop("firewalls", [])
     found = {
         "time": now,
         "load": os.getloadavg()[0],
         "cpus": os.cpu_count(),
         "up_seconds": round(time.clock_gettime(time.CLOCK_BOOTTIME)),
         "memory": memory(),
-        **{name: answer.result() for name, answer in asked.items()},
-        "causes": {**why_else.result(), "foreign": strangers.result()},
+        **done,
+        "causes": {**done.get("causes", {}), "foreign": strangers},
+        "late": sorted(name for name, answer in asked.items() if not answer.done()),
     }
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # what is late is not waited for
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ def find(told: Told, looked: dict[str, Looked], silent: dict[str, str], now: flo
 
 
 def of_host(host: str, said: Looked) -> Iterator[str]:
-    """Disks, memory, clock."""
+    """Disks, memory, clock; and what was too slow to be looked at."""
+    if said.late:
+        yield f"{host} is too busy to tell about its {', '.join(said.late)} in time (load {said.load:.0f} on {said.cpus} CPUs)."
     for disk in said.disks:
         if disk.free_bytes < min(DISK_BYTES, disk.total_bytes * 0.1) or disk.free_bytes < disk.total_bytes * DISK_PART:
             yield f"The disk with {disk.path} on {host} is full: {size(disk.free_bytes)} of {size(disk.total_bytes)} are free."
@@ -83,7 +85,8 @@ def of_units(looked: dict[str, Looked], now: float) -> list[str]:
             starting = unit.state == "activating" and not unit.restarts and (unit.since or 0) > now - STARTED
             if unit.up or starting or not unit.enabled:
                 continue
-            state = "keeps failing" if unit.detail == "auto-restart" else f"is {unit.state}"
+            again = unit.detail == "auto-restart" or (unit.state == "activating" and unit.restarts)
+            state = "keeps failing" if again else f"is {unit.state}"
             when = f" since {ago(unit.since, now)}" if unit.since else ""
             name = unit.unit.removesuffix(".service")
             sentence = f"{name} on {host} {state}{when}: {(unit.why or 'no reason is known').rstrip('.')}."

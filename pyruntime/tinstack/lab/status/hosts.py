@@ -62,13 +62,15 @@ class Looked(msgspec.Struct, frozen=True):
     cpus: int
     up_seconds: int
     memory: Memory
-    disks: list[Disk]
-    units: list[Unit]
-    stores: dict[str, int]
+    disks: list[Disk] = []
+    units: list[Unit] = []
+    stores: dict[str, int] = {}
     database: Database | None = None
     queues: list[Queue] | None = None
     clock_off: float = 0.0
     causes: Causes = msgspec.field(default_factory=Causes)
+    late: list[str] = []
+    """What took too long."""
 
 
 def fetch(fleet: Fleet) -> tuple[dict[str, Looked], dict[str, str]]:
