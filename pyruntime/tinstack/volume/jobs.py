@@ -96,6 +96,7 @@ class Jobs:
         async def work(tx: Transaction) -> None:
             await tx.run(store.DELETE_VOLUME, key=operation.subject)
             await tx.run(t.snapshots.delete().where(t.snapshots.c.volume_id == operation.subject))
+            await tx.run(t.transfers.delete().where(t.transfers.c.volume_id == operation.subject))
             await self.operations.end(tx, operation.id)
 
         await self.database.transact(work)

@@ -13,6 +13,7 @@ from tinstack.volume.drivers.interface import Driver
 from tinstack.volume.quotas import Quotas
 from tinstack.volume.rows import Snapshot, Volume
 from tinstack.volume.snapshots import Snapshots
+from tinstack.volume.transfers import Transfers
 from tinstack.volume.types import Types
 from tinstack.volume.uploads import Uploads
 from tinstack.volume.volumes import Volumes
@@ -27,6 +28,7 @@ class Parts:
     volumes: Volumes
     snapshots: Snapshots
     attachments: Attachments
+    transfers: Transfers
     types: Types
     quotas: Quotas
     uploads: Uploads

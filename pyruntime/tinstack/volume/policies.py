@@ -9,7 +9,7 @@ volume:get volume:get_all volume:get_volume_metadata volume:get_snapshot volume:
 volume:get_snapshot_metadata volume:attachment_list volume_extension:type_get volume_extension:type_get_all
 volume_extension:quotas:show limits_extension:used_limits volume:availability_zone_list volume:get_extensions
 volume_extension:types_extra_specs:index volume_extension:types_extra_specs:show volume_extension:volume_image_metadata:show
-volume_extension:access_types_extra_specs
+volume_extension:access_types_extra_specs volume:get_transfer volume:get_all_transfers
 """
 _WRITES = """
 volume:create volume:update volume:delete volume:create_volume_metadata volume:update_volume_metadata
@@ -22,6 +22,7 @@ volume_extension:volume_actions:reserve volume_extension:volume_actions:roll_det
 volume_extension:volume_actions:upload_image volume:extend_attached_volume
 volume_extension:volume_actions:terminate_connection volume_extension:volume_actions:unreserve volume:set_bootable
 volume_extension:volume_image_metadata:set volume_extension:volume_image_metadata:remove volume:retype
+volume:create_transfer volume:accept_transfer volume:delete_transfer
 """
 _ADMINS = """
 volume_extension:volume_admin_actions:reset_status volume_extension:volume_admin_actions:force_delete

@@ -1,7 +1,9 @@
 """Every operation of the Block Storage API that is there, in the reference's order."""
 
+from typing import Any
+
 from tinstack.core.http import Route
-from tinstack.volume.handlers import actions, attachments, info, quotas, snapshots, types, volumes
+from tinstack.volume.handlers import actions, attachments, info, quotas, snapshots, transfers, types, volumes
 from tinstack.volume.schemas import bodies as b
 
 V = "/volumes/{volume_id}"
@@ -10,7 +12,21 @@ T = "/types/{type_id}"
 A = "/attachments/{attachment_id}"
 X = "volume_extension:"
 
+
 # fmt: off
+def _transfers(path: str, first: str, create: Any) -> list[Route]:
+    """The older and the newer way of the same."""
+    one = f"{path}/{{transfer_id}}"
+    return [
+        Route("GET", path, transfers.index, "volume:get_all_transfers", first=first),
+        Route("GET", f"{path}/detail", transfers.detail, "volume:get_all_transfers", first=first),
+        Route("POST", path, transfers.create, checked=True, body=create, status=202, first=first),
+        Route("GET", one, transfers.show, checked=True, first=first),
+        Route("POST", f"{one}/accept", transfers.accept, checked=True, body=b.ACCEPT_TRANSFER, status=202, first=first),
+        Route("DELETE", one, transfers.delete, checked=True, status=202, first=first),
+    ]
+
+
 VERSIONS = [
     Route("GET", "/", info.versions, public=True),
     Route("GET", "/v3", info.version, public=True),
@@ -97,6 +113,9 @@ ROUTES = [
     Route("PUT", A, attachments.update, checked=True, body=b.UPDATE_ATTACHMENT, first="3.27"),
     Route("DELETE", A, attachments.delete, checked=True, status=200, first="3.27"),
     Route("POST", f"{A}/action", attachments.complete, checked=True, action="os-complete", status=204, first="3.44"),
+
+    *_transfers("/os-volume-transfer", "3.0", b.CREATE_TRANSFER),
+    *_transfers("/volume-transfers", "3.55", b.CREATE_VOLUME_TRANSFER),
 
     Route("GET", "/os-quota-sets/{id}", quotas.show, checked=True),
     Route("GET", "/os-quota-sets/{id}/defaults", quotas.defaults, checked=True),

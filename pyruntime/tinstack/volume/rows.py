@@ -6,7 +6,7 @@ import msgspec
 
 CREATING, AVAILABLE, IN_USE, DELETING, ERROR = "creating", "available", "in-use", "deleting", "error"
 RESERVED, ATTACHING, DETACHING, EXTENDING = "reserved", "attaching", "detaching", "extending"
-UPLOADING = "uploading"
+UPLOADING, AWAITING_TRANSFER = "uploading", "awaiting-transfer"
 DOWNLOADING, ERROR_DELETING, ERROR_EXTENDING, ATTACHED = "downloading", "error_deleting", "error_extending", "attached"
 
 
@@ -66,6 +66,19 @@ class Attachment(msgspec.Struct, kw_only=True):
     connector: dict[str, Any] | None = None
     connection_info: dict[str, Any] | None = None
     attached_at: int | None = None
+    created_at: int
+
+
+class Transfer(msgspec.Struct, kw_only=True):
+    """A volume that is offered; ``snapshots``: with them."""
+
+    id: str
+    volume_id: str
+    project_id: str
+    name: str | None = None
+    salt: str
+    key_hash: str
+    snapshots: bool
     created_at: int
 
 

@@ -32,6 +32,7 @@ from tinstack.volume.policies import DEFAULTS
 from tinstack.volume.quotas import Quotas
 from tinstack.volume.routes import ROUTES, VERSIONS
 from tinstack.volume.snapshots import Snapshots
+from tinstack.volume.transfers import Transfers
 from tinstack.volume.types import Types
 from tinstack.volume.uploads import Uploads
 from tinstack.volume.volumes import Volumes
@@ -70,6 +71,7 @@ def assemble(config: Config, database: Database, session: Session, tracer: Trace
         volumes=Volumes(database, work, quotas, types, images, config.availability_zone),
         snapshots=Snapshots(database, work, quotas),
         attachments=Attachments(database, drivers, session),
+        transfers=Transfers(database, quotas),
         types=types,
         quotas=quotas,
         uploads=uploads,

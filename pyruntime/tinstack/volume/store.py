@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 
 from tinstack.core.db import Database, Transaction, prepared
 from tinstack.volume import tables as t
-from tinstack.volume.rows import Access, Attachment, Snapshot, Type, Volume
+from tinstack.volume.rows import Access, Attachment, Snapshot, Transfer, Type, Volume
 
 Reader = Database | Transaction
 
@@ -38,6 +38,9 @@ ATTACHMENTS_OF = prepared(select(t.attachments).where(_A.volume_id == bindparam(
 ATTACHMENTS_OF_SERVER = prepared(select(t.attachments).where(_A.instance_id == bindparam("key")))
 ATTACHMENTS = prepared(select(t.attachments))
 BACKENDS = prepared(select(_V.id, _V.backend).where(_V.id.in_(select(_A.volume_id))))
+TRANSFER = prepared(select(t.transfers).where(t.transfers.c.id == bindparam("key")))
+ADD_TRANSFER = prepared(t.transfers.insert())
+DELETE_TRANSFER = prepared(t.transfers.delete().where(t.transfers.c.id == bindparam("key")))
 TYPE = prepared(select(t.types).where(_T.id == bindparam("key")))
 TYPE_NAMED = prepared(select(t.types).where(_T.name == bindparam("key")))
 TYPES = prepared(select(t.types).order_by(_T.created_at, _T.id))
@@ -112,6 +115,11 @@ async def volumes(db: Reader, wanted: Wanted) -> list[Volume]:
 async def snapshots(db: Reader, wanted: Wanted) -> list[Snapshot]:
     """A page of snapshots."""
     return _matching(await db.all(query(t.snapshots, wanted), Snapshot), wanted)
+
+
+async def transfers(db: Reader, wanted: Wanted) -> list[Transfer]:
+    """A page of transfers."""
+    return await db.all(query(t.transfers, wanted), Transfer)
 
 
 async def count(db: Reader, table: Any, wanted: Wanted) -> int:

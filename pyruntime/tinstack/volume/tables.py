@@ -72,6 +72,20 @@ attachments = Table(
     Index("attachments_project", "project_id", "created_at"),
 )
 
+transfers = Table(
+    "transfers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("volume_id", String(36), nullable=False, unique=True),
+    Column("project_id", String(64), nullable=False),
+    Column("name", String(255)),
+    Column("salt", String(16), nullable=False),
+    Column("key_hash", String(64), nullable=False),
+    Column("snapshots", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("transfers_project", "project_id", "created_at"),
+)
+
 types = Table(
     "volume_types",
     metadata,

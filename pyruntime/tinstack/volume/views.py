@@ -5,7 +5,7 @@ from typing import Any
 from tinstack.core.clock import iso_us
 from tinstack.core.http import Request
 from tinstack.core.http.app import PROJECT
-from tinstack.volume.rows import ATTACHED, UPLOADING, Attachment, ServiceRow, Snapshot, Type, Volume
+from tinstack.volume.rows import ATTACHED, UPLOADING, Attachment, ServiceRow, Snapshot, Transfer, Type, Volume
 
 Body = dict[str, Any]
 
@@ -147,6 +147,21 @@ def snapshot(request: Request, row: Snapshot, *, detail: bool = False) -> Body:
         shown["user_id"] = row.user_id
     if request.at_least(3, 65):
         shown["consumes_quota"] = True
+    return shown
+
+
+def transfer(request: Request, row: Transfer, path: str, *, detail: bool = False) -> Body:
+    """An offer, without its key."""
+    shown: Body = {
+        "id": row.id,
+        "volume_id": row.volume_id,
+        "name": row.name,
+        "links": links(request, f"{path}/{row.id}"),
+    }
+    if detail:
+        shown["created_at"] = iso_us(row.created_at)
+        if request.at_least(3, 57):
+            shown |= {"source_project_id": row.project_id, "destination_project_id": None, "accepted": False}
     return shown
 
 

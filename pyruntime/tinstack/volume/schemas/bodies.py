@@ -177,6 +177,10 @@ RETYPE = under(
     {"new_type": TYPE_NAME, "migration_policy": {"type": ["string", "null"], "enum": ["on-demand", "never", None]}},
     "new_type",
 )
+_TRANSFER = {"volume_id": UUID, "name": NAME}
+CREATE_TRANSFER = under("transfer", _TRANSFER, "volume_id")
+CREATE_VOLUME_TRANSFER = under("transfer", {**_TRANSFER, "no_snapshots": BOOLEAN}, "volume_id")
+ACCEPT_TRANSFER = under("accept", {"auth_key": {"type": "string", "minLength": 1, "maxLength": 255}}, "auth_key")
 SNAPSHOT_RESET = under("os-reset_status", {"status": {"type": "string", "minLength": 1, "maxLength": 255}}, "status")
 SNAPSHOT_STATUS = under(
     "os-update_snapshot_status", {"status": {"type": "string"}, "progress": {"type": ["string", "null"]}}, "status"
