@@ -38,6 +38,8 @@ DUPLICATE = {1062, 1586}
 UNKEEPABLE = {1264, 1366, 1406}
 """Out of range, of other characters, too long."""
 TRIES = 8
+NOT_IN_BULK = 1295
+"""What a server answers that does not take a prepared statement in bulk (seen over TLS); it has done nothing then."""
 STATEMENTS = 100
 """Texts that each connection keeps prepared in the server: parameters and rows travel in binary, columns are described once."""
 
@@ -164,8 +166,15 @@ class _Connection:
         if not rows:
             return
         compiled = compile_for(statement, self.dialect)
+        bound = [compiled.bind(row) for row in rows]
         with self._watched():
-            await self.raw.cursor().executemany(compiled.text, [compiled.bind(row) for row in rows])
+            try:
+                await self.raw.cursor().executemany(compiled.text, bound)
+            except MySQLError as error:
+                if error.args[0] != NOT_IN_BULK:
+                    raise
+                for one in bound:
+                    await self.raw.cursor().execute(compiled.text, one)
 
     async def now(self) -> int:
         return await self.clock.now(lambda: self.scalar(NOW))
