@@ -252,6 +252,17 @@ async def test_types(client: Any) -> None:
     assert (await client("DELETE", path, token="admin")).status_code == 400
     changed = await client("PUT", path, {"volume_type": {"name": "faster"}}, token="admin")
     assert changed.json["volume_type"]["name"] == "faster"
+    for name in ("", "  "):
+        assert (await client("PUT", path, {"volume_type": {"name": name}}, token="admin")).status_code == 400
+    assert (await client("GET", path)).json["volume_type"]["name"] == "faster"
+
+
+async def test_what_the_ledger_says_of_what_is_not_there(client: Any) -> None:
+    made = await client.volume()
+    answer = await client("POST", f"/volumes/{made['id']}/action", {"os-migrate_volume": {"host": "x"}}, token="admin")
+    assert answer.status_code == 400
+    kind = (await client("GET", "/types/default")).json["volume_type"]["id"]
+    assert (await client("POST", f"/types/{kind}/encryption", {"encryption": {}}, token="admin")).status_code == 405
 
 
 async def test_a_type_without_a_backend_gives_an_error(client: Any) -> None:
