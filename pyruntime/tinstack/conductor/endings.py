@@ -13,7 +13,7 @@ from tinstack.computedb.kinds import KINDS, NO_POWER, RUNNING_POWER
 from tinstack.computedb.rows import Fault, Instance, Interface
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor import images, interfaces, volumes
-from tinstack.conductor.claims import Fence
+from tinstack.conductor.claims import Fence, unfenced
 from tinstack.conductor.faults import fault_of, note
 from tinstack.conductor.interfaces import ATTACH, CLEARED, DETACH, UNDO, note_refusal
 from tinstack.conductor.network_info import NetworkInfo
@@ -185,7 +185,7 @@ class Endings:
 
     async def _delete(self, operation: Operation, server: Instance) -> None:
         """The host (if any) has nothing of it any more: clear the rest, then forget it."""
-        await self._remote.clear(server, self._fence(operation), gone=True)
+        await self._remote.clear(server, unfenced, gone=True)
         for id in operation.data.get("unfinished_images", []):
             await self._remote.clear_image(id)
 

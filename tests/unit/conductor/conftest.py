@@ -183,7 +183,7 @@ async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     db = databases.connect(DatabaseConfig(url=url))
     await db.open()
     quick = {"reconcile_seconds": 0.05, "own_lease_seconds": 0.3, "sweep_seconds": 0.1, "service_down_seconds": 0.5}
-    quick |= {"scheduler_lease_seconds": 0.4, "host_lease_seconds": 0.6}
+    quick |= {"scheduler_lease_seconds": 1.5, "host_lease_seconds": 0.6}
     started = [
         Running.of("conductor", _config("conductor", cloud, tmp_path, "controller", **quick), hub),
         Running.of("scheduler", _config("scheduler", cloud, tmp_path, "controller", hosts_seconds=0.0), hub),

@@ -50,6 +50,7 @@ class Cloud:
         app.router.add_get("/placement/allocation_candidates", self.candidates)
         app.router.add_get("/placement/allocations/{id}", self.allocation)
         app.router.add_put("/placement/allocations/{id}", self.allocate)
+        app.router.add_delete("/placement/allocations/{id}", self.give_back)
         app.router.add_get("/image/v2/images/{id}", self.image)
         app.router.add_get("/image/v2/images/{id}/file", self.download)
         app.router.add_post("/network/v2.0/ports", self.add_port)
@@ -148,6 +149,9 @@ class Cloud:
         if wanted:
             self.allocations[consumer], self.generations[consumer] = wanted, next(self.numbers)
         return web.Response(status=204)
+
+    async def give_back(self, request: web.Request) -> web.Response:
+        return web.Response(status=204 if self.allocations.pop(request.match_info["id"], None) else 404)
 
     async def image(self, request: web.Request) -> web.Response:
         claims, id = self._claims(request), request.match_info["id"]

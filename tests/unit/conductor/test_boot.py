@@ -227,9 +227,9 @@ async def test_launches_that_wait_for_a_slow_service_keep_nobody_waiting(lab: La
         for volume in volumes
     ]
     begun = await asyncio.gather(*(lab.create(volumes=[volume]) for volume in wanted))
-    await eventually(lambda: lab.cloud.waiting["volume"] >= PREFETCH)
+    await eventually(lambda: lab.cloud.waiting["volume"] >= PREFETCH, 40)
     await lab.act(other.id, "stop")
-    await lab.until(other.id, "stopped", 5)
+    await lab.until(other.id, "stopped", 30)
     assert not [one for one in begun if (await lab.server(one.server.id)).vm_state == "active"]
     lab.cloud.stuck.pop("volume").set()
 
