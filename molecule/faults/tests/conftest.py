@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +38,11 @@ class Lab:
     def __init__(self, inventory: str) -> None:
         self.inventory = inventory
         said = subprocess.run(
-            ["ansible-inventory", "-i", inventory, "--list"], capture_output=True, text=True, check=True, cwd=ROOT
+            [str(Path(sys.executable).parent / "ansible-inventory"), "-i", inventory, "--list"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=ROOT,
         )
         groups = json.loads(said.stdout)
         self.controller, self.compute = groups["api"]["hosts"][0], groups["compute"]["hosts"][0]

@@ -166,6 +166,14 @@ FAULTS = (
         "nft delete table inet strange",
     ),
     Fault(
+        "the rules of a port are gone",
+        "hv",
+        HALT_AGENT + "nft delete element bridge tinstack to {{ '{tap}' }}",
+        "network show hello",
+        r"{hv} has no rules for {tap}: its agent has not set them, or another hand removed them\.",
+        FREE_AGENT,
+    ),
+    Fault(
         "RabbitMQ is down",
         "ctl",
         "systemctl stop rabbitmq-server",

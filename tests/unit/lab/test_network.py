@@ -8,7 +8,7 @@ import pytest
 from tinstack.lab.network import groups, rows
 from tinstack.lab.network.path import Path
 from tinstack.lab.network.rows import Rows
-from tinstack.lab.network.seen import Dhcp, Link, Seen, Space
+from tinstack.lab.network.seen import Dhcp, Guards, Link, Seen, Space
 from tinstack.lab.network.show import explained
 from tinstack.lab.words import LabError
 
@@ -98,6 +98,7 @@ def seen() -> dict[str, Seen]:
         links={TAP: member(), BR: bridge, VX: vxlan, "eth0": Link(mtu=1500, up=True, addresses=["10.9.0.2/24"])},
         floods={VX: ["10.9.0.1"]},
         guests=[SERVER],
+        guards=Guards(taps=[TAP], groups=["g1"]),
     )
     ctl = Seen(
         agent="active",
@@ -178,6 +179,14 @@ def in_router(**more):
         (on("hv", floods={}), f"{VX} on hv has no forwarding entry (FDB) for ctl (10.9.0.1), so nothing reaches it."),
         (on("ctl", floods={}), f"{VX} on ctl has no forwarding entry (FDB) for hv (10.9.0.2), so nothing reaches it."),
         (broken_link("eth0", mtu=1400), "The MTU under the tunnels of hv is 1400; packets of this network need 1500."),
+        (
+            on("hv", guards=Guards()),
+            f"hv has no rules for {TAP}: its agent has not set them, or another hand removed them.",
+        ),
+        (
+            on("hv", guards=Guards(taps=[TAP])),
+            "hv has no rules of the security group web, so what it lets in is dropped.",
+        ),
         (on("hv", foreign=["x"]), "A firewall on hv that is not ours may drop its packets: x."),
         (on("ctl", dhcp={}), "The DHCP server of the network on ctl is unknown: the guest gets no address."),
         (
@@ -206,6 +215,13 @@ def test_each_break_is_named_in_one_sentence(wanted: Rows, seen: dict[str, Seen]
 def test_a_port_that_is_down_or_unbound(wanted: Rows, seen: dict[str, Seen], port: dict, said: str) -> None:
     wanted.ports[PORT].update(port)
     assert verdict(wanted, seen).startswith(said)
+
+
+def test_a_port_without_security_is_not_filtered(wanted: Rows, seen: dict[str, Seen]) -> None:
+    wanted.ports[PORT]["port_security_enabled"] = False
+    assert verdict(wanted, seen) == f"hv filters {TAP}, though its port security is off."
+    seen["hv"] = changed(seen["hv"], guards=Guards())
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
 
 
 def test_a_host_that_is_silent_is_a_break_on_the_way(wanted: Rows, seen: dict[str, Seen]) -> None:

@@ -2,10 +2,35 @@
 
 import ipaddress
 
-from tinstack.lab.network.hop import Hop, note, ok
-from tinstack.lab.network.rows import Row, Rows
+from tinstack.lab.network.hop import Hop, broken, note, ok
+from tinstack.lab.network.rows import Row, Rows, tap
+from tinstack.lab.network.seen import Seen
 
 NUMBERS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "icmpv6": 58}
+
+
+def unset(rows: Rows, port: Row, host: str, seen: Seen) -> Hop | None:
+    """Where the host's rules are not those of the port: without them nothing gets in, or everything does."""
+    device = tap(port)
+    if not port.get("port_security_enabled", True):
+        return (
+            broken("groups", host, f"{host} filters {device}, though its port security is off.")
+            if device in seen.guards.taps
+            else None
+        )
+    if device not in seen.guards.taps:
+        return broken(
+            "groups",
+            host,
+            f"{host} has no rules for {device}: its agent has not set them, or another hand removed them.",
+        )
+    missing = [one for one in port["security_groups"] if one not in seen.guards.groups]
+    if missing:
+        name = rows.groups.get(missing[0], {}).get("name", missing[0])
+        return broken(
+            "groups", host, f"{host} has no rules of the security group {name}, so what it lets in is dropped."
+        )
+    return None
 
 
 def verdict(rows: Rows, port: Row, host: str, traffic: str) -> Hop:

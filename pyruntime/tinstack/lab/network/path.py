@@ -30,6 +30,10 @@ class Path:
         for host in self._hosts():
             yield from self._on(host)
         yield from Services(self.rows, self.seen, self.port).hops()
+        seen = self.seen.get(self.host)
+        own = str(self.port["device_owner"]).startswith("network:")
+        if seen and not own and (unset := groups.unset(self.rows, self.port, self.host, seen)):
+            yield unset
         yield groups.verdict(self.rows, self.port, self.host, self.traffic)
 
     def _hosts(self) -> list[str]:

@@ -33,6 +33,13 @@ class Dhcp(msgspec.Struct, frozen=True):
     hosts: dict[str, list[str]] = {}
 
 
+class Guards(msgspec.Struct, frozen=True):
+    """Taps that are filtered, and the groups that there are rules of."""
+
+    taps: list[str] = []
+    groups: list[str] = []
+
+
 class Seen(msgspec.Struct, frozen=True):
     """A host as it is."""
 
@@ -44,3 +51,4 @@ class Seen(msgspec.Struct, frozen=True):
     dhcp: dict[str, Dhcp] = {}
     guests: list[str] = []
     answers: dict[str, bool] = {}
+    guards: Guards = msgspec.field(default_factory=Guards)

@@ -67,6 +67,23 @@ def maps(space: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def guards() -> dict[str, list[str]]:
+    """Taps whose packets are filtered, and the security groups that filter them, by the agent's tables."""
+    numbered = nft("map", "bridge", OURS, "to")
+    taps = [str(pair[0]) for one in numbered for pair in one.get("map", {}).get("elem", [])]
+    chains = [one["chain"]["name"] for one in nft("table", "inet", OURS) if "chain" in one]
+    return {"taps": taps, "groups": [name.removeprefix("ingress-") for name in chains if name.startswith("ingress-")]}
+
+
+def nft(*what: str) -> list[dict[str, Any]]:
+    """What nftables lists of something; nothing where it is not there."""
+    try:
+        found = json.loads(told("nft", "-j", "list", *what) or "{}").get("nftables", [])
+    except ValueError:
+        return []
+    return list(found)
+
+
 def spaces(wanted: list[str]) -> dict[str, dict[str, Any]]:
     """The namespaces that are asked for, those that are there."""
     there = set(os.listdir("/run/netns")) if os.path.isdir("/run/netns") else set()
@@ -123,6 +140,7 @@ def main() -> None:
         "spaces": spaces(asked.get("spaces", [])),
         "dhcp": dhcp(asked.get("dhcp", [])),
         "guests": guests,
+        "guards": guards(),
         "answers": {one["address"]: answers(**one) for one in asked.get("arp", [])},
     }
     print(json.dumps(found))
