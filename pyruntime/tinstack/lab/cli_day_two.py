@@ -179,7 +179,8 @@ def renew_certificates(
 ) -> None:
     """Renew hosts' certificates that end within thirty days.
 
-    HAProxy, MariaDB, RabbitMQ and guests' displays take the new ones as they run: no request fails, no guest notices.
+    HAProxy, MariaDB, RabbitMQ and guests' displays take the new ones as they run: no request fails, no guest notices. Agents start
+    anew, which ends open serial consoles.
     """
     from tinstack.lab import rollouts
     from tinstack.lab.plays import Options
