@@ -73,6 +73,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
     "bench": (Check("bench", ("python", "tests/bench/run.py")),),
     "molecule": (Check("molecule", ("molecule", "test", "-s", "default")),),
     "guests": (Check("real guests", ("molecule", "test", "-s", "guests")),),
+    "restore": (Check("a lab from its backup", ("molecule", "test", "-s", "restore")),),
     "broken": (Check("broken labs", ("molecule", "test", "-s", "faults")),),
 }
 
@@ -83,7 +84,7 @@ SHORT: dict[str, tuple[Check, ...]] = {
 }
 """What runs of a long ring when no ring is named."""
 
-ON_REQUEST = {"bench", "guests", "broken"}
+ON_REQUEST = {"bench", "guests", "restore", "broken"}
 """Rings that run only when they are named, or with all."""
 
 

@@ -1,5 +1,6 @@
 """`reconfigure`, `upgrade`, `rotate-secrets`, `renew-certificates`: verbs after which units read what is new."""
 
+import re
 import time
 
 import click
@@ -15,35 +16,23 @@ UPGRADE = Stage("upgrade", "The runtime of this folder on all hosts")
 ROTATE = Stage("rotate-secrets", "New secrets")
 RENEW = Stage("renew-certificates", "New certificates")
 
-PARTS = (
-    "hosts",
-    "mariadb",
-    "rabbitmq",
-    "gateway",
-    "libvirt",
-    "identity",
-    "placement",
-    "image",
-    "volume",
-    "network",
-    "conductor",
-    "scheduler",
-    "api",
-    "network_agent",
-    "compute",
-)
-"""Tags of the plays of site.yml, in their order."""
-
 SETTLE_SECONDS = 60.0
 """How long services that were restarted may take to report."""
 
 
 def reconfigure(lab: Lab, parts: tuple[str, ...], options: Options, *, as_json: bool) -> None:
     """Bring what the inventory says to the hosts. Packages and runtime stay; only what reads something that changed is restarted."""
-    if unknown := sorted(set(parts) - set(PARTS)):
-        raise click.UsageError(f"There is no part {', '.join(unknown)}; there are: {', '.join(PARTS)}.")
+    known = all_parts()
+    if unknown := sorted(set(parts) - set(known)):
+        raise click.UsageError(f"There is no part {', '.join(unknown)}; there are: {', '.join(known)}.")
     skipped = changing.NO_CONTENT if "hosts" in parts else (*changing.NO_CONTENT, "hosts")
     roll(lab, RECONFIGURE, Options(options.check, parts, skipped), as_json=as_json)
+
+
+def all_parts() -> list[str]:
+    """Tags of the plays of site.yml, in their order."""
+    tags = re.findall(r"^  tags: \[(\w+)\]", (labs.ROOT / "playbooks" / "site.yml").read_text(), re.MULTILINE)
+    return [tag for tag in dict.fromkeys(tags) if tag not in ("always", *changing.NO_CONTENT)]
 
 
 def upgrade(lab: Lab, options: Options, *, backup: bool, as_json: bool) -> None:

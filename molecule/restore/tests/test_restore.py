@@ -1,0 +1,56 @@
+"""A lab that was lost with its hosts is back from its backup, and says itself what could not come back."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openstack
+from testinfra.host import Host
+
+testinfra_hosts = ["local://"]
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_server_is_known_with_its_addresses(hello: Any) -> None:
+    kinds = {one["OS-EXT-IPS:type"] for network in hello.addresses.values() for one in network}
+    assert kinds == {"fixed", "floating"}
+
+
+def test_users_sign_in_with_their_old_passwords(state: Path) -> None:
+    known = json.loads((state / "clouds.yaml").read_text())["clouds"]["tinstack-admin"]
+    settings = {**known["auth"], "username": "kept", "password": "kept by its hash"}
+    for scope in ("project_name", "project_domain_name"):
+        settings.pop(scope, None)
+    cloud = openstack.connect(load_envvars=False, load_yaml_config=False, cacert=known.get("cacert"), auth=settings)
+    assert cloud.authorize()
+
+
+def test_images_have_their_bytes(cloud: Callable[[str], Any]) -> None:
+    images = cloud("tinstack").image
+    image = next(iter(images.images(name="tiny")))
+    assert hashlib.sha512(images.download_image(image).content).hexdigest() == image.hash_value
+
+
+def test_volumes_have_their_files_and_can_be_cloned(cloud: Callable[[str], Any]) -> None:
+    volumes = cloud("tinstack").block_storage
+    kept = next(iter(volumes.volumes(name="kept")))
+    clone = volumes.create_volume(size=1, name="clone", source_volid=kept.id)
+    volumes.wait_for_status(clone, "available", wait=60)
+    volumes.delete_volume(clone)
+
+
+def test_verify_names_the_guest_that_was_lost_and_nothing_else(hello: Any, state: Path, inventory: str) -> None:
+    command = [str(ROOT / "lab"), "verify", "--json", "-i", inventory, "--state", str(state)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    said = json.loads(done.stdout)
+    assert [check for check in said["checks"] if check["ok"] is False] == []
+    assert [(one["kind"], one["name"]) for one in said["orphans"]] == [("server", hello.id)]
+
+
+def test_nothing_of_the_backup_lies_about(host_named: Callable[[str], Host], state: Path) -> None:
+    assert not host_named("m-controller").file("/var/lib/tinstack/backup").exists
+    assert not (state / "backup").exists()
