@@ -212,7 +212,7 @@ FAULTS = (
         "ctl",
         "mv /var/lib/tinstack/volume/volumes /var/lib/tinstack/volume/.away",
         "status",
-        r"The folder /var/lib/tinstack/volume/volumes of volume on {ctl} is missing",
+        r"The folder /var/lib/tinstack/volume/volumes/lab1 of volume on {ctl} is missing",
         "rm -rf /var/lib/tinstack/volume/volumes; mv /var/lib/tinstack/volume/.away /var/lib/tinstack/volume/volumes",
     ),
     Fault(

@@ -11,6 +11,7 @@ from tinstack.lab.words import LabError
 
 CONNECTION = """{
     'address': ansible_host | default(inventory_hostname),
+    'internal': tinstack_address | default(ansible_host | default(inventory_hostname)),
     'user': ansible_user | default(''),
     'port': ansible_port | default(22),
     'key': ansible_ssh_private_key_file | default(''),

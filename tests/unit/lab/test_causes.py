@@ -93,13 +93,14 @@ def test_a_halted_process_is_seen() -> None:
 def test_folders_that_are_named_and_missing(tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.mkdir()
+    backends = [{"name": "x", "directory": str(there)}, {"name": "y"}, {"name": "z", "driver": "fake"}]
     config = {
         "image": {"store_dir": str(there)},
         "compute": {"instances_dir": str(tmp_path / "gone")},
-        "volume": {"state_dir": str(tmp_path), "backends": [{"name": "x", "directory": str(there)}]},
+        "volume": {"state_dir": str(tmp_path), "backends": backends},
     }
     found = onhost.folders(config)
-    assert [one["path"] for one in found] == [str(tmp_path / "gone"), str(tmp_path / "volumes")]
+    assert [one["path"] for one in found] == [str(tmp_path / "gone"), str(tmp_path / "volumes" / "y")]
 
 
 def test_when_a_certificate_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,6 +128,7 @@ def test_when_a_certificate_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_names_that_lead_nowhere_or_elsewhere() -> None:
     found = onhost.nameless({"localhost": "10.0.0.9", "no-such-host.invalid": "10.0.0.2"})
     assert found == ["no-such-host.invalid (10.0.0.2)"], "a host's own name may stand for itself"
+    assert onhost.nameless({"localhost": "by-a-name.example"}) == [], "where the inventory has no address any will do"
 
 
 def a_chain(family: str, table: str, name: str, **more: object) -> dict[str, object]:

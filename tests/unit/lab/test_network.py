@@ -66,7 +66,7 @@ def wanted() -> Rows:
             NET: {**network, "provider:segmentation_id": 7, "provider:physical_network": None},
             EXT: {**external, "provider:segmentation_id": None, "provider:physical_network": "physnet1"},
         },
-        subnets={"s1": {"id": "s1", "enable_dhcp": True}},
+        subnets={"s1": {"id": "s1", "enable_dhcp": True, "ip_version": 4}},
         routers={ROUTER: router},
         floating=[floating],
         groups={"g1": {"id": "g1", "name": "web", "security_group_rules": [ssh]}},

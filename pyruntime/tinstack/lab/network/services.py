@@ -35,7 +35,9 @@ class Services:
         served = [
             self.rows.subnets[one["subnet_id"]]
             for one in self.port["fixed_ips"]
-            if self.rows.subnets.get(one["subnet_id"], {}).get("enable_dhcp")
+            if (subnet := self.rows.subnets.get(one["subnet_id"]))
+            and subnet["enable_dhcp"]
+            and subnet["ip_version"] == 4
         ]
         if not served or str(self.port["device_owner"]).startswith("network:"):
             return

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import ipaddress
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 CONFIG = "/etc/tinstack"
-FOLDERS = ("store_dir", "instances_dir", "image_cache_dir", "directory")
+FOLDERS = ("store_dir", "instances_dir", "image_cache_dir")
 """Keys of configurations that name folders."""
 
 
@@ -72,7 +73,7 @@ def holders(configured: dict[str, dict[str, object]]) -> dict[str, str]:
             continue
         line = said("ss", "-Hltnp", f"sport = :{http['port']}")
         for name, pid in re.findall(r'\("([^"]+)",pid=(\d+)', line):
-            if f"tinstack-{service}.service" not in cgroup(int(pid)) and "haproxy" not in name:
+            if not re.search(r"tinstack[\w@-]*\.service", cgroup(int(pid))) and "haproxy" not in name:
                 found[f"tinstack-{service}.service"] = f"{name} (process {pid}) at port {http['port']}"
     return found
 
@@ -90,10 +91,11 @@ def folders(configured: dict[str, dict[str, object]]) -> list[dict[str, str]]:
     found = []
     for service, config in configured.items():
         backends = config.get("backends")
-        parts = [config, *(backends if isinstance(backends, list) else [])]
-        named = {str(part[key]) for part in parts for key in FOLDERS if isinstance(part, dict) and part.get(key)}
-        if service == "volume":
-            named.add(f"{config.get('state_dir', '/var/lib/tinstack/volume')}/volumes")
+        own = f"{config.get('state_dir', '/var/lib/tinstack/volume')}/volumes"
+        named = {str(config[key]) for key in FOLDERS if config.get(key)}
+        for one in backends if isinstance(backends, list) else []:
+            if one.get("driver", "file") == "file":
+                named.add(str(one.get("directory") or f"{own}/{one['name']}"))
         found += [{"service": service, "path": path} for path in sorted(named) if not os.path.isdir(path)]
     return found
 
@@ -119,9 +121,18 @@ def nameless(hosts: dict[str, str]) -> list[str]:
     found = []
     for name, address in hosts.items():
         known = {line.split()[0] for line in said("getent", "ahosts", name).splitlines() if line.split()}
-        if address not in known and not any(one.startswith("127.") for one in known):
-            found.append(f"{name} ({address})" if not known else f"{name} ({', '.join(sorted(known))}, not {address})")
+        if not known:
+            found.append(f"{name} ({address})")
+        elif is_address(address) and address not in known and not any(one.startswith("127.") for one in known):
+            found.append(f"{name} ({', '.join(sorted(known))}, not {address})")
     return found
+
+
+def is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
 
 
 def token_keys() -> str:

@@ -76,7 +76,7 @@ class Looked(msgspec.Struct, frozen=True):
 def fetch(fleet: Fleet) -> tuple[dict[str, Looked], dict[str, str]]:
     """All hosts at once: what they told, and why the others did not."""
 
-    addresses = {name: str(known["address"]) for name, known in fleet.hosts.items()}
+    addresses = {name: str(known.get("internal", known["address"])) for name, known in fleet.hosts.items()}
 
     def ask(host: Host) -> Looked:
         groups = fleet.hosts[host.name]["groups"]
