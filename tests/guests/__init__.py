@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+judge_path = Path(__file__).with_name("judge.py")
+"""The script that asks cloud-init."""
 SECONDS = 240.0
 """Longer than the leases of a deployed lab, after which others go on with what was begun."""
 SSH = (

@@ -147,6 +147,6 @@ def guest_of(
         image_properties=image.properties if image else server.image_properties,
         nics=nics,
         disks=disks,
-        config_drive=config_drive.files(server, bodies) if server.config_drive else None,
+        config_drive=config_drive.files(server, bodies, nics) if server.config_drive else None,
         metadata=server.metadata,
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from tinstack.compute.drivers.interface import Nic
 from tinstack.conductor.rpc import ServerDetails
 from tinstack.core import guestdata
 from tinstack.core.guestdata import Guest, GuestAddress, GuestDisk, GuestNic
@@ -12,9 +13,9 @@ from tinstack.core.guestdata import Guest, GuestAddress, GuestDisk, GuestNic
 FOLDERS = ("latest", guestdata.OPENSTACK_VERSIONS[-1])
 
 
-def files(server: ServerDetails, ports: list[dict[str, Any]]) -> dict[str, bytes]:
-    """Path inside the drive → content. ``ports``: the Network API's bodies."""
-    guest = _guest(server, ports)
+def files(server: ServerDetails, ports: list[dict[str, Any]], nics: list[Nic]) -> dict[str, bytes]:
+    """Path inside the drive → content. ``ports``: the Network API's bodies; ``nics``: made of them."""
+    guest = _guest(server, ports, {nic.port_id: nic.mtu for nic in nics})
     seed = secrets.token_bytes(512)
     documents = guestdata.openstack_files(guest, seed, with_password=True)
     drive = {f"openstack/{folder}/{name}": data for folder in FOLDERS for name, data in documents.items()}
@@ -22,7 +23,7 @@ def files(server: ServerDetails, ports: list[dict[str, Any]]) -> dict[str, bytes
     return drive
 
 
-def _guest(server: ServerDetails, ports: list[dict[str, Any]]) -> Guest:
+def _guest(server: ServerDetails, ports: list[dict[str, Any]], mtus: dict[str, int]) -> Guest:
     tags = {port.id: port.tag for port in server.ports}
     return Guest(
         id=server.id,
@@ -49,6 +50,7 @@ def _guest(server: ServerDetails, ports: list[dict[str, Any]]) -> Guest:
                 device=guestdata.tap_of(port["id"]),
                 addresses=tuple(_address(fixed["ip_address"]) for fixed in port["fixed_ips"]),
                 tag=tags.get(port["id"]),
+                mtu=mtus.get(port["id"]),
             )
             for port in ports
         ),

@@ -36,6 +36,7 @@ class Interface(msgspec.Struct, kw_only=True):
     addresses: list[Address]
     state: str = "DOWN"
     tag: str | None = None
+    mtu: int | None = None
 
 
 class Instance(msgspec.Struct, kw_only=True):

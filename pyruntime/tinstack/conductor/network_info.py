@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
@@ -19,9 +19,17 @@ from tinstack.core.errors import ApiError
 
 log = logging.getLogger(__name__)
 
-NAMES_SECONDS = 30.0
+NETWORKS_SECONDS = 30.0
 TRIES = 5
 Body = dict[str, Any]
+
+
+class _Network(NamedTuple):
+    """What is shown of a network. ``read_at``: by the monotonic clock."""
+
+    name: str
+    mtu: int
+    read_at: float
 
 
 class NetworkInfo:
@@ -29,7 +37,7 @@ class NetworkInfo:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._names: dict[str, tuple[float, str]] = {}
+        self._networks: dict[str, _Network] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def of(self, server: Instance) -> list[Interface] | None:
@@ -91,11 +99,13 @@ class NetworkInfo:
         order = {port.id: place for place, port in enumerate(server.ports)}
         tags = {port.id: port.tag for port in server.ports}
         nat = [one for one in floating if one.get("port_id")]
+        networks = {port["network_id"]: await self._network(port["network_id"]) for port in ports}
         return [
             Interface(
                 port_id=port["id"],
                 network_id=port["network_id"],
-                network_name=await self._name(port["network_id"]),
+                network_name=networks[port["network_id"]].name,
+                mtu=networks[port["network_id"]].mtu,
                 mac=port["mac_address"],
                 addresses=_addresses(port, nat),
                 state=port["status"],
@@ -104,12 +114,14 @@ class NetworkInfo:
             for port in sorted(ports, key=lambda port: order.get(port["id"], len(order)))
         ]
 
-    async def _name(self, network_id: str) -> str:
-        known = self._names.get(network_id)
-        if known is None or time.monotonic() - known[0] > NAMES_SECONDS:
-            answer = await self._parts.session.request("GET", "network", f"/v2.0/networks/{network_id}")
-            known = self._names[network_id] = time.monotonic(), answer.json()["network"]["name"]
-        return known[1]
+    async def _network(self, network_id: str) -> _Network:
+        known = self._networks.get(network_id)
+        if known is None or time.monotonic() - known.read_at > NETWORKS_SECONDS:
+            found = (await self._parts.session.request("GET", "network", f"/v2.0/networks/{network_id}")).json()[
+                "network"
+            ]
+            known = self._networks[network_id] = _Network(found["name"], found["mtu"], time.monotonic())
+        return known
 
     async def _get(self, path: str, collection: str) -> list[Body]:
         found: list[Body] = (await self._parts.session.request("GET", "network", path)).json()[collection]

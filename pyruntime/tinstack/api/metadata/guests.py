@@ -39,6 +39,7 @@ def _nic(interface: Interface) -> GuestNic:
         mac=interface.mac,
         device=tap_of(interface.port_id),
         tag=interface.tag,
+        mtu=interface.mtu,
         addresses=tuple(_address(address) for address in interface.addresses),
     )
 
