@@ -1,6 +1,7 @@
 """From a service's name and configuration to a running service: the same for a unit on a host and for ``./lab dev``."""
 
 import asyncio
+import gc
 import importlib
 import logging
 import signal
@@ -136,6 +137,8 @@ async def _serve(names: list[str], directory: Path) -> None:
             started.append(one)
             await one.start()
             log.info("%s serves", one.name)
+        gc.freeze()
+        gc.enable()
         if metrics:
             await metrics.start()
         systemd.notify("READY=1")
@@ -154,7 +157,11 @@ async def _serve(names: list[str], directory: Path) -> None:
 
 
 def serve(names: list[str], directory: Path) -> int:
-    """Run services in this process until SIGTERM; the exit code."""
+    """Run services in this process until SIGTERM; the exit code.
+
+    What is loaded until they serve stays for good: it is not searched for garbage, then or later.
+    """
+    gc.disable()
     logs.setup("+".join(names), read_config(names[0], directory).log)
     try:
         uvloop.run(_serve(names, directory))

@@ -1,31 +1,29 @@
 """A private MariaDB and RabbitMQ from Debian's packages: no daemon of the machine is touched, all is gone afterwards.
 
-The packages' daemons are never started by the package manager: MariaDB comes as ``mariadb-server-core``, RabbitMQ is unpacked
-into the cache; only Erlang's parts are installed.
+The packages' daemons are never started by the package manager: MariaDB comes as ``mariadb-server-core``; RabbitMQ: see ``broker``.
 """
 
 import contextlib
 import os
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
-from tinstack.core.bus import topology
 from tinstack.core.config import ConfigError
-from tinstack.dev import debian
+from tinstack.dev import broker, debian
 from tinstack.dev.cache import cache
 
 MARIADB = ["mariadb-server-core", "mariadb-client-core"]
-ERLANG_PARTS = "base crypto eldap inets mnesia os-mon parsetools public-key runtime-tools ssl syntax-tools tools xmerl"
-ERLANG = [f"erlang-{part}" for part in ERLANG_PARTS.split()]
 START_SECONDS = 60.0
+STOP_SECONDS = 0.8
+"""Both keep what they have said that they have, however they end."""
 
 
 class BackendError(ConfigError):
@@ -60,19 +58,20 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def install() -> Path:
-    """Install what is missing (root); the folder of RabbitMQ's programs. Raises PackageError."""
-    debian.install((*MARIADB, *ERLANG))
-    folder = cache() / "rabbitmq"
-    if not (folder / ".ready").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        debian.apt("download", "rabbitmq-server", cwd=folder)
-        package = next(folder.glob("rabbitmq-server_*.deb"))
-        debian.run(["dpkg-deb", "-x", str(package), str(folder)])
-        package.unlink()
-        (folder / ".ready").touch()
-    return next((folder / "usr/lib/rabbitmq/lib").glob("rabbitmq_server-*")) / "sbin"
+def _empty_data() -> Path:
+    """What ``mariadb-install-db`` makes, made once for each version of the server. Raises PackageError."""
+    server = Path(shutil.which("mariadbd", path="/usr/sbin:/usr/bin") or "mariadbd").stat()
+    folder = cache() / f"mariadb-data-{os.geteuid()}-{server.st_size}-{server.st_mtime_ns}"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix="mariadb-data-", dir=folder.parent))
+        own = [f"--datadir={made}", *(["--user=root"] if os.geteuid() == 0 else [])]
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        debian.run(["mariadb-install-db", "--no-defaults", *own, *options])
+        with contextlib.suppress(OSError):
+            made.rename(folder)
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
 
 
 class Process:
@@ -93,24 +92,36 @@ class Process:
     def wait_for(self, port: int) -> None:
         """Until it listens. Raises BackendError with the end of its log."""
         end = time.monotonic() + START_SECONDS
-        while time.monotonic() < end:
-            if self.child.poll() is not None:
-                break
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                return
-            time.sleep(0.05)
-        tail = self.log.read_text(errors="replace")[-800:]
-        raise BackendError(f"{self.name} did not start: {tail}")
+        while not self.listens(port):
+            if time.monotonic() > end:
+                raise BackendError(f"{self.name} did not start within {START_SECONDS:g} s: {self._tail()}")
+            time.sleep(0.02)
 
-    def stop(self, number: int = signal.SIGTERM) -> None:
+    def listens(self, port: int) -> bool:
+        """Whether it does by now. Raises BackendError where it died."""
+        if self.child.poll() is not None:
+            raise BackendError(f"{self.name} did not start: {self._tail()}")
+        return not _is_free(port)
+
+    def _tail(self) -> str:
+        return self.log.read_text(errors="replace")[-800:]
+
+    def stop(self) -> None:
         """End it and all that it started."""
+        self.tell(signal.SIGTERM)
+        self.wait_for_end()
+
+    def tell(self, number: int) -> None:
+        """A signal to it and all that it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, number)
-        try:
-            self.child.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.child.pid, signal.SIGKILL)
-            self.child.wait()
+
+    def wait_for_end(self) -> None:
+        """It has a moment for that."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.child.wait(STOP_SECONDS)
+        self.tell(signal.SIGKILL)
+        self.child.wait()
 
 
 class Backends:
@@ -126,9 +137,8 @@ class Backends:
     ) -> None:
         self.folder, self.databases, self.password, self.users, self.hosts = folder, databases, password, users, hosts
         self.watch: Callable[[int], None] = lambda pid: None
-        self.database_port, self.bus_port, self._epmd_port = _ports(folder)
+        self.database_port, self.bus_port, self._node_port = _ports(folder)
         self._processes: list[Process] = []
-        self._sbin = Path()
 
     @property
     def pids(self) -> list[int]:
@@ -145,18 +155,17 @@ class Backends:
         """``amqp://127.0.0.1:PORT``."""
         return f"amqp://127.0.0.1:{self.bus_port}"
 
-    def start(self, *, database: bool = True, bus: bool = True) -> None:
-        """Both, or one, on the data that there are. Raises BackendError."""
+    def start(self, *, database: bool = True, bus: bool = True, wait: bool = True) -> None:
+        """Both, or one, on the data that there are; ``wait``: until the broker listens, too. Raises BackendError."""
         if not (database or bus):
             return
-        self._sbin = install()
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             if bus:
                 self.start_rabbitmq(wait=False)
             if database:
                 self.start_mariadb()
-            if bus:
+            if bus and wait:
                 self._processes[0].wait_for(self.bus_port)
         except BaseException:
             self.stop()
@@ -164,6 +173,7 @@ class Backends:
 
     def start_mariadb(self) -> None:
         """A data directory, the server, databases and users."""
+        debian.install(MARIADB)
         data, sock = self.folder / "mariadb", self.folder / "mariadb.sock"
         own = (
             ["--no-defaults", f"--datadir={data}", "--user=root"]
@@ -172,7 +182,7 @@ class Backends:
         )
         fresh = not data.exists()
         if fresh:
-            debian.run(["mariadb-install-db", *own, "--auth-root-authentication-method=normal", "--skip-test-db"])
+            shutil.copytree(_empty_data(), data)
         server = Process(
             "MariaDB",
             [
@@ -217,57 +227,24 @@ class Backends:
 
     def start_rabbitmq(self, *, wait: bool = True) -> None:
         """A lean node whose everything comes from the definitions document."""
-        folder = self.folder / "rabbitmq"
-        folder.mkdir(exist_ok=True)
-        definitions = folder / "definitions.json"
-        definitions.write_bytes(msgspec.json.encode(topology.definitions(self.users, self.hosts)))
-        definitions.chmod(0o600)
-        memory = 400 + len(self.users) // 2  # MiB; a connection of each host's agents takes some hundred KiB
-        (folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.bus_port}\nload_definitions = {definitions}\nlog.console = true\n"
-            f"log.console.level = warning\nlog.file = false\nvm_memory_high_watermark.absolute = {memory}MiB\n"
-            "disk_free_limit.absolute = 50MB\n"
-        )
-        (folder / "enabled_plugins").write_text("[].\n")
-        server = Process(
-            "RabbitMQ",
-            [str(self._sbin / "rabbitmq-server")],
-            self._rabbit_environment(folder),
-            self.folder / "rabbitmq.log",
-        )
+        folder, ports = self.folder / "rabbitmq", broker.Ports(self.bus_port, self._node_port)
+        applications = broker.install()
+        broker.prepare(folder, applications, self.users, self.hosts, ports)
+        environment = broker.environment(folder, applications, ports)
+        server = Process("RabbitMQ", broker.command(folder, ports), environment, self.folder / "rabbitmq.log")
         self._processes.insert(0, server)
         self.watch(server.child.pid)
         if wait:
             server.wait_for(self.bus_port)
 
-    def _rabbit_environment(self, folder: Path) -> dict[str, str]:
-        cookie = folder / ".erlang.cookie"
-        if not cookie.exists():
-            cookie.write_text(secrets.token_hex(20))
-            cookie.chmod(0o400)
-        return {
-            "PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
-            "LANG": "C.UTF-8",
-            "HOME": str(folder),
-            "ERL_EPMD_PORT": str(self._epmd_port),
-            "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODENAME": f"tinstack{self.bus_port}@localhost",
-            "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq.conf"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
-            "RABBITMQ_CONF_ENV_FILE": str(folder / "none"),
-            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
-            "RABBITMQ_LOG_BASE": str(folder / "logs"),
-            "RABBITMQ_PID_FILE": str(folder / "pid"),
-            "RABBITMQ_DIST_PORT": str(free_port()),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +SDcpu 1:1 +SDio 1 +A 1 +sbwt none",
-        }
+    def bus_listens(self) -> bool:
+        """Whether the private broker does by now, or there is none. Raises BackendError where it died."""
+        return all(process.listens(self.bus_port) for process in self._processes if process.name == "RabbitMQ")
 
     def stop(self) -> None:
-        """End both and the name daemon that Erlang started."""
-        while self._processes:
-            self._processes.pop().stop()
-        if not self._sbin.name:
-            return
-        with contextlib.suppress(OSError):
-            environment = {**os.environ, "ERL_EPMD_PORT": str(self._epmd_port)}
-            subprocess.run(["epmd", "-kill"], env=environment, capture_output=True, timeout=10)
+        """End both, at the same time."""
+        ending, self._processes = self._processes, []
+        for process in ending:
+            process.tell(signal.SIGTERM)
+        for process in ending:
+            process.wait_for_end()

@@ -1,26 +1,29 @@
 """A small process that outlives its parent by moments, to end the children of a parent that was killed.
 
 It reads ``+PID`` and ``-PID`` from a pipe that only the parent can write; at its end the parent is gone, and every process
-group that is still noted gets SIGTERM and, three seconds later, SIGKILL.
+group that is still noted gets SIGTERM and, a second later, SIGKILL. What says that the parent is ready is removed.
 """
 
 import contextlib
 import os
 import signal
 import time
+from pathlib import Path
 
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 1.0
 
 
 class Guard:
-    """The parent's side. Make it before any thread or event loop."""
+    """The parent's side. Make it before any thread or event loop. ``ready``: the file that must not outlive the parent."""
 
-    def __init__(self) -> None:
+    def __init__(self, ready: Path | None = None) -> None:
         reading, self._writing = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             try:
                 _watch(reading)
+                if ready:
+                    ready.unlink(missing_ok=True)
             finally:
                 os._exit(0)
         os.close(reading)

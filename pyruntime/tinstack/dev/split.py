@@ -5,6 +5,7 @@ The rig for faults and measurements: docs/rig.md. This process supervises; every
 
 import asyncio
 import contextlib
+import difflib
 import logging
 import math
 import os
@@ -23,9 +24,11 @@ from tinstack.core import crash
 from tinstack.core.client import Http
 from tinstack.core.config import ConfigError
 from tinstack.dev import configs, content, toml
+from tinstack.dev.backends import Backends
 from tinstack.dev.cloud import CONTROLLERS, Cloud, clouds_yaml
 from tinstack.dev.configs import Places
 from tinstack.dev.fleet import Rig
+from tinstack.dev.given import check_given
 from tinstack.dev.guard import Guard
 from tinstack.dev.rig import backends_for
 from tinstack.dev.secrets import write_private
@@ -46,6 +49,7 @@ SEVERAL = ("placement", "network", "conductor", "scheduler", "api")
 HOSTS_PER_PROCESS = 250
 MOST_PROCESSES = 4
 HOSTS_SECONDS = 60.0
+LOOK_SECONDS = 0.05
 DIED_BEFORE = "crashed"
 """The folder of the state with a marker for each crash that has happened."""
 HELD = "held"
@@ -53,7 +57,7 @@ HELD = "held"
 
 
 class UnknownPoint(ConfigError):
-    """There is no such crash point; the message lists what there is."""
+    """There is no such crash point; the message names those that are near."""
 
     code = "dev.crash"
 
@@ -70,10 +74,18 @@ def crashes(wanted: list[str]) -> dict[str, list[str]]:
     for one in wanted:
         service, _, point = one.partition(":")
         if point not in crash.points(service):
-            there = "; ".join(f"{name}: {', '.join(crash.points(name))}" for name in crash.STEPS)
-            raise UnknownPoint(f"There is no crash point '{one}' (SERVICE:POINT). There are: {there}.")
+            raise UnknownPoint(f"There is no crash point '{one}' (SERVICE:POINT). {_near(service, point)}")
         found.setdefault(service, []).append(point)
     return found
+
+
+def _near(service: str, point: str) -> str:
+    """What may have been meant, in a sentence."""
+    if service not in crash.STEPS:
+        return f"Of services there are: {', '.join(crash.STEPS)}."
+    there = crash.points(service)
+    near = difflib.get_close_matches(point, there, n=5, cutoff=0.5) or there[:5]
+    return f"Of {service} there are {len(there)}, nearest: {', '.join(f'{service}:{one}' for one in near)}."
 
 
 def check_processes(wanted: Mapping[str, int]) -> None:
@@ -102,13 +114,16 @@ def run(options: "DevOptions", began: float) -> int:
     except (UnknownPoint, NotSeveral) as error:
         print(f"lab: {error.text}", file=sys.stderr, flush=True)
         return 2
-    guard = Guard()
+    ready = options.state / "ready.json"
+    ready.unlink(missing_ok=True)
+    guard = Guard(ready)
     try:
+        check_given(options)
         return _with_backends(options, armed, guard, began)
     except _Ended:
         return 0
     finally:
-        (options.state / "ready.json").unlink(missing_ok=True)
+        ready.unlink(missing_ok=True)
         guard.close()
 
 
@@ -127,9 +142,9 @@ def _with_backends(options: "DevOptions", armed: dict[str, list[str]], guard: Gu
     own = backends_for(options.state / "backends", cloud)
     own.watch = guard.add
     try:
-        own.start(database=options.database is None, bus=options.bus is None)
+        own.start(database=options.database is None, bus=options.bus is None, wait=False)
         cloud.places = Places(database=options.database or own.database_url, bus=options.bus or own.bus_url)
-        uvloop.run(Split(cloud, options, armed, guard, own.pids).run(began))
+        uvloop.run(Split(cloud, options, armed, guard, own).run(began))
     finally:
         own.stop()
     return 0
@@ -139,9 +154,9 @@ class Split:
     """The processes of one cloud."""
 
     def __init__(
-        self, cloud: Cloud, options: "DevOptions", armed: dict[str, list[str]], guard: Guard, pids: list[int]
+        self, cloud: Cloud, options: "DevOptions", armed: dict[str, list[str]], guard: Guard, backends: Backends
     ) -> None:
-        self.cloud, self.options, self.armed, self._pids = cloud, options, armed, pids
+        self.cloud, self.options, self.armed, self.backends = cloud, options, armed, backends
         self.state = options.state
         tuning = self.state / "tuning.toml"
         self.rig = Rig(
@@ -178,9 +193,10 @@ class Split:
             await self.supervisor.stop()
 
     async def _start(self) -> None:
+        """The services start while the broker does: it takes longest, and they wait for it."""
         self.write_configs()
         await asyncio.to_thread(self._prepare)
-        await self.supervisor.start()
+        await asyncio.gather(self.supervisor.start(), self._bus_listens())
         cloud, filled = self.cloud, self.state / "filled"
         if not (self.options.empty or filled.exists()):
             await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
@@ -188,6 +204,12 @@ class Split:
         demo = cloud.secrets.demo if filled.exists() else None
         write_private(self.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))
         await self._hosts_up()
+
+    async def _bus_listens(self) -> None:
+        while True:
+            if self.backends.bus_listens():
+                return
+            await asyncio.sleep(LOOK_SECONDS)
 
     def _prepare(self) -> None:
         """Databases at this version, and identity's first content."""
@@ -211,7 +233,7 @@ class Split:
                     )
                     if len(sold["resource_providers"]) >= len(self.cloud.hosts):
                         return
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(LOOK_SECONDS)
         finally:
             await http.close()
         raise ConfigError(f"Not all simulated hosts reported within {HOSTS_SECONDS:g} s: see the logs.")
@@ -280,7 +302,7 @@ class Split:
         document = {
             "auth_url": self.cloud.auth_url,
             "region": configs.REGION,
-            "pids": [os.getpid(), *self._pids, *self.supervisor.pids],
+            "pids": [os.getpid(), *self.backends.pids, *self.supervisor.pids],
             "services": configs.public_urls(self.cloud.ports),
             "hosts": self.cloud.hosts,
             "processes": {child.program.name: child.pid for child in self.supervisor.children},

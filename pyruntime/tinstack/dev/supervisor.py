@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
 START_SECONDS = 90.0
-STOP_SECONDS = 4.0
+STOP_SECONDS = 1.0
 HELD_SECONDS = 0.1
 STARTS = 3
 """How often a process may die before it was ready for the first time."""

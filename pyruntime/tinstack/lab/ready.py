@@ -28,11 +28,12 @@ def write(path: Path, ready: Ready) -> None:
 
 
 def read(path: Path) -> Ready | None:
-    """What a usable lab said of itself, or None where it is not usable (yet, any more)."""
+    """What a usable lab said of itself, or None where it is not usable (yet, any more): its first process was killed with it."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Ready)
+        ready = msgspec.json.decode(path.read_bytes(), type=Ready)
     except FileNotFoundError:
         return None
+    return ready if all(Path(f"/proc/{pid}").exists() for pid in ready.pids[:1]) else None
 
 
 def remove(path: Path) -> None:

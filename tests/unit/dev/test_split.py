@@ -7,12 +7,14 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tinstack.computedb.kinds import KINDS
 from tinstack.core import crash
-from tinstack.dev import guard, split, supervisor, toml
+from tinstack.dev import broker, given, guard, split, supervisor, toml
+from tinstack.dev.options import DevOptions
 from tinstack.dev.supervisor import Program, ServiceDied, Supervisor
 
 NOTIFY = (
@@ -58,10 +60,81 @@ def test_a_step_that_failed_has_no_after(monkeypatch):
     assert reached == ["before-11"]
 
 
-@pytest.mark.parametrize("unknown", ["conductor", "conductor:after-1", "nobody:before-11", "conductor:11"])
-def test_an_unknown_crash_point_is_refused_with_what_there_is(unknown):
-    with pytest.raises(split.UnknownPoint, match=r"scheduler: before-9, after-9, before-10"):
+@pytest.mark.parametrize(
+    ("unknown", "told"),
+    [
+        ("conductor", "nearest: conductor:before-9, "),
+        ("conductor:after-1", "nearest: conductor:after-1"),
+        ("conductor:aftr-29", "nearest: conductor:after-29, "),
+        ("nobody:before-11", "Of services there are: api, "),
+    ],
+)
+def test_an_unknown_crash_point_is_refused_with_those_that_are_near(unknown, told):
+    with pytest.raises(split.UnknownPoint) as refused:
         split.crashes(["conductor:after-11", unknown])
+    assert told in refused.value.text and len(refused.value.text) < 250
+
+
+class Banner:
+    """A server that says one thing to whoever connects, before (or after) he speaks."""
+
+    def __init__(self, said, *, asked=False):
+        self.said, self.asked = said, asked
+
+    async def __aenter__(self):
+        async def serve(reader, writer):
+            if self.asked:
+                await reader.read(8)
+            writer.write(self.said)
+            await writer.drain()
+            writer.close()
+
+        self.server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        return self.server.sockets[0].getsockname()[1]
+
+    async def __aexit__(self, *_):
+        self.server.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"database": "sqlite:///x"}, "--database must be mysql://HOST:PORT, not 'sqlite:///x'."),
+        ({"database": "mysql://127.0.0.1:port"}, "is no URL"),
+        ({"bus": "amqp://guest:guest@127.0.0.1:1/"}, "--bus names a place alone"),
+        ({"bus": "amqp://127.0.0.1:1"}, "--bus 'amqp://127.0.0.1:1': nobody answers there"),
+    ],
+)
+def test_a_backend_that_can_not_be_is_told_in_a_sentence(tmp_path, options, told):
+    with pytest.raises(given.NotThere) as refused:
+        given.check_given(DevOptions(tmp_path, **options))
+    assert told in refused.value.text
+
+
+async def test_a_backend_of_another_kind_is_told():
+    mariadb, rabbitmq = b"\x4a\0\0\0\x0a10.11", b"\x01\0\0"
+    async with Banner(mariadb) as port:
+        place = DevOptions(Path(), database=f"mysql://127.0.0.1:{port}", bus=None)
+        await asyncio.to_thread(given.check_given, place)
+        with pytest.raises(given.NotThere, match="no RabbitMQ"):
+            await asyncio.to_thread(given.check_given, DevOptions(Path(), bus=f"amqp://127.0.0.1:{port}"))
+    async with Banner(rabbitmq, asked=True) as port:
+        await asyncio.to_thread(given.check_given, DevOptions(Path(), bus=f"amqp://127.0.0.1:{port}"))
+
+
+def test_a_broker_gets_what_it_depends_on_and_no_more(tmp_path):
+    for name, needs in {
+        "rabbit": "kernel,ra,\n  jsx",
+        "ra": "gen_batch_server",
+        "gen_batch_server": "",
+        "jsx": "",
+        "mqtt": "rabbit",
+    }.items():
+        folder = tmp_path / f"{name}-1.0" / "ebin"
+        folder.mkdir(parents=True)
+        (folder / f"{name}.app").write_text("{application, x, [{modules, [a]},\n {applications, [" + needs + "]}]}.")
+    found = {folder.name for folder in broker.needed(tmp_path)}
+    assert found == {"rabbit-1.0", "ra-1.0", "gen_batch_server-1.0", "jsx-1.0"}
 
 
 def test_crash_points_are_given_to_their_service():
@@ -128,6 +201,14 @@ async def test_a_process_that_is_held_stays_dead_until_it_is_not(tmp_path, monke
 
 def test_the_guard_knows_who_is_left():
     assert guard.noted(b"+12\n+7\n-12\n+9\n") == {7, 9}
+
+
+def test_what_says_that_a_rig_is_ready_does_not_outlive_it(tmp_path):
+    ready = tmp_path / "ready.json"
+    ready.touch()
+    watching = guard.Guard(ready)
+    watching.close()
+    assert not ready.exists()
 
 
 def test_the_guard_ends_whole_groups():

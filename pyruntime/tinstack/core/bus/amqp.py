@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -44,6 +45,9 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Message)
 
 CONFIRM_SECONDS = 10.0
+LISTENING_SECONDS = 30.0
+"""How long a broker may take to listen."""
+AGAIN_SECONDS = 0.1
 
 
 class BusUnavailable(Unavailable):
@@ -76,9 +80,7 @@ class AmqpBus:
         self._calling: AbstractChannel | None = None
 
     async def open(self) -> None:
-        self._connection = await aio_pika.connect_robust(
-            self._url, reconnect_interval=1, timeout=10, heartbeat=15, ssl_context=self._tls
-        )
+        self._connection = await self._connect()
         self._publishing = await self._connection.channel(publisher_confirms=True)
         self._calling = await self._connection.channel(publisher_confirms=False)
         self._consuming = await self._connection.channel(publisher_confirms=False)
@@ -90,6 +92,20 @@ class AmqpBus:
             await self._private_queue.bind(topology.DOWN, self.private)
             await self._private_queue.bind(topology.UP, self.private)
         await self._private_queue.consume(self._take_private, no_ack=True)
+
+    async def _connect(self) -> AbstractRobustConnection:
+        """A service may start beside its broker: one that does not listen yet is tried again for a while."""
+        until = time.monotonic() + LISTENING_SECONDS
+        while True:
+            try:
+                return await aio_pika.connect_robust(
+                    self._url, reconnect_interval=1, timeout=10, heartbeat=15, ssl_context=self._tls
+                )
+            except aio_pika.exceptions.AMQPConnectionError as error:
+                refused = isinstance(error.__cause__, ConnectionRefusedError)
+                if not refused or time.monotonic() > until:
+                    raise
+            await asyncio.sleep(AGAIN_SECONDS)
 
     async def close(self) -> None:
         if self._tasks:
