@@ -149,6 +149,11 @@ def measure(
             }
 
 
+def is_ours(name: str) -> bool:
+    """A process of a controller's service."""
+    return name not in ("MariaDB", "RabbitMQ") and not name.startswith(SIMULATED)
+
+
 def _used(pids: Mapping[str, int]) -> dict[str, float]:
     return {name: cpu_seconds(pid) for name, pid in pids.items()}
 
@@ -177,7 +182,7 @@ def main() -> None:
     columns = found["decision_cpu_ms"], found["idle_cpu_percent"], found["pss_mib"]
     for name in found["pss_mib"]:
         print(f"{name:16} {columns[0][name]:18.2f} {columns[1][name]:18.2f} {columns[2][name]:8.1f}")
-    ours = [name for name in found["pss_mib"] if name not in ("MariaDB", "RabbitMQ") and not name.startswith(SIMULATED)]
+    ours = [name for name in found["pss_mib"] if is_ours(name)]
     print(
         f"{'services':16}"
         + "".join(

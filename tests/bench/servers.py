@@ -12,6 +12,8 @@ BATCH = 50
 POLL_SECONDS = 0.1
 BURST_SECONDS = 300.0
 BOOT_POLL_SECONDS = 0.002
+GENTLE_SECONDS = 0.02
+"""How often a client asks that does not measure."""
 
 
 def _body(rig: Rig, name: str, count: int = 1) -> dict[str, Any]:
@@ -19,17 +21,18 @@ def _body(rig: Rig, name: str, count: int = 1) -> dict[str, Any]:
     return {"server": server if count == 1 else {**server, "min_count": count, "max_count": count}}
 
 
-async def boot_ms(rig: Rig, boots: int) -> tuple[float, float]:
-    """Medians from the request: to its answer, and until the server is seen ACTIVE. One after the other."""
+async def boot_ms(rig: Rig, boots: int, poll: float = BOOT_POLL_SECONDS) -> tuple[float, float]:
+    """Medians from the request: to its answer, and until the server is seen ACTIVE, which is asked every ``poll`` seconds.
+    One after the other, each deleted when it is there."""
     compute, answered, active = rig.connect("compute"), [], []
     for number in range(boots):
         began = time.perf_counter()
         id = (await compute.json("POST", "/servers", _body(rig, f"one-{number}")))["server"]["id"]
         answered.append(time.perf_counter() - began)
-        await _until_active(compute, id)
+        await _until_active(compute, id, poll)
         active.append(time.perf_counter() - began)
         await compute.request("DELETE", f"/servers/{id}")
-        await until_gone(rig)
+        await _until_gone(compute, id)
     return median_ms(answered), median_ms(active)
 
 
@@ -65,14 +68,21 @@ async def fill(rig: Rig, wanted: int) -> None:
         raise BenchError(f"{len(failed)} servers ended in ERROR.")
 
 
-async def _until_active(compute: Connection, id: str) -> None:
+async def _until_active(compute: Connection, id: str, poll: float) -> None:
     while True:
         status = (await compute.json("GET", f"/servers/{id}"))["server"]["status"]
         if status == "ACTIVE":
             return
         if status != "BUILD":
             raise BenchError(f"A server ended in {status}.")
-        await asyncio.sleep(BOOT_POLL_SECONDS)
+        await asyncio.sleep(poll)
+
+
+async def _until_gone(compute: Connection, id: str) -> None:
+    while True:
+        if (await compute.request("GET", f"/servers/{id}")).status == 404:
+            return
+        await asyncio.sleep(GENTLE_SECONDS)
 
 
 async def _until_built(rig: Rig, most: int) -> None:
@@ -106,12 +116,19 @@ async def until_gone(rig: Rig) -> None:
         await asyncio.sleep(POLL_SECONDS / 5)
 
 
-async def ids(rig: Rig, status: str = "") -> list[str]:
+async def whole_list(rig: Rig) -> float:
+    """Seconds for all servers with their details, in pages of the greatest size."""
+    began = time.perf_counter()
+    await ids(rig, path="/servers/detail")
+    return time.perf_counter() - began
+
+
+async def ids(rig: Rig, status: str = "", path: str = "/servers") -> list[str]:
     """All of the project, over all pages."""
     compute, found, marker = rig.connect("compute"), [], ""
     while True:
         query = f"limit=1000{f'&status={status}' if status else ''}{f'&marker={marker}' if marker else ''}"
-        page = (await compute.json("GET", f"/servers?{query}"))["servers"]
+        page = (await compute.json("GET", f"{path}?{query}"))["servers"]
         found += [one["id"] for one in page]
         if len(page) < 1000:
             compute.close()

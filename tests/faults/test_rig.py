@@ -8,14 +8,13 @@ import time
 def test_a_rig_that_is_killed_leaves_no_process_and_goes_on_with_its_data(rig):
     rig.boot("lasting")
     (server,) = rig.ended("lasting")
-    pids = rig.pids().values()
+    pids, ready = rig.pids().values(), rig.state / "ready.json"
     rig.process.kill()
     rig.process.wait()
     end = time.monotonic() + 10
-    while left := [pid for pid in pids if os.path.exists(f"/proc/{pid}")]:
+    while left := [path for path in [*(f"/proc/{pid}" for pid in pids), ready] if os.path.exists(path)]:
         assert time.monotonic() < end, left
         threading.Event().wait(0.1)
-    (rig.state / "ready.json").unlink()
     rig.start()
     assert [one["id"] for one in rig.named("lasting")] == [server["id"]]
     rig.delete_all()

@@ -164,3 +164,23 @@ def test_rows_of_several_values_and_tuples_are_bound_too() -> None:
     assert several.bind({}) == ["a", "x", "b", "y"]
     pairs = compile_for(sa.select(*columns).where(sa.tuple_(*columns).in_([("a", "x"), ("b", "y")])), dialect)
     assert pairs.text.count("?") == 4 and pairs.bind({}) == ["a", "x", "b", "y"]
+
+
+async def test_the_databases_clock_is_counted_on_from_a_prompt_answer_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, moment, asked = mariadb._Clock(), [100.0], []
+    monkeypatch.setattr(mariadb.time, "monotonic", lambda: moment[0])
+
+    async def answer(seconds: float) -> int:
+        said = 5_000_000 + int(moment[0] * 1_000_000)
+        asked.append(said)
+        moment[0] += seconds
+        return said
+
+    assert await clock.now(lambda: answer(3.0)) == 105_000_000  # three seconds old when it came
+    assert await clock.now(lambda: answer(0.002)) == 108_000_000
+    moment[0] += 0.5
+    assert await clock.now(lambda: answer(0.002)) == 108_500_000
+    assert len(asked) == 2
+    moment[0] += 0.5
+    await clock.now(lambda: answer(0.002))
+    assert len(asked) == 3

@@ -46,6 +46,8 @@ STATEMENTS = 100
 NOW = prepared(text("SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"))
 CLOCK_SECONDS = 1.0
 """How long the database's clock is counted on from what it said."""
+PROMPT_SECONDS = 0.01
+"""An answer that took longer is good for once alone: nobody knows how old it was when it came."""
 
 
 class DatabaseUnavailable(Unavailable):
@@ -69,17 +71,24 @@ class CommitUnknown(Unavailable):
 
 
 class _Clock:
-    """The database's clock, asked once in a while. Counted on from the answer, it is behind by that answer's way at the most."""
+    """The database's clock, asked once in a while and counted on from a prompt answer: off by PROMPT_SECONDS at the most.
+
+    Leases are given and taken by it: one that is behind by a moment in which this process stood still would let others take what
+    its owner believes to hold.
+    """
 
     def __init__(self) -> None:
         self._said, self._heard = 0, -CLOCK_SECONDS
 
     async def now(self, ask: Callable[[], Awaitable[Any]]) -> int:
         """Microseconds."""
-        passed = time.monotonic() - self._heard
-        if passed >= CLOCK_SECONDS:
-            self._said, self._heard, passed = int(await ask()), time.monotonic(), 0.0
-        return self._said + int(passed * SECOND)
+        began = time.monotonic()
+        if began - self._heard < CLOCK_SECONDS:
+            return self._said + int((began - self._heard) * SECOND)
+        said, heard = int(await ask()), time.monotonic()
+        if heard - began < PROMPT_SECONDS:
+            self._said, self._heard = said, heard
+        return said
 
     def forget(self) -> None:
         """Another server may answer next."""
