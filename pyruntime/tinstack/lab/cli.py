@@ -377,6 +377,7 @@ def test(ring: tuple[str, ...], seed: int | None, everything: bool) -> None:
     fuzz                100,000 hostile requests to every API (some thousand unless named); their seed is printed
     faults              processes die, messages are lost, RabbitMQ and MariaDB are stopped: a short selection (1 min) unless named
     bench               rates, times and sizes beside real OpenStack's and the budgets: only when named (a quiet machine)
+    restore             a lab lost with its hosts and brought back from its backup, then day two: secrets, hosts (root; Debian 12)
     guests              what takes long with real guests: hosts that go down, consoles (root; Debian 12)
     broken              a lab broken in twenty ways: one command names component, host and cause (root; Debian 12)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)

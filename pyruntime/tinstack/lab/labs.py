@@ -23,6 +23,9 @@ SANDBOX = "sandbox"
 """The inventory of the hosts that `up` makes on this machine."""
 
 
+ADDED = "added.yml"
+"""The file of an inventory that `add-compute HOST=ADDRESS` writes, so that files of people stay as they are."""
+
 DEV_SECRETS = "secrets.json"
 """What the state of a `dev` cloud has, and that of no other lab."""
 

@@ -9,16 +9,13 @@ import msgspec
 
 from tinstack.lab import changing, clouds, fleet, hosts, labs, up
 from tinstack.lab.client import ApiError, Client
-from tinstack.lab.labs import Lab
+from tinstack.lab.labs import ADDED, Lab
 from tinstack.lab.plays import Options
 from tinstack.lab.up import Stage
 from tinstack.lab.words import LabError
 
 ADD = Stage("add-compute", "New compute hosts")
 REMOVE = Stage("remove", "A host leaves the lab")
-ADDED = "added.yml"
-"""The file of an inventory that `add-compute HOST=ADDRESS` writes, so that files of people stay as they are."""
-
 SECONDS = 90.0
 """How long the agents of a new host may take to report, and a guest to move."""
 

@@ -146,6 +146,8 @@ def destroy(lab: Lab, *, cache: bool) -> None:
         ready.remove(lab.ready)
         run(lab, DESTROY, sandbox_host_remove_cache=cache)
         labs.forget(lab)
+        if lab.inventory is not None:  # hosts that `add-compute` took into the sandbox are gone with it
+            (lab.inventory / labs.ADDED).unlink(missing_ok=True)
     if cache:
         shutil.rmtree(caches.cache(), ignore_errors=True)
     click.echo(f"The lab '{lab.name}' is gone{', and so are the caches' if cache else ''}.")

@@ -6,7 +6,7 @@ import pytest
 
 from tinstack.lab import changing, fleet, members
 from tinstack.lab.client import Client
-from tinstack.lab.labs import Lab
+from tinstack.lab.labs import ADDED, Lab
 from tinstack.lab.plays import Options, Outcome
 from tinstack.lab.words import LabError
 
@@ -60,7 +60,7 @@ def self_get(client, method, service, path):
 
 
 def added(lab):
-    file = lab.inventory / members.ADDED
+    file = lab.inventory / ADDED
     return sorted(json.loads(file.read_text())["all"]["hosts"]) if file.exists() else []
 
 
@@ -120,7 +120,7 @@ def test_a_host_is_removed_with_its_rows(lab, ran, capsys):
     members.remove(lab, "hv1", force=False, options=Options())
     assert (members.REMOVE, {"remove_host": "hv1", "remove_force": False}) in ran
     assert "DELETE network/v2.0/agents/a1" in ran and "DELETE compute/os-services/s1" in ran
-    assert added(lab) == [] and not (lab.inventory / members.ADDED).exists()
+    assert added(lab) == [] and not (lab.inventory / ADDED).exists()
     assert "hv1 is out of the lab" in capsys.readouterr().out
 
 
