@@ -39,7 +39,8 @@ class AskHostState(Message):
 
 
 class WantedSubnet(msgspec.Struct, frozen=True, kw_only=True):
-    """A subnet with what DHCP says. ``host_routes``: (destination, next hop)."""
+    """A subnet with what DHCP says. ``host_routes``: (destination, next hop). ``ra_mode``: what its router advertises, if it
+    does; ``address_mode``: how guests get their IPv6 addresses: slaac, dhcpv6-stateful, dhcpv6-stateless or not by us."""
 
     id: str
     cidr: str
@@ -48,6 +49,8 @@ class WantedSubnet(msgspec.Struct, frozen=True, kw_only=True):
     enable_dhcp: bool
     dns_nameservers: list[str] = []
     host_routes: list[tuple[str, str]] = []
+    ra_mode: str | None = None
+    address_mode: str | None = None
 
 
 class WantedNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +134,7 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     """A lease that DHCP hands out for a network served here, whichever host the port is on.
 
     The metadata proxy knows guests by these too, so they are listed for every network with a DHCP or router port here.
+    ``options``: more options of DHCP: name or number, value, IP version.
     """
 
     network_id: str
@@ -140,6 +144,7 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     port_id: str
     device_id: str
     project_id: str = ""
+    options: list[tuple[str, str, int]] = []
 
 
 class WantedFloating(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +170,7 @@ class WantedForward(msgspec.Struct, frozen=True, kw_only=True):
 class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
     """A router on this host. ``interfaces``: ids of its ports among ``ports``; ``gateway_port`` likewise.
 
-    ``gateway_next_hop``: the external subnet's gateway; ``more_gateways``: ports on other
+    ``gateway_next_hop``, ``gateway_next_hop6``: the external subnets' gateways; ``more_gateways``: ports on other
     external networks. ``routes``: (destination, next hop).
     """
 
@@ -173,6 +178,7 @@ class WantedRouter(msgspec.Struct, frozen=True, kw_only=True):
     interfaces: list[str]
     gateway_port: str | None
     gateway_next_hop: str | None
+    gateway_next_hop6: str | None = None
     enable_snat: bool
     floating: list[WantedFloating]
     routes: list[tuple[str, str]] = []

@@ -106,7 +106,7 @@ class Client:
         provider = {"provider:network_type": "flat", "provider:physical_network": "physnet1"}
         made = await self.make("network", "admin", name="public", **{"router:external": True}, **provider)
         made["subnet"] = await self.make(
-            "subnet", "admin", network_id=made["id"], ip_version=4, cidr=cidr, enable_dhcp=False
+            "subnet", "admin", network_id=made["id"], ip_version=6 if ":" in cidr else 4, cidr=cidr, enable_dhcp=False
         )
         return made
 

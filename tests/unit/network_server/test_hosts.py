@@ -232,3 +232,21 @@ async def _silence(rig: Any, host: str) -> None:
         await tx.run(update(tables.hosts).where(tables.hosts.c.host == host).values(heartbeat_at=1))
 
     await rig.parts.db.transact(work)
+
+
+async def test_a_host_is_told_of_ipv6_and_of_options_that_ports_ask_for(client: Any, rig: Any) -> None:
+    await rig.host("controller", "dhcp", "l3")
+    public, net = await client.external("2001:db8:9::/64"), await client.network()
+    modes = {"ipv6_ra_mode": "dhcpv6-stateful", "ipv6_address_mode": "dhcpv6-stateful"}
+    await client.make("subnet", network_id=net["id"], ip_version=6, cidr="2001:db8:1::/64", **modes)
+    await client.make("router", external_gateway_info={"network_id": public["id"]})
+    options = [
+        {"opt_name": "tftp-server", "opt_value": "10.0.0.9"},
+        {"opt_name": "23", "opt_value": "::1", "ip_version": 6},
+    ]
+    await client.make("port", network_id=net["id"], extra_dhcp_opts=options)
+    state = await rig.state("controller")
+    assert (state.routers[0].gateway_next_hop, state.routers[0].gateway_next_hop6) == (None, "2001:db8:9::1")
+    six = next(one for network in state.networks for one in network.subnets if one.cidr == "2001:db8:1::/64")
+    assert (six.ra_mode, six.address_mode) == ("dhcpv6-stateful", "dhcpv6-stateful")
+    assert {tuple(one.options) for one in state.dhcp_hosts} == {(("tftp-server", "10.0.0.9", 4), ("23", "::1", 6))}

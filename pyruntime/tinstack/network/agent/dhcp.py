@@ -1,17 +1,18 @@
 """DHCP and DNS by dnsmasq: the files of one network's server, and what has to be done when they change. Pure functions.
 
 One instance per network, as unit ``tinstack-dhcp@<network>.service`` inside the namespace ``dhcp-<network>``. Every port has a
-file of its own in ``hosts`` (lease) and ``names`` (DNS), which dnsmasq reads as soon as it appears; when one is changed or
+file of its own in ``hosts`` (lease), ``options`` and ``names`` (DNS), which dnsmasq reads as soon as it appears; when one is changed or
 goes, dnsmasq reads all again (SIGHUP) and is sent a release: it would keep the old line and lease, and refuse the address to
 another port.
 """
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from typing import Literal
 
 import msgspec
 
-from tinstack.network.agent import fields
+from tinstack.network.agent import dhcp_options, fields
 from tinstack.network.agent.names import METADATA_IP
 from tinstack.network.rpc import DhcpHost, WantedNetwork, WantedPort, WantedSubnet
 
@@ -31,9 +32,15 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     ip: str | None
 
 
-def served(network: WantedNetwork) -> list[WantedSubnet]:
-    """The subnets for which DHCP answers (IPv4)."""
-    return [subnet for subnet in network.subnets if subnet.enable_dhcp and subnet.ip_version == 4]
+def served(network: WantedNetwork, version: int = 4) -> list[WantedSubnet]:
+    """The subnets for which DHCP answers; of IPv6 those whose guests ask it for something."""
+    return [
+        subnet
+        for subnet in network.subnets
+        if subnet.enable_dhcp
+        and subnet.ip_version == version
+        and (version == 4 or subnet.address_mode in ("dhcpv6-stateful", "dhcpv6-stateless"))
+    ]
 
 
 def server(network: WantedNetwork, port: WantedPort, hosts: Iterable[DhcpHost], folder: str) -> Server:
@@ -41,15 +48,26 @@ def server(network: WantedNetwork, port: WantedPort, hosts: Iterable[DhcpHost], 
     files = {CONFIGURATION: _configuration(network, port, f"{folder}/{network.id}")}
     leases: dict[str, list[str]] = {}
     known: dict[str, list[str]] = {}
+    options: dict[str, list[str]] = {}
     suffix = fields.domain(network.dns_domain)
+    stateful = [
+        fields.network(subnet.cidr) for subnet in served(network, 6) if subnet.address_mode == "dhcpv6-stateful"
+    ]
     for host in sorted(hosts, key=lambda host: (host.port_id, host.ip)):
         ip = fields.address(host.ip)
         name = fields.host_name(host.hostname, ip)
         known.setdefault(host.port_id, []).append(" ".join([ip, *([f"{name}.{suffix}"] if suffix else []), name]))
-        if ":" not in ip:
-            leases.setdefault(host.port_id, []).append(f"{fields.mac(host.mac)},{ip},{name}")
+        written = f"[{ip}]" if ":" in ip else ip
+        if ":" not in ip or any(ip_address(ip) in net for net in stateful):
+            said = dhcp_options.lines(host.port_id, host.options)
+            tag = f"set:{host.port_id}," if said else ""
+            leases.setdefault(host.port_id, []).append(f"{fields.mac(host.mac)},{tag}{written},{name}")
+            options[host.port_id] = said
     files |= {f"hosts/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in leases.items()}
     files |= {f"names/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in known.items()}
+    files |= {
+        f"options/{port_id}": "".join(f"{line}\n" for line in lines) for port_id, lines in options.items() if lines
+    }
     own = [fields.address(one.ip) for one in port.addresses if ":" not in one.ip]
     return Server(
         network_id=network.id,
@@ -74,11 +92,14 @@ def _configuration(network: WantedNetwork, port: WantedPort, folder: str) -> str
         "dhcp-authoritative",
         "leasefile-ro",
         f"dhcp-hostsdir={folder}/hosts",
+        f"dhcp-optsdir={folder}/options",
         f"hostsdir={folder}/names",
         *([f"domain={suffix}", f"local=/{suffix}/"] if suffix else []),
     ]
     for number, subnet in enumerate(served(network)):
         lines += _subnet(f"s{number}", subnet, port, network.mtu)
+    for number, subnet in enumerate(served(network, 6)):
+        lines += _subnet6(f"v{number}", subnet, port)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -104,6 +125,18 @@ def _subnet(tag: str, subnet: WantedSubnet, port: WantedPort, mtu: int) -> list[
     ]
 
 
+def _subnet6(tag: str, subnet: WantedSubnet, port: WantedPort) -> list[str]:
+    """Who may not ask for an address may ask for the rest."""
+    cidr = fields.network(subnet.cidr)
+    own = [fields.address(one.ip) for one in port.addresses if one.subnet_id == subnet.id]
+    names = [fields.address(one) for one in subnet.dns_nameservers if ":" in one] or own[:1]
+    listed = ",".join(f"[{name}]" for name in names)
+    return [
+        f"dhcp-range=set:{tag},{cidr.network_address},static,{cidr.prefixlen},{LEASE_SECONDS}s",
+        *([f"dhcp-option=tag:{tag},option6:dns-server,{listed}"] if names else []),
+    ]
+
+
 Action = Literal["nothing", "reload", "restart"]
 
 
@@ -116,9 +149,11 @@ class Change(msgspec.Struct, frozen=True):
 
 
 def change(seen: Mapping[str, str], wanted: Mapping[str, str]) -> Change:
-    """From the files that are there to those that should be."""
+    """From the files that are there to those that should be. A lease of IPv6 can't be released for a guest that is gone, so
+    the server starts anew and knows none of them."""
     write = {path: text for path, text in wanted.items() if seen.get(path) != text}
     remove = sorted(set(seen) - set(wanted))
-    if CONFIGURATION in write:
+    gone = any("[" in text and text != wanted.get(path) for path, text in seen.items() if path.startswith("hosts/"))
+    if CONFIGURATION in write or gone:
         return Change(write, remove, "restart")
     return Change(write, remove, "reload" if remove or set(write) & set(seen) else "nothing")

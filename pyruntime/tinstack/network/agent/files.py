@@ -21,7 +21,7 @@ def write_all(folder: Path, write: Mapping[str, str] | None, remove: Iterable[st
     if write is None:
         shutil.rmtree(folder, ignore_errors=True)
         return
-    for path in (folder.parent, folder, folder / "hosts", folder / "names"):
+    for path in (folder.parent, folder, folder / "hosts", folder / "names", folder / "options"):
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o755)
     for name, text in write.items():

@@ -12,6 +12,7 @@ import msgspec
 
 from tinstack.core.errors import ApiError
 from tinstack.network.agent import (
+    advertising,
     announce,
     commands,
     conntrack,
@@ -60,7 +61,7 @@ class Host:
 
     def __init__(self, tunnel_ip: str, physical_networks: Mapping[str, str], state_dir: Path, units: Units) -> None:
         self.tunnel_ip, self.physical_networks, self.units = tunnel_ip, physical_networks, units
-        self.dhcp_dir = state_dir / "dhcp"
+        self.dhcp_dir, self.ra_dir = state_dir / "dhcp", state_dir / "ra"
         self.tables = nft.Tables(state_dir / "rules.json")
         self.guests = guests.Memory(state_dir)
 
@@ -92,6 +93,7 @@ class _Making:
         for space in self.layout.spaces.values():
             self._guarded(space.owner, self._space, space)
         self._dhcp()
+        self._advertise()
         self._remove_spaces()
         up = self._wired()
         self.host.tables.settle(set(self.layout.spaces))
@@ -260,7 +262,7 @@ class _Making:
             mark.touch()
             write_all(folder, change.write, change.remove)
         if restart:
-            self._restart_dhcp(names.DHCP_UNIT.format(server.network_id), state)
+            self._restart(names.DHCP_UNIT.format(server.network_id), state)
         elif change.then == "reload":
             self.host.units.tell("reload", [names.DHCP_UNIT.format(server.network_id)])
             gone = release.leases(before) - release.leases(server.files)
@@ -268,12 +270,31 @@ class _Making:
                 release.release(server.device, sorted(gone), server.mac, server.ip)
         mark.unlink(missing_ok=True)
 
-    def _restart_dhcp(self, unit: str, state: str) -> None:
+    def _restart(self, unit: str, state: str) -> None:
         log.info("%s is started", unit)
         self.changes += 1
         if state == "failed":
             self.host.units.tell("reset-failed", [unit])
         self.host.units.tell("restart", [unit])
+
+    def _advertise(self) -> None:
+        """Routers of IPv6; guests trust an advertisement for longer than a restart takes."""
+        wanted, folder = self.layout.advertisers, self.host.ra_dir
+        there = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
+        for router_id in there - set(wanted):
+            log.info("router %s advertises no more", router_id)
+            self.changes += 1
+            self._guarded(router_id, self.host.units.tell, "stop", [names.ADVERTISING_UNIT.format(router_id)])
+            write_all(folder / router_id, None)
+        states = self.host.units.states(names.ADVERTISING_UNIT.format("*")) if wanted else {}
+        for router_id, text in wanted.items():
+            unit, space = names.ADVERTISING_UNIT.format(router_id), names.router_space(router_id)
+            files = {advertising.CONFIGURATION: text}
+            if read_all(folder / router_id) != files:
+                write_all(folder / router_id, files)
+            elif states.get(unit) == "active" and space not in self.renewed:
+                continue
+            self._guarded(router_id, self._restart, unit, states.get(unit, ""))
 
     def _wired(self) -> list[str]:
         """Ports whose interface is in its bridge and up; why not, for each other port."""

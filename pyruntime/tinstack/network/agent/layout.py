@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from tinstack.core.errors import ApiError
-from tinstack.network.agent import bridges, dhcp, fields, forwarding, names, rules, spoofing
+from tinstack.network.agent import advertising, bridges, dhcp, fields, forwarding, names, rules, spoofing
 from tinstack.network.agent.groups import Remote
 from tinstack.network.agent.guests import Guest, Guests, numbered
 from tinstack.network.agent.model import Link, Route, SeenLink, Space
@@ -29,7 +29,7 @@ class Unfit(ApiError):
 class Layout(msgspec.Struct, kw_only=True):
     """All that this host should have. ``servers``: of DHCP, by network; ``ports``: port id → its interface in the host's own
     namespace; ``doors``: namespace → the networks whose guests ask for metadata there; ``guests``: ports that are filtered;
-    ``errors``: id → sentence."""
+    ``advertisers``: router → what it advertises, as dnsmasq's configuration; ``errors``: id → sentence."""
 
     host: Space
     spaces: dict[str, Space] = {}
@@ -37,6 +37,7 @@ class Layout(msgspec.Struct, kw_only=True):
     ports: dict[str, Link] = {}
     doors: dict[str, list[str]] = {}
     guests: Guests = {}
+    advertisers: dict[str, str] = {}
     errors: dict[str, str] = {}
 
 
@@ -264,6 +265,9 @@ def _lay_router(
         port = _port(port_id, ports)
         _lay_veth(layout, space, port, _network_of(port, networks), [])
         layout.doors[name].append(port.network_id)
+    inside = [(ports[id], networks[ports[id].network_id]) for id in router.interfaces]
+    if advertised := advertising.configuration(router.id, inside):
+        layout.advertisers[router.id] = advertised
     space.routes = {fields.route(destination, next_hop) for destination, next_hop in router.routes}
     if router.gateway_port is None:
         return
@@ -281,6 +285,8 @@ def _lay_router(
         others[other.device] = next((one.ip for one in other.addresses if ":" not in one.ip), None)
     if router.gateway_next_hop:
         space.routes.add(fields.route("default", router.gateway_next_hop))
+    if router.gateway_next_hop6:
+        space.routes.add(fields.route("default", router.gateway_next_hop6))
     table = rules.router(gateway.device, own[0] if own else None, router.enable_snat, space.floating, forwards, others)
     space.tables = {"inet": table}
 

@@ -19,6 +19,7 @@ SPACE = re.compile(rf"(?:router|dhcp)-{UUID.pattern}")
 
 SPACE_UNIT = "tinstack-netns@{}.service"
 DHCP_UNIT = "tinstack-dhcp@{}.service"
+ADVERTISING_UNIT = "tinstack-ra@{}.service"
 
 
 def bridge(network_id: str) -> str:

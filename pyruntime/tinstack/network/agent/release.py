@@ -28,7 +28,9 @@ def leases(files: Mapping[str, str]) -> set[Lease]:
         if path.startswith("hosts/"):
             for line in text.splitlines():
                 mac, _, rest = line.partition(",")
-                found.add(Lease(mac, rest.partition(",")[0]))
+                ip = rest.removeprefix(f"set:{path.removeprefix('hosts/')},").partition(",")[0]
+                if not ip.startswith("["):
+                    found.add(Lease(mac, ip))
     return found
 
 

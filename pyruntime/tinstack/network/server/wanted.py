@@ -60,6 +60,7 @@ PEERS = (
 )
 LEASES = (
     select(_A.network_id, _A.ip, _P.id.label("port_id"), _P.mac_address, _P.device_id, _P.project_id, _P.dns_name)
+    .add_columns(_P.extra_dhcp_opts)
     .join(t.ports, _P.id == _A.port_id)
     .where(_P.device_owner.not_like("network:%"))
     .order_by(_A.network_id, _A.key)
@@ -91,6 +92,7 @@ class _Lease(msgspec.Struct, frozen=True):
     device_id: str
     project_id: str
     dns_name: str
+    extra_dhcp_opts: list[dict[str, str | int]]
 
 
 def device_name(port: Port) -> str:
@@ -164,12 +166,12 @@ class Wanted:
     ) -> list[rpc.WantedRouter]:
         floating = await self._db.all(FLOATING, FloatingIp, name=host) if routers else []
         forwards = await self._db.all(FORWARDS, _Forward, name=host) if routers else []
-        gateways = {subnet.id: subnet.gateway_ip for subnet in subnets if subnet.ip_version == 4}
+        gateways = {subnet.id: subnet.gateway_ip for subnet in subnets}
         there = {port.id for port in ports}
         found = []
         for router in routers:
             gateway = router.gateway_port_id if router.gateway_port_id in there else None
-            hops = [gateways.get(one.subnet_id) for one in held.get(gateway or "", [])]
+            hops = [hop for one in held.get(gateway or "", []) if (hop := gateways.get(one.subnet_id))]
             inside = [port for port in ports if port.device_id == router.id and port.device_owner == ROUTER_INTERFACE]
             found.append(
                 rpc.WantedRouter(
@@ -181,7 +183,8 @@ class Wanted:
                         for port in ports
                         if port.device_id == router.id and port.device_owner == ROUTER_GATEWAY and port.id != gateway
                     ],
-                    gateway_next_hop=next((hop for hop in hops if hop), None),
+                    gateway_next_hop=next((hop for hop in hops if ":" not in hop), None),
+                    gateway_next_hop6=next((hop for hop in hops if ":" in hop), None),
                     enable_snat=router.enable_snat,
                     floating=[
                         rpc.WantedFloating(floating_ip=one.floating_ip_address, fixed_ip=one.fixed_ip_address)
@@ -207,6 +210,11 @@ class Wanted:
                 port_id=row.port_id,
                 device_id=row.device_id,
                 project_id=row.project_id,
+                options=[
+                    (str(one["opt_name"]), str(one["opt_value"]), int(one.get("ip_version", 4)))
+                    for one in row.extra_dhcp_opts
+                    if one.get("opt_value") is not None
+                ],
             )
             for row in rows
         ]
@@ -234,6 +242,8 @@ def _subnet(subnet: Subnet) -> rpc.WantedSubnet:
         enable_dhcp=subnet.enable_dhcp,
         dns_nameservers=subnet.dns_nameservers,
         host_routes=[(route.destination, route.nexthop) for route in subnet.host_routes],
+        ra_mode=subnet.ipv6_ra_mode,
+        address_mode=subnet.ipv6_address_mode,
     )
 
 
