@@ -261,10 +261,20 @@ def own_authority(store: Store, wanted: dict[str, Any]) -> Authority:
     return Authority(made, key, [])
 
 
+def between(wanted: dict[str, Any]) -> list[x509.Certificate]:
+    """What stands between the operator's authority and hosts' certificates. It is trusted as well: libvirt and QEMU read one
+    certificate of a host alone, and must know who signed that."""
+    found = read_certificates(Path(wanted["signer_file"])) if wanted["signer_file"] else []
+    for host in wanted["hosts"]:
+        if host["certificate_file"]:
+            found += read_certificates(Path(host["certificate_file"]))[1:]
+    return found
+
+
 def operators_authority(store: Store, wanted: dict[str, Any]) -> Authority | None:
     """The operator's: what to trust, and who signs, where that is for us to do."""
     trusted = read_certificates(Path(wanted["trust_file"]))
-    text = pem(trusted)
+    text = pem(list(dict.fromkeys([*trusted, *between(wanted)])))
     path = store.directory / "ca.pem"
     if not path.exists() or path.read_bytes() != text:
         store.write(path, text, 0o644)
