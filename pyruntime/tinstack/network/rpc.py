@@ -79,11 +79,22 @@ class WantedAddress(msgspec.Struct, frozen=True, kw_only=True):
     prefix: int
 
 
+class WantedLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit of a port's traffic. ``direction``: egress (from the guest) or ingress; ``rate``: kbit/s, or thousand packets/s
+    where it counts ``packets``; ``burst``: kbit, or thousand packets; 0: the usual one."""
+
+    direction: str
+    packets: bool = False
+    rate: int
+    burst: int = 0
+
+
 class WantedPort(msgspec.Struct, frozen=True, kw_only=True):
     """A port bound to this host: ``device`` is the tap (or veth) name, 15 characters at most.
 
     ``owner``: device_owner (``compute:nova``, ``network:dhcp``, ``network:router_interface``, ``network:router_gateway``).
-    ``groups``: its security groups; ``pairs``: more prefixes that it may speak for, each with the MAC that it does so with.
+    ``groups``: its security groups; ``pairs``: more prefixes that it may speak for, each with the MAC that it does so with;
+    ``dscp_mark``: of what it sends.
     """
 
     id: str
@@ -99,6 +110,8 @@ class WantedPort(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str = ""
     groups: list[str] = []
     pairs: list[tuple[str, str]] = []
+    limits: list[WantedLimit] = []
+    dscp_mark: int | None = None
 
 
 class WantedRule(msgspec.Struct, frozen=True, kw_only=True):

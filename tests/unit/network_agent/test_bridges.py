@@ -50,7 +50,7 @@ def test_a_guest_serves_no_dhcp_and_advertises_no_router() -> None:
 def test_only_ip_and_arp_come_from_a_guest_and_go_to_it() -> None:
     assert "ether type != { ip, ip6, arp } drop" in spoofed()
     table = bridges.bridge_table([], [(wanted(), GUEST)])
-    assert table.chains["cross"].rules[-1] == "meta mark != 0 ether type != { ip, ip6, arp } drop"
+    assert table.chains["cross"].rules[-2] == "meta mark != 0 ether type != { ip, ip6, arp } drop"
 
 
 def test_a_guest_without_addresses_may_only_ask_for_one() -> None:

@@ -4,8 +4,9 @@ Connections can't be tracked in the bridge family of many kernels, so bridged pa
 (``nf_call_iptables`` of the bridge). Those see the bridge alone and not its ports, so which port a packet came from, and
 later which one it goes to, is a number in its mark:
 
-1. bridge, prerouting (``enter``): the mark is the number of the port that it came from, after it passed that port's chain
-   against spoofing; 0 where it came from elsewhere, or from a port without port security.
+1. bridge, prerouting (``enter``): what is over the limits of its QoS policy is dropped. The mark is the number of the port
+   that it came from, after it passed that port's chain against spoofing; 0 where it came from elsewhere, or from a port
+   without port security.
 2. inet, prerouting: a connection tracking zone for each network (``zone``), then the groups of that port (``from-port``).
 3. bridge, forward (``cross``): the mark is the number of the port that it goes to; each copy of a broadcast has its own.
 4. inet, forward: the groups of that port (``to-port``).
@@ -14,26 +15,33 @@ later which one it goes to, is a number in its mark:
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tinstack.network.agent import flows, groups, names, spoofing
+from tinstack.network.agent import flows, groups, limits, names, spoofing
 from tinstack.network.agent.groups import EGRESS, INGRESS, Remote
 from tinstack.network.agent.guests import Guest
-from tinstack.network.agent.tables import Chain, Table, a_map, a_set
+from tinstack.network.agent.tables import Chain, Set, Table, a_map, a_set
 from tinstack.network.rpc import WantedGroup, WantedPort
 
 NOT_IP = "ether type != { ip, ip6, arp }"
 
 
-def bridge_table(members: Collection[str], ports: Sequence[tuple[WantedPort, Guest]]) -> Table:
-    """``members``: all interfaces in our bridges; ``ports``: those with port security. Raises Malformed."""
+def bridge_table(
+    members: Collection[str], ports: Sequence[tuple[WantedPort, Guest]], limited: Sequence[WantedPort] = ()
+) -> Table:
+    """``members``: all interfaces in our bridges; ``ports``: those with port security; ``limited``: those that QoS policies
+    may limit. Raises Malformed."""
+    slow = {direction: limits.chains(limited, direction) for direction in (limits.EGRESS, limits.INGRESS)}
     own = {port.device: f"from-{port.device}" for port, _ in ports}
     sets = {
         "members": a_set("type ifname", [f'"{name}"' for name in members]),
         "from": a_map("type ifname : verdict", {f'"{device}"': f"goto {chain}" for device, chain in own.items()}),
         "to": a_map("type ifname : mark", {f'"{port.device}"': str(guest.number) for port, guest in ports}),
+        "limits_from": _jumps(slow[limits.EGRESS]),
+        "limits_to": _jumps(slow[limits.INGRESS]),
     }
     chains = {
         "enter": Chain(
-            ("iifname @members meta mark set 0", "iifname vmap @from"), "filter hook prerouting priority -300"
+            ("iifname @members meta mark set 0", "iifname vmap @limits_from", "iifname vmap @from"),
+            "filter hook prerouting priority -300",
         ),
         "host": Chain(("iifname @members drop",), "filter hook input priority -200"),
         "cross": Chain(
@@ -42,6 +50,7 @@ def bridge_table(members: Collection[str], ports: Sequence[tuple[WantedPort, Gue
                 "meta mark set 0",
                 "meta mark set oifname map @to",
                 f"meta mark != 0 {NOT_IP} drop",
+                "oifname vmap @limits_to",
             ),
             "filter hook forward priority -200",
         ),
@@ -49,7 +58,13 @@ def bridge_table(members: Collection[str], ports: Sequence[tuple[WantedPort, Gue
     }
     for port, guest in sorted(ports, key=lambda pair: pair[0].device):
         chains[own[port.device]] = spoofing.chain(port, guest.number)
+    for found in slow.values():
+        chains |= dict(found.values())
     return Table(sets, chains)
+
+
+def _jumps(found: Mapping[str, tuple[str, Chain]]) -> Set:
+    return a_map("type ifname : verdict", {f'"{device}"': f"jump {name}" for device, (name, _) in found.items()})
 
 
 def inet_table(

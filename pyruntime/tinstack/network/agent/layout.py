@@ -87,7 +87,7 @@ def _lay_rules(layout: Layout, state: HostNetworkState, kept: Guests) -> None:
     ids = [link.owner for link in layout.host.links.values() if link.kind == "bridge"]
     inet, errors = bridges.inet_table(ids, pairs, state.groups, remotes)
     layout.errors |= errors
-    layout.host.tables = {"bridge": bridges.bridge_table(members, pairs), "inet": inet}
+    layout.host.tables = {"bridge": bridges.bridge_table(members, pairs, taps), "inet": inet}
     for name in {names.bridge(port.network_id) for port, _ in pairs}:
         layout.host.links[name] = replace(layout.host.links[name], filtered=True)
 

@@ -17,7 +17,7 @@ INTERFACE, NAMESPACE, DHCP, CHAIN = "interface", "namespace", "dhcp", "chain"
 KINDS = {INTERFACE, NAMESPACE, DHCP, CHAIN}
 
 AGENT_UNIT = "tinstack-network-agent.service"
-OF_PORT = re.compile(rf"[a-z]+-({names.PORT.pattern})")
+OF_PORT = re.compile(rf"[a-z-]+-({names.PORT.pattern})")
 """Chains that are one port's."""
 
 _PREFIX = re.compile(r"^(?:br|vx|vl|tap|qr-|qg-|gr)")

@@ -89,6 +89,10 @@ class Change:
         """The address group has others."""
         self.host(*await filters.hosts_by_addresses(self.tx, [group_id]))
 
+    async def qos(self, policy_id: str) -> None:
+        """The QoS policy says something else."""
+        self.host(*await filters.hosts_by_qos(self.tx, policy_id))
+
     async def _places(self, network_id: str) -> list[store.Place]:
         return await self.tx.all(store.PLACES_OF_NETWORK, store.Place, network=network_id)
 

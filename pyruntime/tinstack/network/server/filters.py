@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 from ipaddress import ip_network
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 
-from tinstack.core.db import Transaction
+from tinstack.core.db import Transaction, prepared
 from tinstack.network import rpc
 from tinstack.network.server import store
 from tinstack.network.server import tables as t
@@ -25,6 +25,15 @@ PAIRS = (
 OF_PORTS = select(_P.binding_host.label("host")).join(t.port_groups, _G.port_id == _P.id).where(_P.binding_host != "")
 HOSTS = OF_PORTS.distinct()
 HOSTS_BY_RULE = OF_PORTS.join(t.rules, _U.security_group_id == _G.group_id).distinct()
+
+
+HOSTS_BY_QOS = prepared(
+    select(_P.binding_host.label("host"))
+    .join(t.networks, t.networks.c.id == _P.network_id)
+    .where(_P.binding_host != "")
+    .where(or_(_P.qos_policy_id == bindparam("policy"), t.networks.c.qos_policy_id == bindparam("policy")))
+    .distinct()
+)
 
 
 class _Member(msgspec.Struct, frozen=True):
@@ -54,6 +63,11 @@ async def hosts_that_know(tx: Transaction, group_ids: Collection[str]) -> set[st
 async def hosts_by_addresses(tx: Transaction, group_ids: Collection[str]) -> set[str]:
     """Hosts with ports whose rules speak of one of the address groups."""
     return {one.host for one in await store.all_in(tx, HOSTS_BY_RULE, _U.remote_address_group_id, group_ids, _At)}
+
+
+async def hosts_by_qos(tx: Transaction, policy_id: str) -> set[str]:
+    """Hosts with ports that have the QoS policy, or whose networks have it."""
+    return {one.host for one in await tx.all(HOSTS_BY_QOS, _At, policy=policy_id)}
 
 
 async def wanted(

@@ -183,6 +183,7 @@ class Qos:
             _check(rule, await self._others(change, rule))
             made = replace(rule, project_id=policy.project_id)
             await store.qos_rules.add(change.tx, made)
+            await change.qos(rule.policy_id)
             await store.qos_policies.save(change.tx, policy, change.now)
             return made
 
@@ -203,6 +204,7 @@ class Qos:
             new = replace(old, **changes)
             _check(new, await self._others(change, new))
             await store.qos_rules.save(change.tx, new, change.now)
+            await change.qos(new.policy_id)
             await store.qos_policies.save(change.tx, await self._get(change, new.policy_id), change.now)
             return new
 
@@ -216,6 +218,7 @@ class Qos:
             if rule is None:
                 raise QosRuleNotFound(rule_id=id, policy_id="")
             await store.qos_rules.remove(change.tx, id)
+            await change.qos(rule.policy_id)
             await store.qos_policies.save(change.tx, await self._get(change, rule.policy_id), change.now)
 
         await self._changes.run(work)

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, select
 from tinstack.core.db import Database, prepared
 from tinstack.core.guestdata import host_key, newest
 from tinstack.network import rpc
-from tinstack.network.server import filters, store
+from tinstack.network.server import filters, limits, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.config import Config
 from tinstack.network.server.names import hostname
@@ -123,6 +123,7 @@ class Wanted:
         up = {router.id for router in routers}
         there = [port for port in ports if port.device_owner not in DEVICE_PREFIX or port.device_id in up]
         groups, addresses = await filters.wanted(self._db, {id for some in in_groups.values() for id in some})
+        slow = await limits.wanted(self._db, ports, networks)
         prefixes = {subnet.id: ip_network(subnet.cidr).prefixlen for subnet in subnets}
         return rpc.HostNetworkState(
             generation=int(generation or 0),
@@ -130,7 +131,10 @@ class Wanted:
                 self._network(network, subnets, there, [peer for peer in peers if peer.host != host])
                 for network in sorted(networks.values(), key=lambda one: one.id)
             ],
-            ports=[_port(port, held[port.id], prefixes, in_groups.get(port.id, [])) for port in there],
+            ports=[
+                _port(port, held[port.id], prefixes, in_groups.get(port.id, []), slow.get(port.id, limits.NONE))
+                for port in there
+            ],
             routers=await self._routers(host, routers, there, held, subnets),
             dhcp_hosts=await self._leases(there),
             metadata_url=self.config.metadata_url,
@@ -247,7 +251,13 @@ def _subnet(subnet: Subnet) -> rpc.WantedSubnet:
     )
 
 
-def _port(port: Port, held: Iterable[Allocation], prefixes: dict[str, int], groups: list[str]) -> rpc.WantedPort:
+def _port(
+    port: Port,
+    held: Iterable[Allocation],
+    prefixes: dict[str, int],
+    groups: list[str],
+    slow: limits.Limits,
+) -> rpc.WantedPort:
     return rpc.WantedPort(
         id=port.id,
         network_id=port.network_id,
@@ -266,4 +276,6 @@ def _port(port: Port, held: Iterable[Allocation], prefixes: dict[str, int], grou
         project_id=port.project_id,
         groups=groups,
         pairs=filters.pairs(port),
+        limits=slow[0],
+        dscp_mark=slow[1],
     )
