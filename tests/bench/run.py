@@ -181,6 +181,7 @@ def main() -> int:
         if asked.sandbox:
             found["domain"] = domain.beyond_virsh_ms()
     except BenchError as error:
+        print(*lines(found), sep="\n")
         print(f"bench: {error}", file=sys.stderr)
         return 1
     print(*["", about(), "", *lines(found)], sep="\n")

@@ -20,11 +20,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from load import BenchError
+
 from tinstack.core.client import Http
 from tinstack.dev.content import Client
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS, DECIDE_SECONDS = 180.0, 120.0
+START_SECONDS, DECIDE_SECONDS = 240.0, 120.0
 SETTLE_SECONDS = 15.0
 """After the start, before idleness is measured."""
 
@@ -61,7 +63,7 @@ def rig(state: Path, hosts: int, port_base: int, options: list[str]) -> Iterator
         end = time.monotonic() + START_SECONDS
         while not (state / "ready.json").exists():
             if process.poll() is not None or time.monotonic() > end:
-                raise SystemExit((state / "out").read_text()[-2000:])
+                raise BenchError(f"The cloud did not start: {(state / 'out').read_text()[-2000:]}")
             time.sleep(0.1)
         yield json.loads((state / "ready.json").read_text())
     finally:
@@ -107,7 +109,7 @@ async def _decide(ready: Mapping[str, Any], password: str, servers: int) -> floa
             if found["usages"].get("VCPU", 0) >= servers:
                 return time.monotonic() - began
             await asyncio.sleep(0.1)
-        raise SystemExit(f"not decided within {DECIDE_SECONDS:g} s: {found}")
+        raise BenchError(f"Not decided within {DECIDE_SECONDS:g} s: {found}")
     finally:
         await http.close()
 

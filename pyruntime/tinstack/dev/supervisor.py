@@ -16,7 +16,7 @@ from tinstack.core.config import ConfigError
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 STOP_SECONDS = 1.0
 HELD_SECONDS = 0.1
 STARTS = 3

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 M = TypeVar("M", bound=Message)
 
 CONFIRM_SECONDS = 10.0
-LISTENING_SECONDS = 30.0
+LISTENING_SECONDS = 60.0
 """How long a broker may take to listen."""
 AGAIN_SECONDS = 0.1
 
