@@ -6,6 +6,7 @@ Hosts share this machine's clock, so one that is off is off for the programs of 
 """
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -262,14 +263,29 @@ def filled(text: str, words: dict[str, str], escape: Callable[[str], str] = str)
 def test_one_command_names_the_fault(
     lab: Any, words: dict[str, str], sh: Callable[[str, str], str], fault: Fault
 ) -> None:
-    host = words[fault.host]
+    host, sentence = words[fault.host], filled(fault.said, words, re.escape)
     try:
         sh(host, filled(fault.breaks, words))
-        said = lab.say(fault.verb)
+        began = time.monotonic()
+        said = asked_for_a_minute(lab, fault.verb, sentence)
+        took = time.monotonic() - began
     finally:
         sh(host, filled(fault.mends, words))
         lab.well()
-    sentence = filled(fault.said, words, re.escape)
     assert said.code == 1, said.text
-    assert any(re.search(sentence, line) for line in said.text.splitlines()), f"{sentence}\n\n{said.text}"
-    assert said.seconds < MINUTE, f"{said.seconds:.0f} s"
+    assert names(sentence, said.text), f"{sentence}\n\n{said.text}"
+    assert took < MINUTE, f"{took:.0f} s"
+
+
+def asked_for_a_minute(lab: Any, verb: str, sentence: str) -> Any:
+    """The answer with the sentence, or the last one: on a busy machine what was broken may take some seconds to be so."""
+    end = time.monotonic() + MINUTE
+    while True:
+        said = lab.say(verb)
+        if names(sentence, said.text) or time.monotonic() + said.seconds > end:
+            return said
+
+
+def names(sentence: str, text: str) -> bool:
+    """Whether one line says it."""
+    return any(re.search(sentence, line) for line in text.splitlines())
