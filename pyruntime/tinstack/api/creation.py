@@ -57,11 +57,11 @@ async def check(compute: Compute, request: Request) -> Plan:
     """Step 6. Raises what is wrong, as a 400, 403 or 409 of one sentence."""
     body = request.body["server"]
     least, most = _counts(body)
-    _check_offered(body)
+    check_offered(body)
     flavor = await _flavor(compute, request, str(body["flavorRef"]))
-    _check_user_data(body.get("user_data"))
+    check_user_data(body.get("user_data"))
     limits = await quota_limits.limits(compute.db, compute.default_quotas, request.project_id, request.user_id)
-    _check_metadata(body.get("metadata") or {}, limits["metadata_items"])
+    check_metadata(body.get("metadata") or {}, limits["metadata_items"])
     disks = await devices.plan(compute, request.context, body, most, flavor)
     if disks.volumes:
         request.authorize("os_compute_api:servers:create:attach_volume")
@@ -79,7 +79,7 @@ async def check(compute: Compute, request: Request) -> Plan:
         place=await _place(compute, request, body),
         hints=hints,
         group=await _group(compute, request, hints),
-        public_key=await _public_key(compute, request, body.get("key_name")),
+        public_key=await public_key(compute, request, body.get("key_name")),
         limits=limits,
         least=least,
         most=most,
@@ -96,7 +96,7 @@ def _counts(body: dict[str, Any]) -> tuple[int, int]:
     return least, most
 
 
-def _check_offered(body: dict[str, Any]) -> None:
+def check_offered(body: dict[str, Any]) -> None:
     """What is promised must be done: files are not injected, and signatures of images not verified."""
     if body.get("personality"):
         raise NotImplementedHere("Files can't be injected into servers here; use user_data.")
@@ -113,7 +113,8 @@ async def _flavor(compute: Compute, request: Request, ref: str) -> Flavor:
     return found
 
 
-def _check_user_data(text: str | None) -> None:
+def check_user_data(text: str | None) -> None:
+    """Raises Invalid."""
     if not text:
         return
     try:
@@ -122,7 +123,8 @@ def _check_user_data(text: str | None) -> None:
         raise Invalid("Userdata content cannot be decoded: it must be base64.") from error
 
 
-def _check_metadata(metadata: dict[str, str], most: int) -> None:
+def check_metadata(metadata: dict[str, str], most: int) -> None:
+    """Raises TooMany."""
     if 0 <= most < len(metadata):
         raise TooMany(f"Quota exceeded, too many metadata items: at most {most} are allowed.")
 
@@ -166,7 +168,8 @@ async def _group(compute: Compute, request: Request, hints: dict[str, Any]) -> s
     return found.id
 
 
-async def _public_key(compute: Compute, request: Request, name: str | None) -> str | None:
+async def public_key(compute: Compute, request: Request, name: str | None) -> str | None:
+    """Of the user's pair of that name. Raises Invalid."""
     if name is None:
         return None
     pair = await keypairs.get(compute.db, request.user_id, name)

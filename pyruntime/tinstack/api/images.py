@@ -9,6 +9,7 @@ from tinstack.api.errors import Invalid
 from tinstack.api.parts import Compute
 from tinstack.api.schemas.words import is_uuid
 from tinstack.computedb.flavors import Flavor
+from tinstack.conductor.rpc import FlavorDetails
 from tinstack.core.client import RemoteError
 from tinstack.core.context import Context
 
@@ -85,7 +86,7 @@ async def _may_use(compute: Compute, context: Context, image: Image) -> bool:
     return True
 
 
-def check_fits(image: Image, flavor: Flavor, *, on_volume: bool = False) -> None:
+def check_fits(image: Image, flavor: Flavor | FlavorDetails, *, on_volume: bool = False) -> None:
     """Whether a server of that flavor can be made of it. Raises Invalid with Nova's sentences."""
     if image.status != "active":
         raise Invalid(f"Image {image.id} is not active.")

@@ -22,6 +22,7 @@ from tinstack.api.handlers import (
     labels,
     operations,
     quotas,
+    rebuilds,
     records,
     security_groups,
     servers,
@@ -40,6 +41,7 @@ from tinstack.api.schemas import consoles as console
 from tinstack.api.schemas import flavors as flavor
 from tinstack.api.schemas import keypairs as keys
 from tinstack.api.schemas import proxies as proxy
+from tinstack.api.schemas import rebuild as again
 from tinstack.api.schemas import servers as body
 from tinstack.core.http import Route, since
 from tinstack.core.http.routes import Handler, SchemaVersions
@@ -121,6 +123,7 @@ _ACCEPTED: list[tuple[str, Handler, dict[str, Any] | SchemaVersions]] = [
     ("forceDelete", actions.force_delete, act.bare("forceDelete")),
     ("restore", actions.restore, act.bare("restore")),
     ("os-resetState", actions.reset, act.RESET_STATE),
+    ("changePassword", actions.change_password, act.CHANGE_PASSWORD),
     ("addSecurityGroup", actions.add_group, act.ADD_GROUP),
     ("removeSecurityGroup", actions.remove_group, act.REMOVE_GROUP),
 ]
@@ -145,6 +148,7 @@ ACTIONS = [
         Route("POST", ACTION, consoles.action(name), checked=True, action=name, body=console.action(name, *types), status=200, last="2.5")
         for name, (_, types) in consoles.ACTIONS.items()
     ),
+    Route("POST", ACTION, rebuilds.rebuild, checked=True, action="rebuild", body=again.REBUILD, status=202),
     Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
 ]  # fmt: skip
 

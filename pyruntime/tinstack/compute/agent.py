@@ -151,7 +151,9 @@ class Agent:
             if server.kind not in ("attach_interface", "attach_volume"):
                 await self._rehearse(server.kind, server)
             with crash.around(server.kind):
-                if server.kind == "attach_interface":
+                if server.kind == "rebuild":
+                    await self._rebuild(server, lease, steps)
+                elif server.kind == "attach_interface":
                     await self._interfaces.attach(server, lease.token)
                 elif server.kind == "attach_volume":
                     await self._volumes.attach(server, lease.token)
@@ -208,6 +210,13 @@ class Agent:
         await changes[server.kind]()
         if server.kind == "delete":
             self._reports.generations.pop(server.id, None)
+
+    async def _rebuild(self, server: ServerDetails, lease: Lease, steps: Steps) -> None:
+        """The guest and its disks go, and come as at a boot; one that was off is off again in the end."""
+        await self._driver.remove(server.id)
+        await self._boot.run(server, lease, steps)
+        if server.vm_state == "stopped":
+            await self._driver.stop(server.id, 0)
 
     async def _start_again(self, server: ServerDetails) -> None:
         """After the host was down: what its disks and NICs need may come up at the same time as the host."""

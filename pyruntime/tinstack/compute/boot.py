@@ -20,6 +20,12 @@ from tinstack.core import trace
 A = TypeVar("A")
 B = TypeVar("B")
 
+TASK_STATES = {
+    "boot": ("networking", "block_device_mapping", "spawning"),
+    "rebuild": ("rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"),
+}
+"""What the server shows from steps 22, 25 and 28 on."""
+
 FIRST_LOOK_SECONDS, LAST_LOOK_SECONDS = 0.02, 2.0
 """How often the conductor is asked whether volumes are made."""
 
@@ -33,11 +39,12 @@ class Boot:
 
     async def run(self, server: ServerDetails, lease: Lease, steps: Steps) -> int:
         """Everything up to a running guest; its power state. Raises StepFailed, LeaseLost."""
-        lease.reached(22, "networking")
+        networking, block_devices, spawning = TASK_STATES.get(server.kind, TASK_STATES["boot"])
+        lease.reached(22, networking)
         image, bodies = await _both(self._image(server, lease, steps), self._allocate(server, lease, steps))
-        lease.reached(25, "block_device_mapping")
+        lease.reached(25, block_devices)
         nics, disks = await _both(self._wired(server, bodies, lease, steps), self._disks(server, lease, steps))
-        await lease.still_ours(28, "spawning")
+        await lease.still_ours(28, spawning)
         state = await self._spawn(server, image, bodies, nics, disks, steps)
         await self._volumes.complete(server, disks, lease.token)
         return state

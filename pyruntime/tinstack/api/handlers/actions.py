@@ -160,6 +160,16 @@ async def _change_group(request: Request, service: Compute, action: str, *, add:
     await details.swap(service.db, row.id, "security_groups", change, now_us())
 
 
+async def change_password(request: Request, service: Compute) -> None:
+    """``changePassword``: only an agent in the guest could, and hosts talk with none."""
+    row = await visible(request, service, "os-admin-password")
+    check_unlocked(request, row)
+    if row.vm_state != "active" or row.task_state is not None:
+        where = ("vm_state", row.vm_state) if row.vm_state != "active" else ("task_state", row.task_state)
+        raise Conflict(f"Cannot 'changePassword' instance {row.id} while it is in {where[0]} {where[1]}")
+    raise Conflict(f"Failed to set admin password on {row.id}: QEMU guest agent is not enabled")
+
+
 async def missing(request: Request, service: Compute) -> None:
     """An action of the reference that no host does yet."""
     row = await visible(request, service, "servers:show")
@@ -169,7 +179,7 @@ async def missing(request: Request, service: Compute) -> None:
 
 MISSING: dict[str | None, str] = {
     None: """
-        changePassword confirmResize evacuate migrate os-migrateLive rebuild rescue resize
+        confirmResize evacuate migrate os-migrateLive rescue resize
         revertResize shelve shelveOffload trigger_crash_dump unrescue unshelve
     """,
 }

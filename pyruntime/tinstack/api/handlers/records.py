@@ -30,6 +30,7 @@ _NAMES = {kind: f"{kind}_instance" for kind in ("start", "stop", "reboot", "paus
     "delete": "terminate_instance",
     "reboot_hard": "reboot_instance",
     "start_again": "start_instance",
+    "rebuild": "rebuild_instance",
     "create_image": "snapshot_instance",
     "create_backup": "backup_instance",
 }

@@ -7,6 +7,7 @@ from tinstack.api.schemas.words import (
     METADATA,
     NAME,
     NULL,
+    PASSWORD,
     STRING,
     UUID,
     Json,
@@ -50,6 +51,7 @@ CONSOLE_OUTPUT = wrapped(
     "os-getConsoleOutput",
     keyed({"length": {"anyOf": [integer(-1), NULL]}}),
 )
+CHANGE_PASSWORD = wrapped("changePassword", object_of(("adminPass",), adminPass=PASSWORD))
 RESET_STATE = wrapped("os-resetState", object_of(("state",), state={"type": "string", "enum": ["active", "error"]}))
 _GROUP = object_of(("name",), name=NAME)
 ADD_GROUP = wrapped("addSecurityGroup", _GROUP)

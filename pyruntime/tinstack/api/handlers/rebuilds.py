@@ -1,0 +1,20 @@
+"""Rebuild. Source: compute API reference, "Rebuild Server (rebuild Action)"."""
+
+from tinstack.api import rebuilds
+from tinstack.api.handlers.servers import view_of, visible
+from tinstack.api.parts import Compute
+from tinstack.api.views import API
+from tinstack.core.http import Request, Response
+
+
+async def rebuild(request: Request, service: Compute) -> Response:
+    """``rebuild``."""
+    row = await visible(request, service, "servers:rebuild")
+    server, password = await rebuilds.rebuild(service, request, row, request.body["rebuild"])
+    shown = (await view_of(request, service)).changed(server)
+    if request.at_least(2, 54):
+        shown["key_name"] = server.key_name
+    if request.at_least(2, 57):
+        shown["user_data"] = server.user_data
+    shown["adminPass"] = password
+    return Response(202, {"server": shown}, headers={"Location": f"{request.root_url}{API}/servers/{server.id}"})
