@@ -15,6 +15,7 @@ async def rebuild(request: Request, service: Compute) -> Response:
     if request.at_least(2, 54):
         shown["key_name"] = server.key_name
     if request.at_least(2, 57):
+        shown.pop("OS-EXT-SRV-ATTR:user_data", None)
         shown["user_data"] = server.user_data
     shown["adminPass"] = password
     return Response(202, {"server": shown}, headers={"Location": f"{request.root_url}{API}/servers/{server.id}"})

@@ -60,6 +60,10 @@ _failed: Counter[tuple[str, str]] = Counter()
 """How often an operation of a server failed so far. A boot's hosts are counted by the conductor: each is an attempt."""
 
 
+BOOT_LINES = ("power on", "firmware", "kernel", "root file system", "network")
+"""What a guest writes to its console before anything else."""
+
+
 class Simulated(DriverError):
     """The fault that the server's metadata asked for."""
 
@@ -199,6 +203,7 @@ class FakeDriver:
             nics=guest.nics,
             disks=guest.disks,
             config_drive=guest.config_drive is not None,
+            console=[f"{iso(now_us())} {line}" for line in BOOT_LINES],
         )
         self._set(guest.id, RUNNING, f"{guest.instance_name} ({guest.name}) booted")
 
