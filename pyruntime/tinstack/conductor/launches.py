@@ -1,5 +1,6 @@
 """What a host asks while it works for a server: everything about it (steps 14–18), more time, and progress."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -22,6 +23,9 @@ from tinstack.core.db import Transaction
 from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.guestdata import fqdn
 from tinstack.core.operations import RUNNING, Operation, OperationTaken
+
+ASIDE_SECONDS = 1.0
+"""A question that waits for others for longer is set aside; until then it comes again should this process die."""
 
 TAKEN_BY_HOST = 14
 """From this step on a host may have something of the server."""
@@ -57,11 +61,16 @@ class Launches:
         steps.reached(16)
         details = _details(operation, server, self._parts.config)
         steps.reached(17)
-        await set_aside()
-        await self._reserve(operation, server)
-        if KINDS[operation.kind].token:
-            details.token = await self._token(operation, server, envelope.host)
-            details.endpoints = await self._remote.endpoints()
+        slow = asyncio.get_running_loop().call_later(
+            ASIDE_SECONDS, lambda: self._parts.background.start(set_aside(), f"setting aside {operation.id}")
+        )
+        try:
+            await self._reserve(operation, server)
+            if KINDS[operation.kind].token:
+                details.token = await self._token(operation, server, envelope.host)
+                details.endpoints = await self._remote.endpoints()
+        finally:
+            slow.cancel()
         steps.reached(18)
         if operation.kind == "boot":
             for step, start, duration in steps.times:
