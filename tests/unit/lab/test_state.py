@@ -12,7 +12,9 @@ from tinstack.lab.labs import Lab
 from tinstack.lab.ready import Ready
 from tinstack.lab.words import LabError
 
-READY = Ready("http://127.0.0.1:5000/v3", "RegionOne", [12], {"compute": "http://127.0.0.1:8774/v2.1"}, ["host1"])
+READY = Ready(
+    "http://127.0.0.1:5000/v3", "RegionOne", [os.getpid()], {"compute": "http://127.0.0.1:8774/v2.1"}, ["host1"]
+)
 
 
 @pytest.fixture
