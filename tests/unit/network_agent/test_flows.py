@@ -93,7 +93,7 @@ def test_icmp_has_types_and_codes() -> None:
 def test_connections_of_a_guest_that_is_gone_end_even_if_another_has_its_address() -> None:
     everything = rules(OUT, SSH)
     assert ends(INBOUND, everything, now=known(TWO))
-    heir = {TWO: Guest(device="x", network_id=TENANT, number=2, zone=1, addresses=["192.168.50.0/28"])}
+    heir = {TWO: Guest(device="x", network_id=TENANT, number=2, zone=1, addresses=["192.168.50.11"])}
     assert ends(INBOUND, everything, now=heir)
     assert not ends(connection("10.78.0.9", "192.168.50.11", zone=2), everything, now={})
 
@@ -104,6 +104,17 @@ def test_a_connection_that_may_be_again_goes_on() -> None:
     assert flows.judge([marked], both, both, rules(SSH)).resumed == [marked]
     assert flows.judge([marked, INBOUND], both, both, rules()).ended == [INBOUND]
     assert flows.judge([INBOUND], both, both, rules(SSH)) == flows.Judged([], [], [])
+
+
+def test_an_address_that_several_guests_may_speak_for_is_all_of_theirs() -> None:
+    shared = {
+        id: replace(guest, addresses=["192.168.50.11", *guest.addresses]) for id, guest in known(ONE, TWO).items()
+    }
+    made = rules(SSH)
+    made.ports[TWO] = replace(made.ports[TWO], groups=[])
+    assert not ends(INBOUND, made, before=shared, now=shared)
+    assert not ends(INBOUND, rules(SSH), before=shared, now=known(ONE))
+    assert ends(INBOUND, rules(), before=shared, now=shared)
 
 
 def test_dhcp_and_groups_without_state_are_left_alone() -> None:

@@ -138,6 +138,14 @@ def test_a_port_without_port_security_has_no_rules() -> None:
     assert [space.links[bridge(TENANT)].filtered for space in (guarded, free)] == [True, False]
 
 
+def test_a_guest_is_known_by_single_addresses_and_not_by_prefixes_that_others_are_in() -> None:
+    pairs = [("0.0.0.0/0", "fa:16:3e:00:00:11"), ("10.9.0.9", "00:00:5e:00:01:01")]
+    known = laid(state(networks=[network([])], ports=[guest(pairs=pairs[1:])])).guests[GUEST_PORT]
+    assert {"192.168.50.11", "10.9.0.9", "fe80::f816:3eff:fe00:11"} < set(known.addresses)
+    wide = laid(state(networks=[network([])], ports=[guest(pairs=pairs[:1])])).guests[GUEST_PORT]
+    assert wide.addresses == ["192.168.50.11", "fe80::f816:3eff:fe00:11"]
+
+
 def test_a_host_without_networks_has_no_rules() -> None:
     assert laid(state()).host.tables == {}
 

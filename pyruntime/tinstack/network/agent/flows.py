@@ -80,10 +80,11 @@ def judge(found: Iterable[Connection], before: Guests, now: Guests, rules: Filte
     for one in found:
         flow, allowed, gone, concerned = one.original, True, False, False
         for direction, ip in ((EGRESS, flow.src), (INGRESS, flow.dst)):
-            had, has = old.owner(one.zone, ip), new.owner(one.zone, ip)
-            gone = gone or (had is not None and had != has)
-            if has and rules.stateful(has):
-                concerned, allowed = True, allowed and rules.allows(has, direction, flow)
+            had, has = old.owners(one.zone, ip), new.owners(one.zone, ip)
+            gone = gone or (bool(had) and not had & has)
+            if has and all(rules.stateful(id) for id in has):
+                concerned = True
+                allowed = allowed and any(rules.allows(id, direction, flow) for id in has)
         if gone:
             judged.gone.append(one)
         elif not allowed and one.mark != ENDED:
@@ -94,24 +95,16 @@ def judge(found: Iterable[Connection], before: Guests, now: Guests, rules: Filte
 
 
 class _Places:
-    """Whose an address is in a zone."""
+    """Whose an address is in a zone; allowed address pairs may make it several guests'."""
 
     def __init__(self, guests: Guests) -> None:
-        self._single: dict[tuple[int, str], str] = {}
-        self._wide: list[tuple[int, ipaddress.IPv4Network | ipaddress.IPv6Network, str]] = []
+        self._owners: dict[tuple[int, str], set[str]] = {}
         for port_id, guest in guests.items():
-            for net in map(ipaddress.ip_network, guest.addresses):
-                if net.prefixlen == net.max_prefixlen:
-                    self._single[guest.zone, str(net.network_address)] = port_id
-                else:
-                    self._wide.append((guest.zone, net, port_id))
+            for ip in guest.addresses:
+                self._owners.setdefault((guest.zone, ip), set()).add(port_id)
 
-    def owner(self, zone: int, ip: str) -> str | None:
-        found = self._single.get((zone, ip))
-        if found is None and self._wide:
-            address = ipaddress.ip_address(ip)
-            found = next((id for at, net, id in self._wide if at == zone and address in net), None)
-        return found
+    def owners(self, zone: int, ip: str) -> set[str]:
+        return self._owners.get((zone, ip), set())
 
 
 def _always(flow: Tuple) -> bool:

@@ -12,7 +12,8 @@ MOST = 65535
 
 
 class Guest(msgspec.Struct, frozen=True, kw_only=True):
-    """``number``: the mark of packets from and to the port; ``zone``: of its network; ``addresses``: prefixes that are its."""
+    """``number``: the mark of packets from and to the port; ``zone``: of its network; ``addresses``: single ones that it may
+    speak for; whose those of a prefix are nobody knows."""
 
     device: str
     network_id: str

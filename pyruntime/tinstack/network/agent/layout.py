@@ -97,11 +97,12 @@ def _lay_guest(layout: Layout, port: WantedPort, number: int | None, zone: int |
     try:
         if number is None or zone is None:
             raise Unfit("This host has no number left for the port's packets.")
-        speaks = [spoofing.written(net) for some in spoofing.speakers(port).values() for net in some]
+        speaks = [net for some in spoofing.speakers(port).values() for net in some]
     except ApiError:
         del layout.ports[port.id], layout.host.links[port.device]
         raise
-    addresses = sorted(set(speaks))
+    single = {str(net.network_address) for net in speaks if net.prefixlen == net.max_prefixlen}
+    addresses = sorted(single | {fields.address(one.ip) for one in port.addresses})
     layout.guests[port.id] = Guest(
         device=port.device, network_id=port.network_id, number=number, zone=zone, addresses=addresses
     )
