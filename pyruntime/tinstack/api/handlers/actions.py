@@ -103,7 +103,10 @@ def _host_of(row: Instance) -> str:
 
 
 async def console_output(request: Request, service: Compute) -> Body:
-    """``os-getConsoleOutput``: the last ``length`` lines; all that is kept without one, or with -1."""
+    """``os-getConsoleOutput``: the last ``length`` lines; all that is kept without one, or with -1.
+
+    As in Nova what follows the last line's end counts as a line too.
+    """
     row = await visible(request, service, "os-console-output")
     given = (request.body["os-getConsoleOutput"] or {}).get("length")
     length = None if given is None or int(given) < 0 else int(given)
@@ -112,7 +115,9 @@ async def console_output(request: Request, service: Compute) -> Body:
         answer = await service.bus.call(rpc.topic(_host_of(row)), message, rpc.ConsoleOutput)
     except RemoteFailure as error:
         raise _as_said(error, row) from error
-    return {"output": answer.output}
+    if length is None:
+        return {"output": answer.output}
+    return {"output": "\n".join(answer.output.split("\n")[-length:]) if length else ""}
 
 
 async def diagnostics(request: Request, service: Compute) -> Body:
