@@ -19,6 +19,7 @@ PORTS = {
     "placement": 8778,
     "image": 9292,
     "network": 9696,
+    "console": 6080,
 }
 WITHOUT_PORT = ("conductor", "scheduler")
 
