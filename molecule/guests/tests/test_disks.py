@@ -69,3 +69,17 @@ def test_a_rebuilt_guest_has_a_fresh_disk_and_the_same_address(compute: Any, hel
     until(lambda: compute.get_server(hello.id).status == "ACTIVE", "hello is ACTIVE")
     until(lambda: answers(hello, state), "hello answers at the same address", 120)
     assert in_guest(hello, state, "ls /before 2>/dev/null || echo fresh") == "fresh"
+
+
+def test_a_rescued_guest_reaches_its_own_disk(compute: Any, hello: Any, state: Path) -> None:
+    until(lambda: answers(hello, state), "hello answers", 120)
+    in_guest(hello, state, "echo mine > /mine && sync")
+    compute.rescue_server(hello.id)
+    until(lambda: compute.get_server(hello.id).status == "RESCUE", "hello is rescued")
+    until(lambda: answers(hello, state), "the rescue disk answers", 120)
+    seen = in_guest(hello, state, "ls /mine 2>/dev/null; mkdir -p /own; mount -o ro /dev/vdb2 /own && cat /own/mine")
+    assert seen == "mine"
+    compute.unrescue_server(hello.id)
+    until(lambda: compute.get_server(hello.id).status == "ACTIVE", "hello is ACTIVE")
+    until(lambda: answers(hello, state), "hello answers again", 120)
+    assert in_guest(hello, state, "cat /mine") == "mine"

@@ -36,7 +36,7 @@ _RULES = {
         servers:show:flavor-extra-specs
     """,
     MEMBER: """
-        os-admin-password
+        os-admin-password os-rescue os-unrescue
         os-attach-interfaces:create os-attach-interfaces:delete os-console-output os-create-backup os-deferred-delete:force
         os-deferred-delete:restore os-lock-server:lock os-lock-server:unlock os-pause-server:pause os-pause-server:unpause
         os-floating-ips:add os-floating-ips:create os-floating-ips:delete os-floating-ips:remove os-multinic:add

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tinstack.api import images, names
+from tinstack.api.consoles import NotReady
 from tinstack.api.creation import check_metadata, check_offered, check_user_data, public_key
 from tinstack.api.errors import Invalid
 from tinstack.api.operations import check_state, check_unlocked, operate
@@ -34,6 +35,8 @@ async def rebuild(compute: Compute, request: Request, row: Instance, wanted: dic
     """The server as it is from now on, and its administrator's password. Raises Invalid, WrongState, ServerLocked, TooMany."""
     check_unlocked(request, row)
     check_state(row, KIND)
+    if row.host is None:
+        raise NotReady(id=row.id)
     check_offered(wanted)
     if truth(wanted.get("preserve_ephemeral") or False):
         raise Invalid("The current driver does not support preserving ephemeral partitions.")

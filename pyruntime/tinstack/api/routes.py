@@ -123,6 +123,7 @@ _ACCEPTED: list[tuple[str, Handler, dict[str, Any] | SchemaVersions]] = [
     ("forceDelete", actions.force_delete, act.bare("forceDelete")),
     ("restore", actions.restore, act.bare("restore")),
     ("os-resetState", actions.reset, act.RESET_STATE),
+    ("unrescue", rebuilds.unrescue, act.bare("unrescue")),
     ("changePassword", actions.change_password, act.CHANGE_PASSWORD),
     ("addSecurityGroup", actions.add_group, act.ADD_GROUP),
     ("removeSecurityGroup", actions.remove_group, act.REMOVE_GROUP),
@@ -148,6 +149,7 @@ ACTIONS = [
         Route("POST", ACTION, consoles.action(name), checked=True, action=name, body=console.action(name, *types), status=200, last="2.5")
         for name, (_, types) in consoles.ACTIONS.items()
     ),
+    Route("POST", ACTION, rebuilds.rescue, checked=True, action="rescue", body=again.RESCUE, status=200),
     Route("POST", ACTION, rebuilds.rebuild, checked=True, action="rebuild", body=again.REBUILD, status=202),
     Route("POST", ACTION, actions.console_output, checked=True, action="os-getConsoleOutput", body=act.CONSOLE_OUTPUT, status=200),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ One operation at a time per server; a newer one ends the older, which the conduc
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -153,6 +154,9 @@ class Agent:
             with crash.around(server.kind):
                 if server.kind == "rebuild":
                     await self._rebuild(server, lease, steps)
+                elif server.kind == "rescue":
+                    image = await self._boot.image(server, server.data["image_id"], lease, steps)
+                    await self._driver.rescue(server.id, image.path, image.format, server.flavor.root_gib)
                 elif server.kind == "attach_interface":
                     await self._interfaces.attach(server, lease.token)
                 elif server.kind == "attach_volume":
@@ -173,6 +177,9 @@ class Agent:
         if server.kind == "boot":
             with crash.around("undo"):
                 await self._driver.remove(server.id)
+        elif server.kind == "rescue":
+            with contextlib.suppress(DriverError):
+                await self._driver.unrescue(server.id)
         elif server.kind == "attach_interface":
             await self._interfaces.detach(server)
         elif server.kind == "attach_volume":
@@ -193,6 +200,7 @@ class Agent:
             "unpause": lambda: self._driver.unpause(server.id),
             "suspend": lambda: self._driver.suspend(server.id),
             "resume": lambda: self._driver.resume(server.id),
+            "unrescue": lambda: self._driver.unrescue(server.id),
             "detach_interface": lambda: self._interfaces.detach(server),
             "detach_volume": lambda: self._volumes.detach(server),
             "extend_volume": lambda: self._volumes.extend(server),

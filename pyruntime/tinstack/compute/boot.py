@@ -49,9 +49,13 @@ class Boot:
         await self._volumes.complete(server, disks, lease.token)
         return state
 
+    async def image(self, server: ServerDetails, id: str, lease: Lease, steps: Steps) -> CachedImage:
+        """An image in this host's cache (steps 19 to 21)."""
+        return await self._images.get(server.endpoints["image"], id, lease.token, steps)
+
     async def _image(self, server: ServerDetails, lease: Lease, steps: Steps) -> CachedImage | None:
         if server.image_id is not None:
-            return await self._images.get(server.endpoints["image"], server.image_id, lease.token, steps)
+            return await self.image(server, server.image_id, lease, steps)
         for number in (19, 21):
             async with steps.step(number) as step:
                 step.outcome = trace.NONE

@@ -89,6 +89,17 @@ KINDS: dict[str, Kind] = {
         vm_states=frozenset({"active", "stopped", "error"}),
         token=True,
     ),
+    "rescue": Kind(
+        verb="rescue",
+        action="rescue",
+        task_state="rescuing",
+        vm_states=frozenset({"active", "stopped", "error"}),
+        done="rescued",
+        token=True,
+    ),
+    "unrescue": Kind(
+        verb="unrescue", action="unrescue", task_state="unrescuing", vm_states=frozenset({"rescued"}), done="active"
+    ),
     "attach_interface": Kind(
         verb="attach_interface",
         action="attach_interface",

@@ -51,7 +51,7 @@ _UNDONE = {ATTACH, volumes.ATTACH, volumes.DETACH, images.CREATE, images.BACKUP}
 """Kinds of which something is left to clear when they fail."""
 
 
-_TELLING = ("delete", "rebuild", "reboot_hard", "start_again")
+_TELLING = ("delete", "rebuild", "reboot_hard", "rescue", "start_again", "unrescue")
 """Kinds whose failure leaves a server in ERROR."""
 
 

@@ -93,6 +93,31 @@ def test_what_can_not_be_is_refused(lab: Rebuilds) -> None:
     assert lab.rebuild(server).status == 409
 
 
+def test_a_rescued_server_runs_until_it_is_unrescued(lab: Rebuilds) -> None:
+    server = lab.boot()
+    answer = lab.act(server, "rescue", {"adminPass": "secret", "rescue_image_ref": lab.cloud.image_id("tiny-alt")})
+    assert (answer.status, answer.json) == (200, {"adminPass": "secret"})
+    shown = lab.until(server, "RESCUE")
+    assert (shown["OS-EXT-STS:vm_state"], shown["OS-EXT-STS:power_state"]) == ("rescued", 1)
+    assert shown["image"]["id"] == lab.cloud.image_id()
+    for action, body in (("pause", None), ("reboot", {"type": "HARD"}), ("rescue", None), ("os-stop", None)):
+        assert lab.act(server, action, body).status == 409, action
+    assert lab.rebuild(server).status == 409
+    assert lab.act(server, "unrescue").status == 202
+    assert lab.until(server, "ACTIVE")["OS-EXT-STS:vm_state"] == "active"
+    assert lab.act(server, "unrescue").status == 409
+    assert lab.act(server, "rescue", {"rescue_image_ref": str(uuid.uuid4())}).status == 400
+    assert lab.act(server, "rescue", {"more": 1}).status == 400
+
+
+def test_a_rescue_that_fails_is_an_error(lab: Rebuilds) -> None:
+    server = lab.boot(metadata={"tinstack:fault": "rescue"})
+    assert lab.act(server, "rescue").status == 200
+    lab.until(server, "ERROR")
+    assert lab.act(server, "reboot", {"type": "HARD"}).status == 202
+    lab.demo.wait("compute", f"/servers/{server}", lambda a: a.json["server"]["status"] == "ACTIVE", version=NEWEST)
+
+
 def test_a_password_can_not_be_set_without_an_agent_in_the_guest(lab: Rebuilds) -> None:
     server = lab.boot()
     answer = lab.act(server, "changePassword", {"adminPass": "secret"})

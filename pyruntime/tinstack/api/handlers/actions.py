@@ -184,8 +184,8 @@ async def missing(request: Request, service: Compute) -> None:
 
 MISSING: dict[str | None, str] = {
     None: """
-        confirmResize evacuate migrate os-migrateLive rescue resize
-        revertResize shelve shelveOffload trigger_crash_dump unrescue unshelve
+        confirmResize evacuate migrate os-migrateLive resize
+        revertResize shelve shelveOffload trigger_crash_dump unshelve
     """,
 }
 """Answered with 501; by the last microversion that has them."""

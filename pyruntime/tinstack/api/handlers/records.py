@@ -31,6 +31,8 @@ _NAMES = {kind: f"{kind}_instance" for kind in ("start", "stop", "reboot", "paus
     "reboot_hard": "reboot_instance",
     "start_again": "start_instance",
     "rebuild": "rebuild_instance",
+    "rescue": "rescue_instance",
+    "unrescue": "unrescue_instance",
     "create_image": "snapshot_instance",
     "create_backup": "backup_instance",
 }

@@ -1,4 +1,4 @@
-"""Rebuild. Source: compute API reference, "Rebuild Server (rebuild Action)"."""
+"""Rebuild and rescue. Source: compute API reference, "Rebuild Server (rebuild Action)", "Rescue Server (rescue Action)"."""
 
 from tinstack.api.schemas.servers import ADDRESS_OR_EMPTY_4, ADDRESS_OR_EMPTY_6, CERTS
 from tinstack.api.schemas.words import (
@@ -52,3 +52,8 @@ def _rebuild(text: str) -> Json:
 
 
 REBUILD = versions(*((text, _rebuild(text)) for text in ("2.1", "2.19", "2.54", "2.57", "2.63", "2.90", "2.94")))
+
+RESCUE = wrapped(
+    "rescue",
+    {"anyOf": [keyed({"adminPass": PASSWORD, "rescue_image_ref": UUID}), NULL]},
+)

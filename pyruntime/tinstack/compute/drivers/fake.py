@@ -49,7 +49,7 @@ BOOT_STEPS = {"config-drive", *map(str, (19, 21, 22, 24, 25, 27, 28, 29))}
 OPERATIONS = {
     *("delete", "start", "stop", "reboot", "reboot_hard", "pause", "unpause", "suspend", "resume", "rebuild"),
     *("attach_interface", "detach_interface", "attach_volume", "detach_volume", "extend_volume"),
-    *("create_image", "create_backup", "start_again"),
+    *("create_image", "create_backup", "start_again", "rescue", "unrescue"),
 }
 PLACES = BOOT_STEPS | OPERATIONS
 """Where something can be rehearsed: what a host does for a boot, and the kinds of operation."""
@@ -234,6 +234,12 @@ class FakeDriver:
 
     async def resume(self, id: str) -> None:
         self._set(id, RUNNING, "resumed")
+
+    async def rescue(self, id: str, image: Path, image_format: str, gib: int) -> None:
+        self._set(id, RUNNING, "rescued")
+
+    async def unrescue(self, id: str) -> None:
+        self._set(id, RUNNING, "unrescued")
 
     async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
         guest = self._guest(id)

@@ -152,6 +152,12 @@ class Driver(Protocol):
     async def resume(self, id: str) -> None:
         """Continue from there."""
 
+    async def rescue(self, id: str, image: Path, image_format: str, gib: int) -> None:
+        """The guest runs from a fresh disk of that image and that size at least, with its own disks behind it. Raises DriverError."""
+
+    async def unrescue(self, id: str) -> None:
+        """It runs from its own disks again; the other one is absent."""
+
     async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
         """The guest has that NIC, as the image wants NICs: at once where it runs, and at each start. Raises DriverError."""
 

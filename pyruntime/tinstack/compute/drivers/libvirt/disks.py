@@ -29,7 +29,8 @@ class Folder:
         self.path = instances / id
         self.root, self.ephemeral = self.path / "disk", self.path / "disk.eph0"
         self.swap, self.config_drive = self.path / "disk.swap", self.path / "disk.config"
-        self.snapshot = self.path / "disk.snapshot"
+        self.snapshot, self.rescue = self.path / "disk.snapshot", self.path / "disk.rescue"
+        self.unrescue_xml = self.path / "unrescue.xml"
         self.xml, self.console, self.started = (self.path / name for name in ("domain.xml", "console.log", "started"))
 
     def make(self, guest: Guest) -> None:
@@ -40,7 +41,7 @@ class Folder:
             self.console.touch()
             self.console.chmod(SHARED)
             if guest.image:
-                _make(self.root, SHARED, lambda part: _overlay(part, guest))
+                make_overlay(self.root, guest.image, guest.image_format, flavor.root_gib)
             if flavor.ephemeral_gib:
                 _make(self.ephemeral, SHARED, lambda part: _ephemeral(part, flavor.ephemeral_gib))
             if flavor.swap_mib:
@@ -145,12 +146,15 @@ def _make(path: Path, mode: int, write: Callable[[Path], None]) -> None:
     part.rename(path)
 
 
-def _overlay(path: Path, guest: Guest) -> None:
-    assert guest.image is not None
-    image = inspect(guest.image, guest.image_format)
-    size = max(image.size, guest.flavor.root_gib * GIB)
-    backing = ("-b", str(image.path), "-F", image.format)
-    _run("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(path), str(size))
+def make_overlay(path: Path, image: Path, image_format: str, gib: int) -> None:
+    """A disk on that image, of that size at least; one that is there stays. Raises DriverError."""
+    _make(path, SHARED, lambda part: _overlay(part, image, image_format, gib))
+
+
+def _overlay(path: Path, image: Path, image_format: str, gib: int) -> None:
+    below = inspect(image, image_format)
+    backing = ("-b", str(below.path), "-F", below.format)
+    _run("qemu-img", "create", "-q", "-f", "qcow2", *backing, str(path), str(max(below.size, gib * GIB)))
 
 
 def _ephemeral(path: Path, gib: int) -> None:

@@ -28,11 +28,22 @@ from tinstack.compute.drivers.interface import (
     PowerChanged,
     Wire,
 )
-from tinstack.compute.drivers.libvirt import console, disks, figures, hardware, nics, probe, seen, serial
-from tinstack.compute.drivers.libvirt.copying import CopyFailed
+from tinstack.compute.drivers.libvirt import (
+    console,
+    disks,
+    figures,
+    hardware,
+    nics,
+    probe,
+    rescue,
+    seen,
+    serial,
+    snapshots,
+)
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.domain import describe, render, render_disk, render_nic
-from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor, LibvirtRefused
+from tinstack.compute.drivers.libvirt.hypervisor import Hypervisor
+from tinstack.compute.drivers.libvirt.threads import to_the_end
 from tinstack.compute.drivers.libvirt.waiting import Waiting
 from tinstack.conductor.rpc import ObservedServer
 from tinstack.core.guestdata import tap_of
@@ -43,7 +54,6 @@ T = TypeVar("T")
 
 UNPLUG_SECONDS, UNPLUG_LOOK_SECONDS = 60.0, 0.25
 """How long a guest may take to let go of a device, and how often it is looked at meanwhile."""
-COPY_LOOK_SECONDS = 0.25
 TAPS_SECONDS, TAPS_LOOK_SECONDS = 30.0, 0.5
 """How long a start waits for the guest's taps, and how often it looks."""
 PRESS_AGAIN_SECONDS = 10.0
@@ -110,7 +120,7 @@ class LibvirtDriver:
         folder = self._folder(guest.id)
         domain = describe(guest, folder, virt_type=self._virt_type, listen=self._my_ip)
         await asyncio.to_thread(disks.check, guest)
-        await _to_the_end(lambda: folder.make(guest))
+        await to_the_end(lambda: folder.make(guest))
         xml = await asyncio.to_thread(folder.keep_xml, render(domain))
         with self._command(guest.id):
             await self._hypervisor.define(xml)
@@ -119,7 +129,7 @@ class LibvirtDriver:
     async def remove(self, id: str) -> None:
         with self._command(id):
             await self._hypervisor.forget(id)
-        await _to_the_end(self._folder(id).remove)
+        await to_the_end(self._folder(id).remove)
 
     async def power_state(self, id: str) -> int | None:
         return await self._hypervisor.state(id)
@@ -166,6 +176,24 @@ class LibvirtDriver:
                 await self._hypervisor.unpause(id)
             elif state in (SUSPENDED, SHUTDOWN, CRASHED):
                 await self._start(id)
+
+    async def rescue(self, id: str, image: Path, image_format: str, gib: int) -> None:
+        await self._from(id, lambda folder: rescue.begin(folder, image, image_format, gib))
+
+    async def unrescue(self, id: str) -> None:
+        await self._from(id, rescue.end)
+
+    async def _from(self, id: str, change: Callable[[Folder], None]) -> None:
+        """Off, other disks, on."""
+        with self._command(id):
+            state = await self._hypervisor.state(id)
+            if state in (RUNNING, PAUSED):
+                await self._hypervisor.switch_off(id)
+            elif state == SUSPENDED:
+                await self._hypervisor.forget_memory(id)
+            await to_the_end(lambda: change(self._folder(id)))
+            await self._define_again(id)
+            await self._start(id)
 
     async def attach_nic(self, id: str, nic: Nic, image_properties: Mapping[str, Any]) -> None:
         """Into the kept XML first: what is plugged in then is there after the next start too."""
@@ -228,34 +256,12 @@ class LibvirtDriver:
         try:
             with self._command(id):
                 if await self._known(id) in (RUNNING, PAUSED):
-                    await self._copy_while_it_runs(id, folder)
+                    await snapshots.copy_while_it_runs(self._hypervisor, id, folder)
                 else:
-                    await _to_the_end(lambda: disks.flatten(folder.root, path))
+                    await to_the_end(lambda: disks.flatten(folder.root, path))
             yield path
         finally:
-            await _to_the_end(lambda: path.unlink(missing_ok=True))
-
-    async def _copy_while_it_runs(self, id: str, folder: Folder) -> None:
-        """By QEMU itself, as the disk is at this moment; where it can't, from a guest that is paused meanwhile."""
-        try:
-            await _to_the_end(lambda: disks.blank(folder.root, folder.snapshot))
-            await self._hypervisor.begin_copy(id, str(folder.root), str(folder.snapshot))
-            while True:
-                if not await self._hypervisor.is_copying(id):
-                    return
-                await asyncio.sleep(COPY_LOOK_SECONDS)
-        except asyncio.CancelledError:
-            await self._hypervisor.end_copy(id)
-            raise
-        except (LibvirtRefused, CopyFailed) as error:
-            log.warning("guest %s is paused for its snapshot: %s", id, error.text)
-        was_running = await self._known(id) == RUNNING
-        await self._hypervisor.pause(id)
-        try:
-            await _to_the_end(lambda: disks.flatten(folder.root, folder.snapshot, shared=True))
-        finally:
-            if was_running:
-                await self._hypervisor.unpause(id)
+            await to_the_end(lambda: path.unlink(missing_ok=True))
 
     async def console_output(self, id: str, length: int | None) -> str:
         return await asyncio.to_thread(console.tail, self._folder(id).console, length)
@@ -310,7 +316,7 @@ class LibvirtDriver:
             if after != before:
                 folder.keep_xml(after)
 
-        await _to_the_end(work)
+        await to_the_end(work)
 
     async def _define_again(self, id: str) -> None:
         """By the kept XML, unless it runs or has memory saved."""
@@ -386,13 +392,3 @@ class LibvirtDriver:
     def _trim(self, ids: list[str]) -> None:
         for id in ids:
             console.trim(self._folder(id).console)
-
-
-async def _to_the_end(work: Callable[[], T]) -> T:
-    """In a thread; who cancels waits for its end, so that nothing is still being written behind his back."""
-    call = asyncio.get_running_loop().run_in_executor(None, work)
-    try:
-        return await asyncio.shield(call)
-    except asyncio.CancelledError:
-        await asyncio.wait([call])
-        raise
