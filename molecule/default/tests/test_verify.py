@@ -28,6 +28,9 @@ EXPORT = """install -d -o tinstack-volume -g tinstack-volume -m 700 $(dirname {s
 FOREIGN = "tapforeign"
 """A domain and an interface that are not ours."""
 
+SELDOM = "resume_seconds = 3600"
+"""In the volume service's configuration: how often it looks at exports."""
+
 NAMESPACE = "urn:tinstack:instance:1"
 
 Verify = Callable[..., tuple[int, dict[str, Any]]]
@@ -55,7 +58,8 @@ def define(host: Host, xml: str) -> None:
 def planted(
     cloud: Callable[[str], Any], host_named: Callable[[str], Host], hello: Any
 ) -> Iterator[set[tuple[str, str, str | None]]]:
-    """One of each kind. The network agent of that host would remove its part within seconds, so it is stopped meanwhile."""
+    """One of each kind. The network agent of that host would remove its part within seconds, so it is stopped meanwhile;
+    the volume service would end the export, so it looks less often."""
     name = hello.hypervisor_hostname
     keeper = name.rpartition("compute")[0] + "controller"
     host, controller = host_named(name), host_named(keeper)
@@ -65,6 +69,7 @@ def planted(
     tap, space = f"tap{ids['tap'][:11]}", f"router-{ids['namespace']}"
     file = f"/var/lib/tinstack/volume/volumes/lab1/volume-{ids['volume']}.qcow2"
     host.check_output("systemctl stop tinstack-network-agent")
+    controller.check_output(f"sed -i '1i {SELDOM}' /etc/tinstack/volume.toml && systemctl restart tinstack-volume")
     ours = f"<metadata><t:instance xmlns:t='{NAMESPACE}'/></metadata>"
     define(host, DOMAIN.format(name="stray", id=ids["domain"], metadata=ours))
     define(host, DOMAIN.format(name=FOREIGN, id=uuid4(), metadata=""))
@@ -106,6 +111,7 @@ def planted(
         ("attachment", made, None),
     }
     admin.block_storage.delete_volume(volume.id)
+    controller.check_output(f"sed -i '/^{SELDOM}$/d' /etc/tinstack/volume.toml && systemctl restart tinstack-volume")
     host.check_output(f"virsh undefine {FOREIGN} && ip link delete {FOREIGN}")
 
 
