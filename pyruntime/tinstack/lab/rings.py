@@ -46,6 +46,7 @@ class Check:
 NEEDS: dict[str, tuple[str, ...]] = {
     "unit": ("qemu-utils", "libvirt0", "libvirt-clients", "libxml2-utils"),
     "api": ("qemu-system-common", "qemu-utils"),
+    "guests": ("chromium",),
 }
 """Debian packages whose programs a ring's tests run; what the hosts of molecule need their plays install."""
 
