@@ -120,9 +120,14 @@ def keys(said: dict[str, Any]) -> set[tuple[str, str, str | None]]:
     return {(one["kind"], one["name"], one["host"]) for one in said["orphans"]}
 
 
+def wrong(said: dict[str, Any]) -> list[str]:
+    """What the checks that failed say."""
+    return [check["message"] for check in said.get("checks", []) if not check["ok"]]
+
+
 def test_the_lab_is_healthy(verify: Verify) -> None:
     code, said = verify()
-    assert (code, said.get("orphans")) == (0, []), said
+    assert (code, said.get("orphans"), wrong(said)) == (0, [], []), said["stderr"]
 
 
 def test_what_nobody_owns_is_named(verify: Verify, planted: set[tuple[str, str, str | None]]) -> None:
@@ -143,4 +148,4 @@ def test_repair_removes_it(verify: Verify, planted: set[tuple[str, str, str | No
 
 def test_the_lab_is_healthy_again(verify: Verify) -> None:
     code, said = verify()
-    assert (code, said.get("orphans")) == (0, []), said
+    assert (code, said.get("orphans"), wrong(said)) == (0, [], []), said["stderr"]

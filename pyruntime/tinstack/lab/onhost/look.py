@@ -37,7 +37,7 @@ STORES = {
 """Folders that fill, and what is in them."""
 
 SECONDS = 7.0
-"""How long all of it may take."""
+"""How long all of it may take, for those without more patience."""
 
 SIZES = """select table_schema, coalesce(sum(data_length + index_length), 0) from information_schema.tables
 where table_schema like 'tinstack%' group by table_schema"""
@@ -207,7 +207,7 @@ def main() -> None:
     }
     works |= {name: work for name, work in (("database", database), ("queues", queues)) if wanted.get(name)}
     asked = {"units": known, **{name: pool.submit(work) for name, work in works.items()}}
-    wait(asked.values(), timeout=SECONDS)
+    wait(asked.values(), timeout=SECONDS * wanted.get("patience", 1))
     done = {name: answer.result() for name, answer in asked.items() if answer.done()}
     strangers = done.pop("firewalls", [])
     found = {

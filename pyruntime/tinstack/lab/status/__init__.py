@@ -43,13 +43,13 @@ def fetch(lab: Lab) -> Status:
         return judged(told.result(), looked, silent)
 
 
-def look(lab: Lab) -> tuple[dict[str, Looked], dict[str, str]]:
+def look(lab: Lab, patience: float = 1.0) -> tuple[dict[str, Looked], dict[str, str]]:
     """The hosts of a lab that has some, where there are tools to ask them."""
     if not (lab.state / "secrets.yml").exists() or importlib.util.find_spec("fabric") is None:
         return {}, {}
     from tinstack.lab.fleet import Fleet
 
-    return ask_hosts.fetch(Fleet(lab))
+    return ask_hosts.fetch(Fleet(lab), patience)
 
 
 def judged(told: Told, looked: dict[str, Looked], silent: dict[str, str]) -> Status:

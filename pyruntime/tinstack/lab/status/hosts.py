@@ -73,8 +73,8 @@ class Looked(msgspec.Struct, frozen=True):
     """What took too long."""
 
 
-def fetch(fleet: Fleet) -> tuple[dict[str, Looked], dict[str, str]]:
-    """All hosts at once: what they told, and why the others did not."""
+def fetch(fleet: Fleet, patience: float = 1.0) -> tuple[dict[str, Looked], dict[str, str]]:
+    """All hosts at once: what they told, and why the others did not. ``patience``: how many times as long as usual they may take."""
 
     addresses = {name: str(known.get("internal", known["address"])) for name, known in fleet.hosts.items()}
 
@@ -84,9 +84,10 @@ def fetch(fleet: Fleet) -> tuple[dict[str, Looked], dict[str, str]]:
             "database": runs(fleet, "mariadb", groups),
             "queues": runs(fleet, "rabbitmq", groups),
             "hosts": addresses,
+            "patience": patience,
         }
         sent = time.time()
-        said = b"".join(host.run(look, wanted, SECONDS))
+        said = b"".join(host.run(look, wanted, SECONDS * patience))
         raw: dict[str, Any] = msgspec.json.decode(said)
         return msgspec.convert({**raw, "clock_off": clock_off(raw["time"], sent, time.time())}, Looked)
 

@@ -10,13 +10,16 @@ from tinstack.lab.status import findings
 from tinstack.lab.status.apis import Told
 from tinstack.lab.verify.report import Check
 
+PATIENCE = 4.0
+"""A busy host may take so many times as long as `status` waits for it."""
+
 HASH_SECONDS = 15.0
 """How long a host may read images; the smallest come first."""
 
 
 def hosts(lab: Lab) -> list[Check]:
     """A check for each thing that is wrong on a host, or one that says that none is. Nothing for a `dev` cloud."""
-    looked, silent = status.look(lab)
+    looked, silent = status.look(lab, PATIENCE)
     if not looked and not silent:
         return []
     problems = findings.find(Told(), looked, silent, time.time())
