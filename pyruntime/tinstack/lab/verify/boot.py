@@ -16,6 +16,9 @@ BOOT_SECONDS, HOPELESS_SECONDS = 180.0, 20.0
 
 DELETE_SECONDS = 90.0
 
+TRACE_SECONDS = 2.0
+"""How long after its server's fault the event of a failed step may come."""
+
 
 def check(member: Client, admin: Client, *, hopeful: bool = True) -> Check:
     """Boot and delete one, in the demo project where there is one. ``hopeful``: nothing is known to be down."""
@@ -59,11 +62,16 @@ def _is_up(member: Client, server: str) -> bool:
 
 def _where(member: Client, server: str) -> str:
     """The step that failed, or the last that was reached."""
+    until = time.monotonic() + TRACE_SECONDS
     try:
-        events = trace.fetch([member], server).events
+        while True:
+            events = trace.fetch([member], server).events
+            failed = next((event for event in events if event.outcome == "failed"), None)
+            if failed or time.monotonic() > until:
+                break
+            time.sleep(0.1)
     except LabError:
         return ""
-    failed = next((event for event in events if event.outcome == "failed"), None)
     if failed:
         return f"Step {failed.step} of {trace.STEPS} ({failed.name}) failed on {failed.host or failed.service}."
     if not events:
