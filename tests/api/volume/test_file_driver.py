@@ -206,7 +206,7 @@ async def test_what_is_started_again_has_all_exports_where_they_were(driver: Fil
     process = children(driver)._processes["a"]
     process.kill()
     await process.wait()
-    await driver._daemons._start("a", first["data"]["port"])
+    await (await driver._daemons._start("a", first["data"]["port"])).close()
     assert listed(first) == listed(second) == ["x", "y"]
     assert can_write(url(first)) and not can_write(url(second))
 

@@ -16,6 +16,10 @@ class DaemonFailed(DriverFailed):
     message = "The storage daemon of volume {volume} failed: {why}"
 
 
+class DaemonEnded(DaemonFailed):
+    """It went away while it was spoken to."""
+
+
 class Monitor:
     """A QMP connection."""
 
@@ -23,7 +27,7 @@ class Monitor:
         self._volume, self._reader, self._writer = volume, reader, writer
 
     async def run(self, command: str, **arguments: Any) -> Any:
-        """What it returns. Raises DaemonFailed."""
+        """What it returns. Raises DaemonFailed, DaemonEnded."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 self._writer.write(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
@@ -34,9 +38,11 @@ class Monitor:
                         return answer["return"]
                     if "error" in answer:
                         raise DaemonFailed(volume=self._volume, why=answer["error"]["desc"])
-        except (OSError, TimeoutError) as error:
-            raise DaemonFailed(volume=self._volume, why=str(error) or "it did not answer") from error
-        raise DaemonFailed(volume=self._volume, why="it ended")
+        except TimeoutError as error:
+            raise DaemonFailed(volume=self._volume, why="it did not answer") from error
+        except OSError as error:
+            raise DaemonEnded(volume=self._volume, why=str(error) or "it ended") from error
+        raise DaemonEnded(volume=self._volume, why="it ended")
 
     async def close(self) -> None:
         """Hang up."""
@@ -63,5 +69,9 @@ async def connect(volume: str, path: Path) -> Monitor | None:
     if not greeting:
         await monitor.close()
         return None
-    await monitor.run("qmp_capabilities")
+    try:
+        await monitor.run("qmp_capabilities")
+    except DaemonEnded:
+        await monitor.close()
+        return None
     return monitor
