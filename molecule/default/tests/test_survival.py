@@ -117,5 +117,6 @@ def test_a_deleted_server_leaves_no_domain_no_disk_and_no_tap(
         host.check_output(KILL)
     admin.compute.wait_for_delete(found, wait=int(SECONDS))
     until(lambda: not traces(host, found.id, ports), "nothing is left on the host", 60)
+    until(lambda: host.service("tinstack-compute").is_running, "the agent is there again", 60)
     claims = admin.placement.get(f"/allocations/{found.id}").json()["allocations"]
     assert not claims and not list(admin.network.ports(device_id=found.id))
