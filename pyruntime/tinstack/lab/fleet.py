@@ -181,14 +181,19 @@ def check_keys(client: Any, settings: Any) -> None:
 
 def line(program: ModuleType, arguments: object) -> list[str]:
     """The command that runs a program of `onhost`, packed into its own words: nothing is left on the host."""
-    own = inspect.getsource(program)
-    needed = [inspect.getsource(importlib.import_module(name)) for name in NEEDED.findall(own)]
-    source = NEEDED.sub("pass  #", "\n".join([*needed, own]))
+    source = NEEDED.sub("pass  #", "\n".join(sources(program).values()))
     packed = base64.b64encode(zlib.compress(source.encode(), 9)).decode()
     unpack = (
         f"import base64,zlib;exec(compile(zlib.decompress(base64.b64decode('{packed}')),'{program.__name__}','exec'))"
     )
     return ["/usr/bin/python3", "-c", unpack, msgspec.json.encode(arguments).decode()]
+
+
+def sources(program: ModuleType) -> dict[str, str]:
+    """Of a program and, before it, of what it needs, each once."""
+    own = inspect.getsource(program)
+    needed = [sources(importlib.import_module(name)) for name in NEEDED.findall(own)]
+    return {name: source for found in needed for name, source in found.items()} | {program.__name__: own}
 
 
 def known(lab: Lab) -> dict[str, dict[str, Any]]:

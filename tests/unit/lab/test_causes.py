@@ -153,7 +153,7 @@ def found(monkeypatch: pytest.MonkeyPatch, *ruleset: dict[str, object], text: st
             return json.dumps({"nftables": [{"metainfo": {}}, *ruleset]})
         return f"table inet strange {{\n  chain fwd {{\n    {text} # handle 4\n  }}\n}}\n"
 
-    monkeypatch.setattr(firewall, "told", told)
+    monkeypatch.setattr(firewall, "output", told)
     return firewall.foreign()
 
 
@@ -205,7 +205,7 @@ def test_files_newer_than_the_process_that_read_them(tmp_path: Path, monkeypatch
     monkeypatch.setattr(onhost, "CONFIG", str(tmp_path))
     began = int((time.clock_gettime(time.CLOCK_MONOTONIC) - 100) * 1e6)
     shown = f"Id=tinstack-x.service\nMainPID={os.getpid()}\nExecMainStartTimestampMonotonic={began}\n"
-    monkeypatch.setattr(onhost, "said", lambda *command: shown)
+    monkeypatch.setattr(onhost, "output", lambda *command: shown)
     (found,) = onhost.processes(["tinstack-x.service"])
     assert found == {"unit": "tinstack-x.service", "halted": False, "newer": [str(new)]}
 

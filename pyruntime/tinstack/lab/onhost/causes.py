@@ -5,24 +5,16 @@ import hashlib
 import ipaddress
 import os
 import re
-import subprocess
 import time
 import tomllib
 from datetime import UTC, datetime
 from typing import Any
 
+from tinstack.lab.onhost.commands import output
+
 CONFIG = "/etc/tinstack"
 FOLDERS = ("store_dir", "instances_dir", "image_cache_dir")
 """Keys of configurations that name folders."""
-
-
-def said(*command: str) -> str:
-    """What a command prints; nothing where it fails."""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 def configurations() -> dict[str, dict[str, object]]:
@@ -39,7 +31,7 @@ def configurations() -> dict[str, dict[str, object]]:
 
 def processes(names: list[str]) -> list[dict[str, object]]:
     """Of each unit that runs: whether its process is halted, and which of the files that it read at its start have changed since."""
-    shown = said("systemctl", "show", "--property=Id,MainPID,ExecMainStartTimestampMonotonic", *names)
+    shown = output("systemctl", "show", "--property=Id,MainPID,ExecMainStartTimestampMonotonic", *names)
     booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
     found = []
     for block in shown.split("\n\n"):
@@ -71,7 +63,7 @@ def holders(configured: dict[str, dict[str, object]]) -> dict[str, str]:
         http = config.get("http")
         if not isinstance(http, dict) or not http.get("port"):
             continue
-        line = said("ss", "-Hltnp", f"sport = :{http['port']}")
+        line = output("ss", "-Hltnp", f"sport = :{http['port']}")
         for name, pid in re.findall(r'\("([^"]+)",pid=(\d+)', line):
             if not re.search(r"tinstack[\w@-]*\.service", cgroup(int(pid))) and "haproxy" not in name:
                 found[f"tinstack-{service}.service"] = f"{name} (process {pid}) at port {http['port']}"
@@ -104,7 +96,7 @@ def certificates() -> list[dict[str, object]]:
     """When they begin and end, in seconds since the epoch."""
     found: list[dict[str, object]] = []
     for path in sorted(glob.glob(f"{CONFIG}/tls/*.pem")):
-        shown = said("openssl", "x509", "-noout", "-startdate", "-enddate", "-in", path)
+        shown = output("openssl", "x509", "-noout", "-startdate", "-enddate", "-in", path)
         dates = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         if "notBefore" in dates and "notAfter" in dates:
             found.append({"path": path, "starts": epoch(dates["notBefore"]), "ends": epoch(dates["notAfter"])})
@@ -120,7 +112,7 @@ def nameless(hosts: dict[str, str]) -> list[str]:
     """Hosts of the lab whose names do not lead to their addresses here."""
     found = []
     for name, address in hosts.items():
-        known = {line.split()[0] for line in said("getent", "ahosts", name).splitlines() if line.split()}
+        known = {line.split()[0] for line in output("getent", "ahosts", name).splitlines() if line.split()}
         if not known:
             found.append(f"{name} ({address})")
         elif is_address(address) and address not in known and not any(one.startswith("127.") for one in known):

@@ -5,9 +5,10 @@ are forwarded or cross a bridge, unless it speaks of other interfaces; and where
 """
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
+
+from tinstack.lab.onhost.commands import output
 
 OURS = "tinstack"
 """The nftables tables of the network agent, in each family."""
@@ -23,19 +24,10 @@ LOCAL = ("input", "output")
 Rule = dict[str, Any]
 
 
-def told(*command: str) -> str:
-    """What a command prints; nothing where it fails."""
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=5, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
-
-
 def foreign(*inside: str) -> list[str]:
     """What drops and is not ours; a sentence's end each. ``inside``: the command that enters a namespace."""
     try:
-        ruleset = json.loads(told(*inside, "nft", "-j", "list", "ruleset") or "{}").get("nftables", [])
+        ruleset = json.loads(output(*inside, "nft", "-j", "list", "ruleset") or "{}").get("nftables", [])
     except ValueError:
         return []
     chains = [one["chain"] for one in ruleset if "chain" in one]
@@ -106,7 +98,7 @@ def place(what: dict[str, Any], name: str) -> str:
 
 def worded(rule: dict[str, Any], inside: tuple[str, ...]) -> str:
     """A rule as its author wrote it."""
-    chain = told(*inside, "nft", "-a", "list", "chain", rule["family"], rule["table"], rule["chain"])
+    chain = output(*inside, "nft", "-a", "list", "chain", rule["family"], rule["table"], rule["chain"])
     mark = f"# handle {rule['handle']}"
     for line in chain.splitlines():
         if line.rstrip().endswith(mark):

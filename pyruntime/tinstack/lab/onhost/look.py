@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tinstack.lab.onhost.causes import causes
+from tinstack.lab.onhost.commands import output
 from tinstack.lab.onhost.firewall import foreign
 
 UNITS = ("tinstack-*.service", "libvirtd.service", "mariadb.service", "rabbitmq-server.service", "haproxy.service")
@@ -43,26 +43,15 @@ SIZES = """select table_schema, coalesce(sum(data_length + index_length), 0) fro
 where table_schema like 'tinstack%' group by table_schema"""
 
 
-def output(command: list[str], seconds: float) -> str:
-    """What a command prints; nothing where it fails, is not there, or takes too long."""
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
-
-
 def units() -> list[dict[str, object]]:
     """Our units and those that we stand on: those that are installed here."""
-    listed = output(["systemctl", "list-units", "--all", "--plain", "--no-legend", *UNITS], 5).splitlines()
-    files = output(["systemctl", "list-unit-files", "--plain", "--no-legend", *UNITS], 5).splitlines()
+    listed = output("systemctl", "list-units", "--all", "--plain", "--no-legend", *UNITS).splitlines()
+    files = output("systemctl", "list-unit-files", "--plain", "--no-legend", *UNITS).splitlines()
     enabled = [line.split()[0] for line in files if line.split()[1:2] == ["enabled"]]
     names = sorted({line.split()[0] for line in listed if line.strip()} | set(enabled))
     if not names:
         return []
-    shown = output(["systemctl", "show", "--property=" + ",".join(PROPERTIES), *names], 5)
+    shown = output("systemctl", "show", "--property=" + ",".join(PROPERTIES), *names)
     now, up = time.time(), time.clock_gettime(time.CLOCK_MONOTONIC)
     found = []
     for block in shown.split("\n\n"):
@@ -98,7 +87,9 @@ def why(said: dict[str, str]) -> str:
     reason = reasons.get(said.get("Result", ""), "it was stopped" if said["ActiveState"] == "inactive" else "it failed")
     last = ""
     if said["ActiveState"] != "inactive" or said.get("Result") != "success":
-        last = complaint(output(["journalctl", f"--unit={said['Id']}", "--lines=40", "--output=cat", "--no-pager"], 3))
+        last = complaint(
+            output("journalctl", f"--unit={said['Id']}", "--lines=40", "--output=cat", "--no-pager", seconds=3)
+        )
     return f"{reason}: {last}" if last else reason
 
 
@@ -155,7 +146,7 @@ def stores() -> dict[str, int]:
     found = {}
     for name, path in STORES.items():
         if os.path.isdir(path):
-            said = output(["du", "--summarize", "--block-size=1", path], 4)
+            said = output("du", "--summarize", "--block-size=1", path, seconds=4)
             if said:
                 found[name] = int(said.split()[0])
     return found
@@ -165,9 +156,9 @@ def database() -> dict[str, object] | None:
     """Whether it answers, and bytes by database. None where there is none."""
     if shutil.which("mariadbd") is None and not os.path.exists("/usr/sbin/mariadbd"):
         return None
-    said = output(["mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "-e", SIZES], 4)
+    said = output("mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "-e", SIZES, seconds=4)
     read_only = output(
-        ["mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "-e", "select @@read_only"], 4
+        "mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "-e", "select @@read_only", seconds=4
     )
     sizes = {name: int(size) for name, size in (line.split("\t") for line in said.splitlines())}
     return {"answers": bool(said), "read_only": read_only.strip() == "1", "bytes": sizes}
@@ -175,7 +166,7 @@ def database() -> dict[str, object] | None:
 
 def queues() -> list[dict[str, object]] | None:
     """Name, messages and consumers of each queue. None where there is no broker that runs."""
-    if not output(["systemctl", "is-active", "rabbitmq-server.service"], 3):
+    if not output("systemctl", "is-active", "rabbitmq-server.service", seconds=3):
         return None
     command = [
         "rabbitmqctl",
@@ -189,7 +180,7 @@ def queues() -> list[dict[str, object]] | None:
         "messages",
         "consumers",
     ]
-    said = output([*command, "--formatter", "json"], 8)
+    said = output(*command, "--formatter", "json", seconds=8)
     return json.loads(said) if said.strip() else []
 
 

@@ -9,10 +9,11 @@ import re
 import socket
 import ssl
 import stat
-import subprocess
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from tinstack.lab.onhost.commands import output
 
 TREES = ("/etc/tinstack", "/var/log/tinstack")
 """Looked at whole."""
@@ -31,27 +32,17 @@ FILES = (
 CERTIFICATES = ("/etc/tinstack/tls/host.pem", "/etc/tinstack/tls/ca.pem")
 AUTHORITY = CERTIFICATES[1]
 SECONDS = 3.0
+COMMAND_SECONDS = 10.0
 
 ACCOUNTS = """select User, Host from mysql.user where Host not in ('localhost', '127.0.0.1', '::1')
 and coalesce(authentication_string, '') = '' and coalesce(Password, '') = ''"""
-
-
-def output(*command: str, seconds: float = 10.0) -> str:
-    """What a command prints; nothing where it fails, is not there, or takes too long."""
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
 
 
 def listening() -> list[dict[str, object]]:
     """Sockets that others than this host reach, with the unit that holds each. Loopback is nobody's business."""
     found = []
     for kind, flag in (("tcp", "-t"), ("udp", "-u")):
-        for line in output("ss", "-Hlnp", flag).splitlines():
+        for line in output("ss", "-Hlnp", flag, seconds=COMMAND_SECONDS).splitlines():
             address, _, port = line.split()[3].rpartition(":")
             address = address.partition("%")[0].strip("[]")
             if address.startswith("127.") or address == "::1":
@@ -208,7 +199,11 @@ def certificates() -> dict[str, int]:
     """When each ends, in seconds since the epoch."""
     found = {}
     for path in CERTIFICATES:
-        said = output("openssl", "x509", "-in", path, "-noout", "-enddate").strip().removeprefix("notAfter=")
+        said = (
+            output("openssl", "x509", "-in", path, "-noout", "-enddate", seconds=COMMAND_SECONDS)
+            .strip()
+            .removeprefix("notAfter=")
+        )
         if said:
             found[path] = ssl.cert_time_to_seconds(said)
     return found
@@ -222,7 +217,15 @@ def open_accounts() -> list[str]:
         if not password:
             found.append(f"the account {name} of the host")
     if os.path.exists("/etc/mysql/tinstack.sql"):
-        said = output("mariadb", "--batch", "--skip-column-names", "--connect-timeout=3", "--execute", ACCOUNTS)
+        said = output(
+            "mariadb",
+            "--batch",
+            "--skip-column-names",
+            "--connect-timeout=3",
+            "--execute",
+            ACCOUNTS,
+            seconds=COMMAND_SECONDS,
+        )
         found += ["the account {}@{} of the database".format(*line.split("\t")) for line in said.splitlines()]
     if os.path.exists("/etc/rabbitmq/definitions.json"):
         said = output("rabbitmqctl", "--quiet", "--no-table-headers", "list_users", seconds=20)

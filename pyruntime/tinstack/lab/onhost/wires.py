@@ -7,13 +7,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tinstack.lab.onhost.firewall import OURS, foreign, told
+from tinstack.lab.onhost.commands import output
+from tinstack.lab.onhost.firewall import OURS, foreign
 
 
 def listed(*command: str) -> list[Any]:
     """The JSON list that a command of iproute2 prints."""
     try:
-        found = json.loads(told(*command) or "[]")
+        found = json.loads(output(*command) or "[]")
     except ValueError:
         return []
     return found if isinstance(found, list) else []
@@ -57,7 +58,7 @@ def floods() -> dict[str, list[str]]:
 def maps(space: str) -> dict[str, dict[str, str]]:
     """The maps of the router's table: floating → fixed address, and back."""
     try:
-        said = json.loads(told("ip", "netns", "exec", space, "nft", "-j", "list", "table", "inet", OURS) or "{}")
+        said = json.loads(output("ip", "netns", "exec", space, "nft", "-j", "list", "table", "inet", OURS) or "{}")
     except ValueError:
         return {}
     found = {}
@@ -78,7 +79,7 @@ def guards() -> dict[str, list[str]]:
 def nft(*what: str) -> list[dict[str, Any]]:
     """What nftables lists of something; nothing where it is not there."""
     try:
-        found = json.loads(told("nft", "-j", "list", *what) or "{}").get("nftables", [])
+        found = json.loads(output("nft", "-j", "list", *what) or "{}").get("nftables", [])
     except ValueError:
         return []
     return list(found)
@@ -90,7 +91,7 @@ def spaces(wanted: list[str]) -> dict[str, dict[str, Any]]:
 
     def one(name: str) -> dict[str, Any]:
         inside = ("ip", "netns", "exec", name)
-        nat = told(*inside, "nft", "list", "chain", "inet", OURS, "source") if name.startswith("router-") else ""
+        nat = output(*inside, "nft", "list", "chain", "inet", OURS, "source") if name.startswith("router-") else ""
         return {
             "links": links(*inside),
             "routes": routes(*inside),
@@ -116,7 +117,7 @@ def dhcp(networks: list[str]) -> dict[str, dict[str, Any]]:
                 for line in file:
                     mac, _, rest = line.strip().partition(",")
                     hosts.setdefault(mac, []).append(rest)
-        state = told("systemctl", "show", "--value", "--property=ActiveState", unit).strip()
+        state = output("systemctl", "show", "--value", "--property=ActiveState", unit).strip()
         found[network] = {"state": state or "unknown", "hosts": hosts}
     return found
 
@@ -124,14 +125,14 @@ def dhcp(networks: list[str]) -> dict[str, dict[str, Any]]:
 def answers(space: str, device: str, address: str) -> bool:
     """Whether a guest answers ARP from a namespace in its network: no security group stands before that."""
     inside = ("ip", "netns", "exec", space, "arping", "-c", "2", "-w", "2", "-f", "-I", device, address)
-    return bool(told(*inside))
+    return bool(output(*inside))
 
 
 def main() -> None:
     """All of it, as one JSON object."""
     asked = json.loads(sys.argv[1])
-    agent = told("systemctl", "show", "--value", "--property=ActiveState", "tinstack-network-agent.service").strip()
-    guests = told("virsh", "--readonly", "list", "--uuid").split() if asked.get("guests") else []
+    agent = output("systemctl", "show", "--value", "--property=ActiveState", "tinstack-network-agent.service").strip()
+    guests = output("virsh", "--readonly", "list", "--uuid").split() if asked.get("guests") else []
     found = {
         "agent": agent,
         "links": links(),
