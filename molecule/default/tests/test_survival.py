@@ -2,7 +2,6 @@
 
 Runs after the tests that want logs without an error: what breaks is logged."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
@@ -10,22 +9,12 @@ from uuid import uuid4
 import pytest
 from testinfra.host import Host
 
-testinfra_hosts = ["local://"]
+from guests import SECONDS, until
 
-SECONDS = 240.0
-"""Longer than the leases of a deployed lab, after which others go on with what was begun."""
+testinfra_hosts = ["local://"]
 
 KILL = "systemctl kill --signal=SIGKILL tinstack-compute"
 """systemd starts it again."""
-
-
-def until(done: Callable[[], Any], what: str, seconds: float = SECONDS, pause: float = 1.0) -> Any:
-    """What ``done`` gives once that is true."""
-    end = time.monotonic() + seconds
-    while not (found := done()):
-        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-        time.sleep(pause)
-    return found
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import contextlib
 import shlex
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +11,6 @@ from typing import Any
 CIDR, CIDR6 = "10.66.0.0/24", "fd66::/64"
 FIRST, SECOND = "10.66.0.11", "10.66.0.12"
 SECONDS = 420.0
-
-
-def until(done: Callable[[], Any], what: str, seconds: float = SECONDS, pause: float = 1.0) -> Any:
-    """What ``done`` gives once that is true."""
-    end = time.monotonic() + seconds
-    while not (found := done()):
-        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-        time.sleep(pause)
-    return found
 
 
 @dataclass

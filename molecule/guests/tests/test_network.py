@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tenants import FIRST, SECOND, Guest, Tenant, tenants, until
+from tenants import FIRST, SECOND, SECONDS, Guest, Tenant, tenants
 from testinfra.host import Host
+
+from guests import until
 
 testinfra_hosts = ["local://"]
 
@@ -48,8 +50,8 @@ def scene(cloud: Callable[[str], Any], state: Path, hello: Any) -> Iterator[Scen
         floating = left.give_floating(one)
         right.give_floating(other)
         for guest in (one, other):
-            until(guest.answers, f"{guest.server.name} answers SSH")
-        until(lambda: one.reaches(SECOND), "two is up")
+            until(guest.answers, f"{guest.server.name} answers SSH", SECONDS)
+        until(lambda: one.reaches(SECOND), "two is up", SECONDS)
         yield Scene(left, right, one, two, other, floating, admin)
 
 
