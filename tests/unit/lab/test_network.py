@@ -66,9 +66,10 @@ def wanted() -> Rows:
             NET: {**network, "provider:segmentation_id": 7, "provider:physical_network": None},
             EXT: {**external, "provider:segmentation_id": None, "provider:physical_network": "physnet1"},
         },
-        subnets={"s1": {"id": "s1", "enable_dhcp": True, "ip_version": 4}},
+        subnets={"s1": {"id": "s1", "enable_dhcp": True, "ip_version": 4, "ipv6_address_mode": None}},
         routers={ROUTER: router},
         floating=[floating],
+        trunks=[],
         groups={"g1": {"id": "g1", "name": "web", "security_group_rules": [ssh]}},
         tunnels={"hv": "10.9.0.2", "ctl": "10.9.0.1"},
         physical={"ctl": {"physnet1": "ext0"}},
@@ -222,6 +223,29 @@ def test_a_port_without_security_is_not_filtered(wanted: Rows, seen: dict[str, S
     assert verdict(wanted, seen) == f"hv filters {TAP}, though its port security is off."
     seen["hv"] = changed(seen["hv"], guards=Guards())
     assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+
+
+def test_only_who_gets_an_address_by_dhcp_needs_its_server(wanted: Rows, seen: dict[str, Seen]) -> None:
+    """Its server knows no port with addresses by SLAAC alone, and does not run where nobody asks it."""
+    said = "The DHCP server of the network on ctl is unknown: the guest gets no address."
+    seen["ctl"] = changed(seen["ctl"], dhcp={})
+    for mode, verdict_then in (("slaac", None), (None, None), ("dhcpv6-stateless", None), ("dhcpv6-stateful", said)):
+        wanted.subnets["s1"] = {"id": "s1", "enable_dhcp": True, "ip_version": 6, "ipv6_address_mode": mode}
+        assert verdict(wanted, seen) == (verdict_then or "Nothing on the path drops a packet."), mode
+
+
+def test_a_trunk_says_that_its_sub_ports_are_not_wired(wanted: Rows, seen: dict[str, Seen]) -> None:
+    sub_port = {"port_id": "sub", "segmentation_type": "vlan", "segmentation_id": 7}
+    wanted.trunks.append({"id": "t1", "name": "lines", "port_id": PORT, "sub_ports": []})
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+    wanted.trunks[0]["sub_ports"].append(sub_port)
+    dropped = "hosts do not wire sub ports: its tagged packets reach nobody."
+    assert verdict(wanted, seen).endswith(f"but: The port is the parent of the trunk lines, and {dropped}")
+    sub_port["port_id"] = PORT
+    wanted.ports[PORT]["binding:host_id"] = ""
+    wanted.trunks[0]["port_id"] = "parent"
+    dropped = "hosts do not wire sub ports: nothing carries its packets."
+    assert verdict(wanted, seen) == f"The port is VLAN 7 of the trunk lines, and {dropped}"
 
 
 def test_a_host_that_is_silent_is_a_break_on_the_way(wanted: Rows, seen: dict[str, Seen]) -> None:

@@ -7,6 +7,7 @@ from tinstack.lab.network.hop import OK, Hop, broken, note, ok
 from tinstack.lab.network.rows import OVERHEAD, Row, Rows, addresses, bridge, tap, uplink
 from tinstack.lab.network.seen import Seen
 from tinstack.lab.network.services import Services, provider
+from tinstack.lab.network.trunks import trunked
 
 
 class Path:
@@ -22,6 +23,7 @@ class Path:
         return list(self._hops())
 
     def _hops(self) -> Iterator[Hop]:
+        yield from trunked(self.rows, self.port)
         yield from self._binding()
         if not self.host:
             return

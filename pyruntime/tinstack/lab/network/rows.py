@@ -26,6 +26,7 @@ class Rows(msgspec.Struct):
     subnets: dict[str, Row]
     routers: dict[str, Row]
     floating: list[Row]
+    trunks: list[Row]
     groups: dict[str, Row]
     tunnels: dict[str, str]
     """Host → the address that its tunnels end at."""
@@ -66,6 +67,7 @@ def fetch(admin: Client) -> Rows:
         subnets=by_id("subnets", "subnets"),
         routers=by_id("routers", "routers"),
         floating=admin.get("network", "/v2.0/floatingips")["floatingips"],
+        trunks=admin.get("network", "/v2.0/trunks")["trunks"],
         groups=by_id("security-groups", "security_groups"),
         tunnels=tunnels,
         physical=physical,

@@ -31,15 +31,20 @@ class Services:
         yield from self._dhcp()
         yield from self._routers()
 
-    def _dhcp(self) -> Iterator[Hop]:
-        served = [
+    def _by_dhcp(self) -> bool:
+        """Whether the port has an address that DHCP gives out: by SLAAC guests make their own."""
+        subnets = [
             self.rows.subnets[one["subnet_id"]]
             for one in self.port["fixed_ips"]
-            if (subnet := self.rows.subnets.get(one["subnet_id"]))
-            and subnet["enable_dhcp"]
-            and subnet["ip_version"] == 4
+            if one["subnet_id"] in self.rows.subnets
         ]
-        if not served or str(self.port["device_owner"]).startswith("network:"):
+        return any(
+            one["enable_dhcp"] and (one["ip_version"] == 4 or one["ipv6_address_mode"] == "dhcpv6-stateful")
+            for one in subnets
+        )
+
+    def _dhcp(self) -> Iterator[Hop]:
+        if not self._by_dhcp() or str(self.port["device_owner"]).startswith("network:"):
             return
         ports = [one for one in self.rows.of_network(self.network["id"]) if one["device_owner"] == DHCP]
         if not ports:
