@@ -36,6 +36,11 @@ options:
     type: list
     elements: str
     default: []
+  instead_of:
+    description: Units whose place this one takes. They are stopped and disabled and their files removed before it starts.
+    type: list
+    elements: str
+    default: []
   journal_lines: {description: How much of the journal a failure shows., type: int, default: 30}
 """
 
@@ -53,7 +58,10 @@ actions:
   type: list
   returned: always
 unit: {description: The unit., type: str, returned: always}
+replaced: {description: The units whose place it took., type: list, returned: always}
 """
+
+SYSTEM = Path("/etc/systemd/system")
 
 PROPERTIES = (
     "LoadState",
@@ -110,6 +118,17 @@ class Unit:
         return stamp.replace(tzinfo=datetime.UTC).timestamp()
 
 
+def take_place(unit: Unit, others: list[str]) -> None:
+    """Stop units, all at once, and leave nothing of them. Raises RuntimeError."""
+    code, said = unit.systemctl("disable", "--now", *others)
+    if code:
+        raise RuntimeError(f"{', '.join(others)} could not be stopped: {said.strip()}")
+    for name in others:
+        SYSTEM.joinpath(name).unlink()
+    unit.systemctl("daemon-reload")
+    unit.systemctl("reset-failed", *others)
+
+
 def newest(paths: list[str]) -> float:
     """The time of the latest change among the paths that exist."""
     return max((os.stat(path).st_mtime for path in paths if os.path.exists(path)), default=0.0)
@@ -120,7 +139,7 @@ def plan(unit: Unit, wanted: dict[str, Any]) -> list[str]:
     verbs = []
     started = unit.time("ExecMainStartTimestamp") or unit.time("ActiveEnterTimestamp")  # a socket has no process
     # A unit file that is newer than the process shows as NeedDaemonReload only until someone reloads.
-    unit_files = [f"/etc/systemd/system/{unit.name}", f"/etc/systemd/system/{unit.name}.d"]
+    unit_files = [str(SYSTEM / unit.name), str(SYSTEM / f"{unit.name}.d")]
     stale = unit.shown.get("NeedDaemonReload") == "yes" or unit.shown.get("LoadState") == "not-found"
     # A folder of drop-ins that is new is not looked for until then, so it does not count as a change either.
     drop_ins = {str(path) for path in Path(unit_files[1]).glob("*.conf")}
@@ -146,15 +165,23 @@ def main() -> None:
             "restart_on": {"type": "list", "elements": "path", "default": []},
             "reload_on": {"type": "list", "elements": "path", "default": []},
             "beside": {"type": "list", "elements": "str", "default": []},
+            "instead_of": {"type": "list", "elements": "str", "default": []},
             "journal_lines": {"type": "int", "default": 30},
         },
         supports_check_mode=True,
     )
     unit = Unit(module, module.params["name"])
+    replaced = [name for name in module.params["instead_of"] if SYSTEM.joinpath(name).exists()]
+    if replaced and not module.check_mode:
+        try:
+            take_place(unit, replaced)
+        except RuntimeError as error:
+            module.fail_json(msg=str(error))
     unit.look(module.params["beside"])
     verbs = plan(unit, module.params)
+    done = {"changed": bool(verbs or replaced), "actions": verbs, "unit": unit.name, "replaced": replaced}
     if module.check_mode:
-        module.exit_json(changed=bool(verbs), actions=verbs, unit=unit.name)
+        module.exit_json(**done)
     for verb in verbs:
         if verb == "start" and unit.shown.get("ActiveState") == "failed":
             unit.systemctl("reset-failed", unit.name)
@@ -166,7 +193,7 @@ def main() -> None:
             module.fail_json(
                 msg=f"{unit.name}: systemctl {verb} failed. {said.strip()}\nThe end of its journal:\n{journal}"
             )
-    module.exit_json(changed=bool(verbs), actions=verbs, unit=unit.name)
+    module.exit_json(**done)
 
 
 if __name__ == "__main__":

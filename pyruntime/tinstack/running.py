@@ -1,9 +1,11 @@
 """From a service's name and configuration to a running service: the same for a unit on a host and for ``./lab dev``."""
 
 import asyncio
+import contextvars
 import gc
 import importlib
 import logging
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,8 +55,16 @@ def config_class(name: str) -> type[ServiceConfig]:
 
 
 def read_config(name: str, directory: Path, credentials: Path | None = None) -> ServiceConfig:
-    """``<directory>/<name>.toml``, with the policy of ``<directory>/policy/<name>.yaml`` where it names none. Raises ConfigError."""
-    config = configs.load(config_class(name), directory / f"{name}.toml", credentials)
+    """``<directory>/<name>.toml``, with the policy of ``<directory>/policy/<name>.yaml`` where it names none. Raises ConfigError.
+
+    ``credentials``: their folder; unless given they are the unit's, each with the service's name before its own, as several
+    services may share a unit.
+    """
+    file, kind = directory / f"{name}.toml", config_class(name)
+    if credentials is None and (units := os.environ.get("CREDENTIALS_DIRECTORY")):
+        config = configs.load(kind, file, Path(units), prefix=f"{name}_")
+    else:
+        config = configs.load(kind, file, credentials)
     if config.policy_file is None:
         config.policy_file = str(policy_file(name, directory))
     return config
@@ -66,10 +76,12 @@ def policy_file(name: str, directory: Path) -> Path:
 
 
 class Running:
-    """One service with its database and bus."""
+    """One service with its database and bus. What it starts runs in a context of its own, by which log lines know it."""
 
     def __init__(self, name: str, bus: Bus, database: "Database | None", service: Service) -> None:
         self.name, self.bus, self.database, self.service = name, bus, database, service
+        self._context = contextvars.copy_context()
+        self._context.run(logs.service_of_task.set, name)
 
     @property
     def sources(self) -> dict[str, Source]:
@@ -90,13 +102,20 @@ class Running:
 
     async def start(self) -> None:
         """Database, bus, then the service."""
+        await asyncio.create_task(self._start(), context=self._context)
+
+    async def _start(self) -> None:
         if self.database:
             await self.database.open()
         await self.bus.open()
         await self.service.start()
+        log.info("%s serves", self.name)
 
     async def stop(self) -> None:
         """In reverse."""
+        await asyncio.create_task(self._stop(), context=self._context)
+
+    async def _stop(self) -> None:
         await self.service.stop()
         await self.bus.close()
         if self.database:
@@ -136,7 +155,6 @@ async def _serve(names: list[str], directory: Path) -> None:
         for one in running:
             started.append(one)
             await one.start()
-            log.info("%s serves", one.name)
         gc.freeze()
         gc.enable()
         if metrics:
@@ -162,7 +180,7 @@ def serve(names: list[str], directory: Path) -> int:
     What is loaded until they serve stays for good: it is not searched for garbage, then or later.
     """
     gc.disable()
-    logs.setup("+".join(names), read_config(names[0], directory).log)
+    logs.setup({name: read_config(name, directory).log for name in names})
     try:
         uvloop.run(_serve(names, directory))
     except ApiError as error:

@@ -1,10 +1,9 @@
 """Configuration: one TOML file per service, read into a typed Struct and passed in; there is no global configuration.
 
-A string ``"credential:NAME"`` stands for the content of ``$CREDENTIALS_DIRECTORY/NAME`` (systemd's LoadCredential):
-no secret stands in a configuration file.
+A string ``"credential:NAME"`` stands for the content of a file (in a unit one of systemd's LoadCredential): no secret stands
+in a configuration file.
 """
 
-import os
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,10 +105,9 @@ class ServiceConfig(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 C = TypeVar("C", bound=ServiceConfig)
 
 
-def load(kind: type[C], path: Path, credentials: Path | None = None) -> C:
-    """Read ``path`` into ``kind``. ``credentials`` defaults to ``$CREDENTIALS_DIRECTORY``. Raises ConfigError."""
-    if credentials is None and "CREDENTIALS_DIRECTORY" in os.environ:
-        credentials = Path(os.environ["CREDENTIALS_DIRECTORY"])
+def load(kind: type[C], path: Path, credentials: Path | None = None, prefix: str = "") -> C:
+    """Read ``path`` into ``kind``. ``credentials``: the folder of its credentials, whose names begin with ``prefix`` there.
+    Raises ConfigError."""
     try:
         document = tomllib.loads(path.read_text())
     except OSError as error:
@@ -117,22 +115,22 @@ def load(kind: type[C], path: Path, credentials: Path | None = None) -> C:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     try:
-        return msgspec.convert(_with_credentials(document, credentials, path), kind)
+        return msgspec.convert(_with_credentials(document, credentials, path, prefix), kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {error}.") from error
 
 
-def _with_credentials(value: Any, credentials: Path | None, path: Path) -> Any:
+def _with_credentials(value: Any, credentials: Path | None, path: Path, prefix: str) -> Any:
     if isinstance(value, dict):
-        return {key: _with_credentials(item, credentials, path) for key, item in value.items()}
+        return {key: _with_credentials(item, credentials, path, prefix) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_credentials(item, credentials, path) for item in value]
+        return [_with_credentials(item, credentials, path, prefix) for item in value]
     if isinstance(value, str) and value.startswith(CREDENTIAL):
         name = value.removeprefix(CREDENTIAL)
         if credentials is None:
             raise ConfigError(f"{path} names the credential '{name}', but CREDENTIALS_DIRECTORY is not set.")
         try:
-            return (credentials / name).read_text().strip()
+            return (credentials / f"{prefix}{name}").read_text().strip()
         except OSError as error:
             raise ConfigError(f"The credential '{name}' named in {path} can't be read: {error.strerror}.") from error
     return value

@@ -6,6 +6,8 @@ import logging
 import logging.handlers
 import sys
 import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -15,9 +17,13 @@ from tinstack.core.context import request_id_of_task
 
 _encode = msgspec.json.Encoder().encode
 
+service_of_task: ContextVar[str] = ContextVar("service", default="")
+"""Which of the services in this process a task belongs to."""
+
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, service, logger, request_id, message, and the traceback if there is one."""
+    """One JSON object a line: time, level, service, logger, request_id, message, and the traceback if there is one.
+    ``service``: whose lines are that no service's task writes."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -28,7 +34,7 @@ class JsonFormatter(logging.Formatter):
         line: dict[str, Any] = {
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
             "level": record.levelname,
-            "service": self.service,
+            "service": service_of_task.get() or self.service,
             "logger": record.name,
             "request_id": request_id_of_task.get(),
             "message": record.getMessage(),
@@ -107,23 +113,43 @@ class LogFile(logging.handlers.WatchedFileHandler):
             self.release()
 
 
-_file: LogFile | None = None
+_levels: dict[str, int] = {}
+"""By service, the first of which also has what no service's task writes."""
+
+_files: dict[str, LogFile] = {}
+"""By service."""
 
 
-def setup(service: str, config: LogConfig) -> None:
-    """Configure the root logger of this process."""
-    global _file
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    _file = LogFile(config.file) if config.file else None
-    if _file:
-        handlers.append(_file)
+def setup(services: Mapping[str, LogConfig]) -> None:
+    """Configure the root logger of this process for the services in it: each has its file and level."""
+    _levels.clear()
+    _files.clear()
+    for name, config in services.items():
+        _levels[name] = logging.getLevelNamesMapping()[config.level.upper()]
+        if config.file:
+            _files[name] = LogFile(config.file)
+            _files[name].setLevel(_levels[name])
+            _files[name].addFilter(_only(name))
+    journal = logging.StreamHandler(sys.stderr)
+    journal.addFilter(lambda record: record.levelno >= _levels[_whose()])
+    handlers: list[logging.Handler] = [journal, *_files.values()]
     for handler in handlers:
-        handler.setFormatter(JsonFormatter(service))
-    logging.basicConfig(level=config.level.upper(), handlers=handlers, force=True)
+        handler.setFormatter(JsonFormatter(next(iter(services))))
+    logging.basicConfig(level=min(_levels.values()), handlers=handlers, force=True)
     for noisy in ("aiormq", "aio_pika", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def access_file() -> LogFile | None:
     """Where lines about requests go; None where no file is configured, or nothing below warnings is wanted."""
-    return _file if logging.getLogger().isEnabledFor(logging.INFO) else None
+    file = _files.get(_whose())
+    return file if file and file.level <= logging.INFO else None
+
+
+def _only(service: str) -> Callable[[logging.LogRecord], bool]:
+    return lambda record: _whose() == service
+
+
+def _whose() -> str:
+    name = service_of_task.get()
+    return name if name in _levels else next(iter(_levels), "")

@@ -76,7 +76,7 @@ def main(file: str, kind: str, first: str, count: str) -> None:
     if kind == "network-agent":
         mine = [*mine, configs.CONTROLLER]
     make = compute if kind == "compute" else network_agent
-    logs.setup(kind, LogConfig())
+    logs.setup({kind: LogConfig()})
     uvloop.run(_serve([make(rig, secrets, host) for host in mine]))
 
 

@@ -27,7 +27,7 @@ def run(options: DevOptions) -> int:
     began = time.monotonic()
     os.umask(0o077)
     options.state.mkdir(parents=True, exist_ok=True)
-    logs.setup("dev", LogConfig(level="WARNING", file=None))
+    logs.setup({"dev": LogConfig(level="WARNING")})
     _log_to_file(options.state)
     try:
         if options.split:

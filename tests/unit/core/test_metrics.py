@@ -130,7 +130,7 @@ async def hello(request: object, service: object) -> dict[str, str]:
 def test_a_request_is_one_line_of_the_file_with_its_ids_and_its_time(tmp_path: Path) -> None:
     file = tmp_path / "some.log"
     before = logging.getLogger().handlers[:], logging.getLogger().level
-    log.setup("some", LogConfig(file=str(file)))
+    log.setup({"some": LogConfig(file=str(file))})
     try:
         app = build(
             [
@@ -153,7 +153,7 @@ def test_a_request_is_one_line_of_the_file_with_its_ids_and_its_time(tmp_path: P
         logging.getLogger("tinstack").info("and this")
         lines = [json.loads(line) for line in file.read_text().splitlines()]
     finally:
-        log.setup("none", LogConfig())
+        log.setup({"none": LogConfig()})
         logging.getLogger().handlers[:], logging.getLogger().level = before[0], before[1]
     first, second = lines
     assert (first["service"], first["method"], first["path"], first["status"]) == ("some", "GET", "/things/1", 200)

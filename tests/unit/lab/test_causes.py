@@ -196,7 +196,10 @@ def test_our_own_tables_and_libvirts_are_known(monkeypatch: pytest.MonkeyPatch) 
     assert found(monkeypatch, *ours, *theirs) == []
 
 
-def test_files_newer_than_the_process_that_read_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "serves"), [("tinstack-x.service", "x"), ("tinstack-controller.service", "w x y")])
+def test_files_newer_than_the_process_that_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, serves: str
+) -> None:
     old, new = tmp_path / "x.toml", tmp_path / "credentials" / "x" / "bus"
     new.parent.mkdir(parents=True)
     old.touch()
@@ -204,10 +207,29 @@ def test_files_newer_than_the_process_that_read_them(tmp_path: Path, monkeypatch
     os.utime(old, (time.time() - 1000,) * 2)
     monkeypatch.setattr(onhost, "CONFIG", str(tmp_path))
     began = int((time.clock_gettime(time.CLOCK_MONOTONIC) - 100) * 1e6)
-    shown = f"Id=tinstack-x.service\nMainPID={os.getpid()}\nExecMainStartTimestampMonotonic={began}\n"
+    shown = f"Id={name}\nMainPID={os.getpid()}\nExecMainStartTimestampMonotonic={began}\n{exec_start(serves)}"
     monkeypatch.setattr(onhost, "output", lambda *command: shown)
-    (found,) = onhost.processes(["tinstack-x.service"])
-    assert found == {"unit": "tinstack-x.service", "halted": False, "newer": [str(new)]}
+    (found,) = onhost.processes(onhost.shown([name]))
+    assert found == {"unit": name, "halted": False, "newer": [str(new)]}
+
+
+def exec_start(services: str) -> str:
+    """As systemd shows it."""
+    program = "/opt/tinstack/venv/bin/tinstack"
+    return f"ExecStart={{ path={program} ; argv[]={program} serve {services} ; ignore_errors=no ; start_time=[n/a] }}\n"
+
+
+def test_a_port_that_another_holds_is_the_unit_s_that_serves_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said(*command: str) -> str:
+        if command[0] == "ss":
+            return 'LISTEN 0 5 127.0.0.1:9292 0.0.0.0:* users:(("python3",pid=4711,fd=3))\n'
+        return f"Id=tinstack-controller.service\nMainPID=0\n{exec_start('identity image')}"
+
+    monkeypatch.setattr(onhost, "output", said)
+    monkeypatch.setattr(onhost, "cgroup", lambda pid: "0::/system.slice/squatter.service")
+    units = onhost.shown(["tinstack-controller.service"])
+    held = {"tinstack-controller.service": "python3 (process 4711) at port 9292"}
+    assert onhost.holders({"image": {"http": {"port": 9292}}}, units) == held
 
 
 SLOW = """

@@ -29,19 +29,31 @@ def configurations() -> dict[str, dict[str, object]]:
     return found
 
 
-def processes(names: list[str]) -> list[dict[str, object]]:
+def shown(names: list[str]) -> list[dict[str, str]]:
+    """What systemd says of each unit."""
+    said = output("systemctl", "show", "--property=Id,MainPID,ExecMainStartTimestampMonotonic,ExecStart", *names)
+    blocks = said.split("\n\n") if names else []
+    return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]
+
+
+def served(unit: dict[str, str]) -> list[str]:
+    """The services that the unit's process is told to run: one, or all of a host."""
+    told = re.search(r"argv\[\]=\S*tinstack serve ([^;]*?) *;", unit.get("ExecStart", ""))
+    return told[1].split() if told else []
+
+
+def processes(units: list[dict[str, str]]) -> list[dict[str, object]]:
     """Of each unit that runs: whether its process is halted, and which of the files that it read at its start have changed since."""
-    shown = output("systemctl", "show", "--property=Id,MainPID,ExecMainStartTimestampMonotonic", *names)
     booted = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
     found = []
-    for block in shown.split("\n\n"):
-        unit = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+    for unit in units:
         pid = int(unit.get("MainPID") or 0)
         if not pid:
             continue
-        service = unit["Id"].removeprefix("tinstack-").removesuffix(".service")
         began = booted + int(unit.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
-        files = [f"{CONFIG}/{service}.toml", *sorted(glob.glob(f"{CONFIG}/credentials/{service}/*"))]
+        files = []
+        for service in served(unit):
+            files += [f"{CONFIG}/{service}.toml", *sorted(glob.glob(f"{CONFIG}/credentials/{service}/*"))]
         newer = [path for path in files if os.path.isfile(path) and os.stat(path).st_mtime > began + 1]
         found.append({"unit": unit["Id"], "halted": halted(pid), "newer": newer})
     return found
@@ -56,8 +68,9 @@ def halted(pid: int) -> bool:
         return False
 
 
-def holders(configured: dict[str, dict[str, object]]) -> dict[str, str]:
+def holders(configured: dict[str, dict[str, object]], units: list[dict[str, str]]) -> dict[str, str]:
     """Who listens at a service's port: unit → program and its PID, where it is none of ours."""
+    unit_of = {service: unit["Id"] for unit in units for service in served(unit)}
     found = {}
     for service, config in configured.items():
         http = config.get("http")
@@ -66,7 +79,9 @@ def holders(configured: dict[str, dict[str, object]]) -> dict[str, str]:
         line = output("ss", "-Hltnp", f"sport = :{http['port']}")
         for name, pid in re.findall(r'\("([^"]+)",pid=(\d+)', line):
             if not re.search(r"tinstack[\w@-]*\.service", cgroup(int(pid))) and "haproxy" not in name:
-                found[f"tinstack-{service}.service"] = f"{name} (process {pid}) at port {http['port']}"
+                found[unit_of.get(service, f"tinstack-{service}.service")] = (
+                    f"{name} (process {pid}) at port {http['port']}"
+                )
     return found
 
 
@@ -96,8 +111,8 @@ def certificates() -> list[dict[str, object]]:
     """When they begin and end, in seconds since the epoch."""
     found: list[dict[str, object]] = []
     for path in sorted(glob.glob(f"{CONFIG}/tls/*.pem")):
-        shown = output("openssl", "x509", "-noout", "-startdate", "-enddate", "-in", path)
-        dates = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        said = output("openssl", "x509", "-noout", "-startdate", "-enddate", "-in", path)
+        dates = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
         if "notBefore" in dates and "notAfter" in dates:
             found.append({"path": path, "starts": epoch(dates["notBefore"]), "ends": epoch(dates["notAfter"])})
     return found
@@ -139,10 +154,10 @@ def token_keys() -> str:
 def causes(units: list[dict[str, Any]], hosts: dict[str, str]) -> dict[str, object]:
     """All of it. ``units``: as `look` found them; ``hosts``: every host's name and address."""
     configured = configurations()
-    ours = [str(one["unit"]) for one in units if one["unit"].startswith("tinstack-") and "@" not in one["unit"]]
+    ours = shown([str(one["unit"]) for one in units if one["unit"].startswith("tinstack-") and "@" not in one["unit"]])
     return {
-        "processes": processes(ours) if ours else [],
-        "holders": holders(configured),
+        "processes": processes(ours),
+        "holders": holders(configured, ours),
         "folders": folders(configured),
         "certificates": certificates(),
         "nameless": nameless(hosts),

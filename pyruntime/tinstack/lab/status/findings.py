@@ -24,6 +24,10 @@ APIS = {
 }
 """Services as the APIs call them, and their units. All others are the network agent's."""
 
+AGENTS = ("tinstack-compute", "tinstack-network-agent")
+TOGETHER = "tinstack-controller"
+"""The unit of all services of a host but its agents, where they share a process."""
+
 DISK_BYTES, DISK_PART = 1 << 29, 0.03
 """A disk is full that has less than either of these free."""
 
@@ -112,7 +116,8 @@ def of_foundations(host: str, said: Looked) -> Iterator[str]:
 def of_service(one: Service, down: set[tuple[str, str]], silent: dict[str, str], now: float) -> str | None:
     """A service that the APIs show as down, unless its unit or host explains it."""
     unit = APIS.get(one.name, "tinstack-network-agent")
-    explained = any(known == unit and one.host in ("-", host) for known, host in down) or one.host in silent
+    units = {unit} if unit in AGENTS else {unit, TOGETHER}
+    explained = any(known in units and one.host in ("-", host) for known, host in down) or one.host in silent
     if one.up or not one.enabled or explained:
         return None
     if one.host == "-":
