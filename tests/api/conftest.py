@@ -23,7 +23,7 @@ from tinstack.dev import backends, configs, content
 from tinstack.dev.cloud import Cloud
 from tinstack.dev.rig import make_backends
 
-START_SECONDS = 60
+START_SECONDS = 180
 STOLEN = "stolen"
 """A host that the bus knows and that no agent runs on: tests speak with its credentials."""
 
@@ -93,7 +93,7 @@ class Client:
     def delete(self, service: str, path: str, **options: Any) -> Answer:
         return self.request("DELETE", service, path, **options)
 
-    def wait(self, service: str, path: str, done: Any, seconds: float = 20.0, **options: Any) -> Answer:
+    def wait(self, service: str, path: str, done: Any, seconds: float = 90.0, **options: Any) -> Answer:
         """Poll ``path`` until ``done(answer)``; fails with the last answer."""
         end = time.monotonic() + seconds
         while True:

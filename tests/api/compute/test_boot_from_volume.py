@@ -162,7 +162,7 @@ def test_a_volume_that_can_not_be_had_ends_the_boot_with_its_reason(lab: Lab) ->
 
 
 def test_a_server_deleted_while_its_volume_is_made_leaves_nothing(lab: Lab) -> None:
-    more = {"metadata": {"tinstack:delay": "25:300"}}
+    more = {"metadata": {"tinstack:delay": "25:2000"}}
     disk = device("image", lab.cloud.image_id(), volume_size=1, delete_on_termination=True)
     server = post(lab, disk, **more).json["server"]["id"]
     [volume] = lab.demo.wait(

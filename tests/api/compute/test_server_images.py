@@ -86,7 +86,7 @@ def test_it_may_be_paused_suspended_stopped_or_locked(lab: Images, action: str, 
 
 
 def test_one_at_a_time_and_the_task_is_shown(lab: Images) -> None:
-    server = lab.boot(metadata={"tinstack:delay": "create_image:400"})
+    server = lab.boot(metadata={"tinstack:delay": "create_image:3000"})
     lab.create(server)
     shown = lab.demo.get("compute", f"/servers/{server}").json["server"]
     assert (shown["OS-EXT-STS:task_state"], shown["status"]) == ("image_snapshot", "ACTIVE")
@@ -117,6 +117,7 @@ def test_metadata_do_not_take_the_place_of_what_an_image_is(lab: Images) -> None
     id = lab.create(server, metadata={"id": str(uuid.uuid4()), "name": "other", "disk_format": "raw", "min_disk": "9"})
     image = lab.active(id)
     assert (image["id"], image["name"], image["disk_format"], image["min_disk"]) == (id, f"of-{server[:8]}", "qcow2", 1)
+    lab.until(server, "ACTIVE")
     assert lab.act(server, "createImage", {"name": "x", "metadata": {"status": "active"}}).status in (400, 403)
     assert lab.until(server, "ACTIVE")["OS-EXT-STS:task_state"] is None
 

@@ -20,7 +20,7 @@ def scrape(cloud: Any) -> dict[str, float]:
     return {name: float(value) for name, _, value in pairs}
 
 
-def until(cloud: Any, done: Any, seconds: float = 20.0) -> dict[str, float]:
+def until(cloud: Any, done: Any, seconds: float = 90.0) -> dict[str, float]:
     end = time.monotonic() + seconds
     while not done(found := scrape(cloud)):
         assert time.monotonic() < end, sorted(found)

@@ -168,7 +168,7 @@ class Lab:
 
     async def told(self, kind: type[Message]) -> Any:
         """The first message of a kind that was heard, awaited."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while True:
                 for message in self.heard:
                     if isinstance(message, kind):

@@ -2,6 +2,7 @@
 played by one small web application."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,12 @@ from tinstack.scheduler import rpc as scheduler
 from .played_cloud import Cloud
 
 FLAVOR = FlavorDetails(name="t1.nano", vcpus=1, ram_mib=128, root_gib=1)
+SECONDS = 60.0
+"""How long a test waits for what must come: a busy machine stands still for seconds."""
 LIMITS = {"instances": -1, "cores": -1, "ram": -1}
 
 
-async def eventually(check: Callable[[], bool], seconds: float = 10.0) -> None:
+async def eventually(check: Callable[[], bool], seconds: float = SECONDS) -> None:
     """Wait until it is so."""
     async with asyncio.timeout(seconds):
         while True:
@@ -125,23 +128,21 @@ class Lab:
     async def server(self, id: str) -> Instance:
         return await instances.find(self.db, id, deleted=True)
 
-    async def until(self, id: str, vm_state: str, seconds: float = 10.0) -> Instance:
+    async def until(self, id: str, vm_state: str, seconds: float = SECONDS) -> Instance:
         """The server, once it is in that state and nothing is under way."""
-        async with asyncio.timeout(seconds):
-            while True:
-                server = await self.server(id)
-                if server.vm_state == vm_state and server.task_state is None:
-                    return server
-                await asyncio.sleep(0.005)
+        return await self._once(id, lambda one: one.vm_state == vm_state and one.task_state is None, vm_state, seconds)
 
-    async def at(self, id: str, task_state: str, seconds: float = 10.0) -> Instance:
+    async def at(self, id: str, task_state: str, seconds: float = SECONDS) -> Instance:
         """The server, once that is under way."""
-        async with asyncio.timeout(seconds):
-            while True:
-                server = await self.server(id)
-                if server.task_state == task_state:
-                    return server
-                await asyncio.sleep(0.005)
+        return await self._once(id, lambda one: one.task_state == task_state, task_state, seconds)
+
+    async def _once(self, id: str, done: Callable[[Instance], bool], wanted: str, seconds: float) -> Instance:
+        ends = time.monotonic() + seconds
+        while not done(server := await self.server(id)):
+            found = f"{server.vm_state}, {server.task_state}: {server.fault and server.fault.message}"
+            assert time.monotonic() < ends, f"not {wanted} in {seconds:.0f} s but {found}"
+            await asyncio.sleep(0.005)
+        return server
 
     async def booted(self, **changes: Any) -> Instance:
         begun = await self.create(**changes)
@@ -182,7 +183,7 @@ async def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
     engine.dispose()
     db = databases.connect(DatabaseConfig(url=url))
     await db.open()
-    quick = {"reconcile_seconds": 0.05, "own_lease_seconds": 0.3, "sweep_seconds": 0.1, "service_down_seconds": 0.5}
+    quick = {"reconcile_seconds": 0.05, "own_lease_seconds": 0.3, "sweep_seconds": 0.1}
     quick |= {"scheduler_lease_seconds": 1.5, "host_lease_seconds": 0.6}
     started = [
         Running.of("conductor", _config("conductor", cloud, tmp_path, "controller", **quick), hub),

@@ -21,7 +21,7 @@ from .conftest import Lab, eventually
 
 async def steps_of(lab: Lab, server_id: str, least: int, twice: int | None = None) -> dict[int, list[str]]:
     """Step → outcomes, once ``least`` steps are there, and the step ``twice`` of two hosts."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             events = await actions.trace(lab.db, server_id, None)
             both = twice is None or sum(event.step == twice for event in events) == 2
@@ -103,7 +103,7 @@ async def test_delete_overtakes_a_boot(lab: Lab) -> None:
     begun = await lab.create(metadata={"tinstack:delay": "28:60000"})
     await lab.at(begun.server.id, "spawning")
     await lab.act(begun.server.id, "delete")
-    await lab.until(begun.server.id, "deleted", 5)
+    await lab.until(begun.server.id, "deleted")
     assert not lab.cloud.allocations and not lab.cloud.ports
 
 
@@ -167,7 +167,7 @@ async def test_a_claim_without_a_server_is_swept(lab: Lab) -> None:
 
 
 async def test_services_say_that_they_live(lab: Lab) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while True:
             known = {(service.host, service.binary) for service in await fleet.all_services(lab.db)}
             if len(known) == 4:
@@ -227,9 +227,9 @@ async def test_launches_that_wait_for_a_slow_service_keep_nobody_waiting(lab: La
         for volume in volumes
     ]
     begun = await asyncio.gather(*(lab.create(volumes=[volume]) for volume in wanted))
-    await eventually(lambda: lab.cloud.waiting["volume"] >= PREFETCH, 40)
+    await eventually(lambda: lab.cloud.waiting["volume"] >= PREFETCH)
     await lab.act(other.id, "stop")
-    await lab.until(other.id, "stopped", 30)
+    await lab.until(other.id, "stopped")
     assert not [one for one in begun if (await lab.server(one.server.id)).vm_state == "active"]
     lab.cloud.stuck.pop("volume").set()
 

@@ -44,7 +44,7 @@ def _data(volume: RequestedVolume) -> dict[str, Any]:
 
 async def settled(lab: Lab, server: Instance) -> Instance:
     """The server once nothing is under way."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             if all(one.finished_at for one in await actions.of_server(lab.db, server.id)):
                 return await lab.server(server.id)
@@ -81,7 +81,7 @@ async def test_a_volume_that_can_not_be_reserved_is_forgotten(lab: Lab) -> None:
 
 
 async def test_the_next_agent_attaches_it(lab: Lab) -> None:
-    server = await lab.booted(metadata={"tinstack:delay": "attach_volume:800"})
+    server = await lab.booted(metadata={"tinstack:delay": "attach_volume:2000"})
     volume = await attach(lab, server)
     await eventually(lambda: any("connection_info" in one for one in lab.cloud.volumes.attachments.values()))
     await lab.stop_agent(str(server.host))
@@ -91,11 +91,11 @@ async def test_the_next_agent_attaches_it(lab: Lab) -> None:
 
 
 async def test_what_could_not_be_attached_is_free_once_the_volume_service_answers(lab: Lab) -> None:
-    server = await lab.booted(metadata={"tinstack:fault": "attach_volume:1", "tinstack:delay": "attach_volume:300"})
+    server = await lab.booted(metadata={"tinstack:fault": "attach_volume:1", "tinstack:delay": "attach_volume:1000"})
     volume = await attach(lab, server)
     await eventually(lambda: bool(lab.cloud.volumes.attachments))
     lab.cloud.broken.add("volume")
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(1.6)
     assert lab.cloud.volumes.attachments and (await lab.server(server.id)).volumes == [volume]
     lab.cloud.broken.clear()
     after = await settled(lab, server)

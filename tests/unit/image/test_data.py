@@ -199,7 +199,7 @@ async def test_a_cut_upload_is_no_upload(client: Any, parts: Any, stored: Any) -
 
 async def imported(client: Any, image: Any) -> str:
     """The status after the import ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             status = str((await client("GET", image["self"])).json["status"])
             if status != "importing":

@@ -127,7 +127,7 @@ class Client:
 
     async def wait(self, path: str, status: str, **more: Any) -> Any:
         """Until it has that status."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = next(iter((await self("GET", path, **more)).json.values()))
                 if found["status"] == status:
@@ -136,7 +136,7 @@ class Client:
 
     async def gone(self, path: str) -> None:
         """Until it is not there."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 if (await self("GET", path)).status_code == 404:
                     return
