@@ -11,6 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "pyruntime"))
 
 from tinstack.core.bus import topology
 from tinstack.core.metrics.families import METRICS_PORTS
+from tinstack.lab import fitness
 
 
 def management_address(variables: Mapping[str, Any]) -> str:
@@ -49,6 +50,20 @@ def metrics_port(service: str) -> int:
     return METRICS_PORTS.get(str(service), 0)
 
 
+def prechecks_problems(groups: Mapping[str, list[str]], variables: Mapping[str, Any]) -> list[str]:
+    """What keeps hosts from being deployed to; ``variables`` by host, those of hosts that were looked at with what was seen."""
+    looks, inventory = {}, {}
+    for host in groups["all"]:
+        own = variables[host]
+        if "prechecks_look" in own:
+            looks[host], inventory[host] = own["prechecks_look"], own["prechecks_wanted"]
+        else:
+            port = own.get("ansible_port", 22)
+            place = own.get("ansible_host", host)
+            inventory[host] = {"address": management_address(own), "connection": f"{place}:{port}"}
+    return fitness.problems(inventory, looks, [name for name, hosts in groups.items() if hosts])
+
+
 class FilterModule:
     """What Ansible asks for."""
 
@@ -60,4 +75,5 @@ class FilterModule:
             "native_password": native_password,
             "bus_definitions": bus_definitions,
             "metrics_port": metrics_port,
+            "prechecks_problems": prechecks_problems,
         }

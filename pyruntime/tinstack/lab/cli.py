@@ -77,16 +77,17 @@ def lab() -> None:
     help="Deploy onto the hosts of inventories/NAME.",
 )
 @STATE
-def up(inventory: str, state: Path | None) -> None:
+@click.option("--check", is_flag=True, help="Say all that keeps the hosts from being deployed to, and change nothing.")
+def up(inventory: str, state: Path | None, check: bool) -> None:
     """Make a lab with a running server, or repair it.
 
     Without options: checks this machine, makes three Debian hosts on it (systemd-nspawn), deploys the cloud onto them, uploads a
     guest image, makes a demo network, boots the server hello and proves that it answers SSH. Run again it changes only what is
     not as it should be. With -i it deploys onto the hosts of that inventory instead.
     """
-    from tinstack.lab.up import up
+    from tinstack.lab import up
 
-    up(labs.to_make(inventory, state))
+    (up.check if check else up.up)(labs.to_make(inventory, state))
 
 
 @lab.command()

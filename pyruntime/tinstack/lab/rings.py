@@ -76,6 +76,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
     "guests": (Check("real guests", ("molecule", "test", "-s", "guests")),),
     "restore": (Check("a lab from its backup", ("molecule", "test", "-s", "restore")),),
     "broken": (Check("broken labs", ("molecule", "test", "-s", "faults")),),
+    "spread": (Check("a lab of many kinds of hosts", ("molecule", "test", "-s", "spread")),),
 }
 
 
@@ -85,7 +86,7 @@ SHORT: dict[str, tuple[Check, ...]] = {
 }
 """What runs of a long ring when no ring is named."""
 
-ON_REQUEST = {"bench", "guests", "restore", "broken"}
+ON_REQUEST = {"bench", "guests", "restore", "broken", "spread"}
 """Rings that run only when they are named, or with all."""
 
 

@@ -22,15 +22,30 @@ class Stage:
     title: str
 
 
+PRECHECKS = Stage("prechecks", "Whether the hosts are fit")
 MAKE_HOSTS = Stage("sandbox", "Hosts on this machine")
 DEPLOY = Stage("site", "The cloud on its hosts")
 DESTROY = Stage("destroy", "Taking the lab away")
 
 
-def up(lab: Lab) -> None:
-    """Make the lab, or bring it back to what it should be. Raises LabError with the reason where it can't."""
+def check(lab: Lab) -> None:
+    """Whether `up` has what it needs: of this machine where it makes the hosts, else of the hosts. Raises LabError with all problems."""
+    check_machine(lab)
+    if not lab.is_sandbox:
+        with labs.alone(lab):
+            lab.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+            run(lab, PRECHECKS)
+    click.echo(f"The lab '{lab.name}' can be deployed: nothing that is needed is missing. Nothing was changed.")
+
+
+def check_machine(lab: Lab) -> None:
     if lab.is_sandbox and (found := prechecks.against_sandbox(prechecks.this_machine())):
         raise LabError(" ".join(found))
+
+
+def up(lab: Lab) -> None:
+    """Make the lab, or bring it back to what it should be. Raises LabError with the reason where it can't."""
+    check_machine(lab)
     with labs.alone(lab):
         lab.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         lab.state.chmod(0o700)

@@ -24,16 +24,16 @@ description:
 options:
   source: {description: The directory of our own package with its lock file., type: path, required: true}
   cache: {description: Where archive and wheel are kept., type: path, required: true}
-  python_version: {description: The Python of the hosts., type: str, default: "3.11"}
+  python_versions: {description: The Pythons of the hosts., type: list, elements: str, required: true}
 """
 
 EXAMPLES = r"""
 - name: Have the wheels
-  runtime_wheels: {source: pyruntime, cache: /root/.cache/tinstack/wheels}
+  runtime_wheels: {source: pyruntime, cache: /root/.cache/tinstack/wheels, python_versions: ["3.11"]}
 """
 
 RETURN = r"""
-locked: {description: The archive of the locked wheels., type: str, returned: always}
+locked: {description: "By Python version, the archive of the locked wheels.", type: dict, returned: always}
 own: {description: Our own wheel., type: str, returned: always}
 """
 
@@ -121,31 +121,34 @@ def main() -> None:
         argument_spec={
             "source": {"type": "path", "required": True},
             "cache": {"type": "path", "required": True},
-            "python_version": {"type": "str", "default": "3.11"},
+            "python_versions": {"type": "list", "elements": "str", "required": True},
         },
         supports_check_mode=True,
     )
     source, cache = Path(module.params["source"]), Path(module.params["cache"])
-    python_version: str = module.params["python_version"]
     lock = source / "requirements.lock"
     files = sources(source)
     project = tomllib.loads((source / "pyproject.toml").read_text())["project"]
     version = f"{project['version']}+{digest(source, files)}"
-    archive = cache / f"locked-{digest(source, [lock])}-py{python_version}.tar"
+    archives = {
+        python_version: cache / f"locked-{digest(source, [lock])}-py{python_version}.tar"
+        for python_version in module.params["python_versions"]
+    }
     wheel = cache / f"tinstack-{version}-py3-none-any.whl"
-    changed = not (archive.exists() and wheel.exists())
+    changed = not all(file.exists() for file in (*archives.values(), wheel))
     try:
         if not module.check_mode:
             cache.mkdir(parents=True, exist_ok=True)
-            if not archive.exists():
-                download(lock, python_version, archive)
+            for python_version, archive in archives.items():
+                if not archive.exists():
+                    download(lock, python_version, archive)
             if wheel.exists():
                 wheel.touch()
             else:
                 build(source, files, version, wheel)
     except (BuildError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=changed, locked=str(archive), own=str(wheel))
+    module.exit_json(changed=changed, locked={key: str(archive) for key, archive in archives.items()}, own=str(wheel))
 
 
 if __name__ == "__main__":

@@ -15,16 +15,20 @@ if [ ! -e "$tarball" ]; then
   work=$(dirname "$folder")/building
   rm -rf "$half" "$work"
   mkdir -m 755 "$work"
+  # Of another release the same sources have it under its own name.
+  release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  mkdir "$work/sources"
+  sed "s/\b$release\b/$suite/g" "$sources" >"$work/sources/$(basename "$sources")"
   TMPDIR=$work mmdebstrap --quiet --variant=minbase --include="$packages" --aptopt='APT::Install-Recommends "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-    "$suite" "$half" "$sources" 9>&-
+    "$suite" "$half" "$work/sources/$(basename "$sources")" 9>&-
   mv "$half" "$tarball"
   rm -rf "$work"
 fi
 
-# Roots that no host is an overlay of any more
-for old in "$(dirname "$folder")"/base-*; do
-  [ ! -d "$old" ] || grep -qF "lowerdir=$old," /proc/mounts || rm -rf "$old"
+# Roots that no host is an overlay of any more; a young one is about to be.
+find "$(dirname "$folder")" -maxdepth 1 -type d -name 'base-*' -cmin +60 | while read -r old; do
+  grep -qF "lowerdir=$old," /proc/mounts || rm -rf "$old"
 done
 
 mkdir -p "$folder"

@@ -44,7 +44,9 @@ options:
     suboptions:
       name: {description: At most 12 characters; its links are called vb-NAME and e-NAME., type: str, required: true}
       address: {description: In the management network., type: str, required: true}
-  base: {description: The root that all hosts are overlays of; needed to start one., type: path}
+      suite: {description: Which of O(bases) it is an overlay of., type: str, default: bookworm}
+      user: {description: Who signs in. Another one than root has sudo, and root does not sign in., type: str, default: root}
+  bases: {description: By suite, the roots that hosts are overlays of; needed to start one., type: dict}
   owner: {description: The lab that the hosts belong to; hosts of another one are stale., type: str, default: ""}
   gateway: {description: The machine's address in the management network., type: str}
   prefix: {description: Length of the management network's prefix., type: int, default: 24}
@@ -56,7 +58,7 @@ EXAMPLES = r"""
   nspawn_hosts:
     project: tinlab
     directory: /var/lib/tinstack-sandbox
-    base: /var/lib/tinstack-sandbox/base
+    bases: {bookworm: /var/lib/tinstack-sandbox/base}
     gateway: 10.77.0.1
     hosts: [{name: node1, address: 10.77.0.11}]
 """
@@ -78,6 +80,9 @@ QUIETLY = (
 )
 """nspawn leaves the machine's other services and the host's own files alone."""
 
+
+USUAL = {"suite": "bookworm", "user": "root"}
+"""What is not worth a word where a host is described: those made before there was a choice are as wanted."""
 
 SHUT_DOWN_SECONDS = 120.0
 
@@ -105,7 +110,8 @@ class Sandbox:
     def specification(self, host: dict[str, str]) -> str:
         """What decides whether a host that runs is the one that is wanted."""
         gateway, prefix = self.wanted["gateway"], self.wanted["prefix"]
-        return json.dumps({**host, "owner": self.wanted["owner"], "gateway": gateway, "prefix": prefix}, sort_keys=True)
+        own = {key: value for key, value in host.items() if USUAL.get(key) != value}
+        return json.dumps({**own, "owner": self.wanted["owner"], "gateway": gateway, "prefix": prefix}, sort_keys=True)
 
     def healthy(self) -> set[str]:
         """The wanted hosts that run as wanted and answer SSH now."""
@@ -125,17 +131,27 @@ class Sandbox:
         end = time.monotonic() + seconds
         answered: set[str] = set()
         while time.monotonic() < end and len(answered) < len(hosts):
-            asked = {host["name"]: self._ask(host["address"]) for host in hosts if host["name"] not in answered}
+            asked = {host["name"]: self._ask(host) for host in hosts if host["name"] not in answered}
             answered |= {name for name, process in asked.items() if process.wait() == 0}
             if len(answered) < len(hosts):
                 time.sleep(0.1)
         return answered
 
-    def _ask(self, address: str) -> subprocess.Popen[bytes]:
+    def _ask(self, host: dict[str, str]) -> subprocess.Popen[bytes]:
         strict = (
             f"-oUserKnownHostsFile={self.known_hosts} -oStrictHostKeyChecking=yes -oBatchMode=yes -oConnectTimeout=2"
         )
-        argv = ["ssh", "-n", "-F", "none", "-i", str(self.key), *strict.split(), f"root@{address}", "true"]
+        argv = [
+            "ssh",
+            "-n",
+            "-F",
+            "none",
+            "-i",
+            str(self.key),
+            *strict.split(),
+            f"{host['user']}@{host['address']}",
+            "true",
+        ]
         return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
     def _write_known_hosts(self, hosts: list[dict[str, str]]) -> None:
@@ -153,7 +169,7 @@ class Sandbox:
         root = folder / "root"
         for part in ("upper", "work", "root"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-        layers = f"lowerdir={self.wanted['base']},upperdir={folder}/upper,workdir={folder}/work"
+        layers = f"lowerdir={self.wanted['bases'][host['suite']]},upperdir={folder}/upper,workdir={folder}/work"
         run("mount", "-t", "overlay", f"{self.project}-{name}", "-o", layers, str(root))
         self._dress(host, folder, root)
         self._boot(name, folder)
@@ -214,6 +230,18 @@ class Sandbox:
         provider = f"[Match]\nName=ext0\n[Link]\nRequiredForOnline=no\n[Network]\nKeepMaster=yes\n{quiet}"
         (network / "10-host0.network").write_text(management)
         (network / "10-ext0.network").write_text(provider)
+        if host["user"] != "root":
+            self._dress_for(host["user"], root)
+
+    def _dress_for(self, user: str, root: Path) -> None:
+        """Who signs in instead of root, as on most installed machines: a user with sudo. The key is handed over."""
+        run("chroot", str(root), "useradd", "--create-home", "--shell", "/bin/bash", user)
+        sudoers = root / f"etc/sudoers.d/{user}"
+        sudoers.write_text(f"{user} ALL=(ALL:ALL) NOPASSWD: ALL\n")
+        sudoers.chmod(0o440)
+        (root / "etc/ssh/sshd_config.d/05-no-root.conf").write_text("PermitRootLogin no\n")
+        shutil.move(root / "root/.ssh", root / "home" / user)
+        run("chroot", str(root), "chown", "--recursive", f"{user}:", f"/home/{user}/.ssh")
 
     def _plug(self, name: str, folder: Path) -> None:
         """The host's second link is on the machine's side of nspawn a moment after it starts; put it on the provider bridge."""
@@ -319,7 +347,11 @@ def restart(sandbox: Sandbox, check: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Check the arguments, then do it under the project's lock."""
-    host_spec = {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}}
+    host_spec = {
+        "name": {"type": "str", "required": True},
+        "address": {"type": "str", "required": True},
+        **{name: {"type": "str", "default": value} for name, value in USUAL.items()},
+    }
     module = AnsibleModule(
         argument_spec={
             "state": {"choices": ["started", "restarted", "absent"], "default": "started"},
@@ -327,13 +359,13 @@ def main() -> None:
             "project": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
             "hosts": {"type": "list", "elements": "dict", "default": [], "options": host_spec},
-            "base": {"type": "path"},
+            "bases": {"type": "dict"},
             "owner": {"type": "str", "default": ""},
             "gateway": {"type": "str"},
             "prefix": {"type": "int", "default": 24},
             "timeout": {"type": "int", "default": 40},
         },
-        required_if=[["state", "started", ["base", "gateway", "hosts"]], ["state", "restarted", ["hosts"]]],
+        required_if=[["state", "started", ["bases", "gateway", "hosts"]], ["state", "restarted", ["hosts"]]],
         supports_check_mode=True,
     )
     wanted = dict(module.params)

@@ -84,6 +84,22 @@ def test_onto_given_hosts_only_the_cloud_is_deployed(runner, capsys):
     assert "./lab destroy" not in capsys.readouterr().out
 
 
+def test_a_check_looks_at_given_hosts_and_leaves_the_lab_as_it_is(runner, capsys):
+    lab = labs.to_make("rack", None)
+    up.check(lab)
+    assert [playbook for playbook, _ in runner.ran] == ["prechecks"]
+    assert "The lab 'rack' can be deployed" in capsys.readouterr().out
+    assert not (labs.states() / "current").exists()
+
+
+def test_a_check_of_the_sandbox_looks_at_this_machine_alone(runner, monkeypatch):
+    up.check(labs.to_make("sandbox", None))
+    assert runner.ran == []
+    monkeypatch.setattr(prechecks, "against_sandbox", lambda machine: ["Not here."])
+    with pytest.raises(LabError, match="Not here"):
+        up.check(labs.to_make("sandbox", None))
+
+
 def test_a_failure_leaves_no_lab_that_says_it_is_ready(runner):
     lab = labs.to_make("sandbox", None)
     up.up(lab)
