@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tinstack.api import images, names
+from tinstack.api import images, names, volume_sources
 from tinstack.api.consoles import NotReady
 from tinstack.api.creation import check_metadata, check_offered, check_user_data, public_key
 from tinstack.api.errors import Invalid
@@ -16,7 +16,7 @@ from tinstack.api.parts import Compute
 from tinstack.api.schemas.words import truth
 from tinstack.api.snapshots import root_volume
 from tinstack.computedb import instances, quota_limits
-from tinstack.computedb.rows import Instance
+from tinstack.computedb.rows import Instance, RequestedVolume
 from tinstack.computedb.store import Begun
 from tinstack.core.db import Transaction
 from tinstack.core.http import Request
@@ -25,7 +25,7 @@ KIND = "rebuild"
 
 
 class OnVolume(Invalid):
-    """400: the root disk is a volume."""
+    """400: the root disk is a volume, which keeps its content."""
 
     code = "compute.rebuild.volume"
     message = "Unable to rebuild with a different image for a volume-backed server."
@@ -44,18 +44,29 @@ async def rebuild(compute: Compute, request: Request, row: Instance, wanted: dic
     limits = await quota_limits.limits(compute.db, compute.default_quotas, row.project_id, row.user_id)
     check_metadata(wanted.get("metadata") or {}, limits["metadata_items"])
     image = await images.find(compute, request.context, wanted["imageRef"])
-    if root_volume(row):
-        raise OnVolume
-    images.check_fits(image, row.flavor)
     password = wanted.get("adminPass") or names.password()
-    columns = await _columns(compute, request, row, wanted, password)
-    columns |= {"image_id": image.id, "image_properties": image.properties, "fault": None}
+    columns: dict[str, Any] = {"fault": None}
+    if root := root_volume(row):
+        await _check_kept(compute, request, root, image.id)
+    else:
+        images.check_fits(image, row.flavor)
+        columns |= {"image_id": image.id, "image_properties": image.properties}
+    columns |= await _columns(compute, request, row, wanted, password)
 
     async def also(tx: Transaction, begun: Begun) -> None:
         await instances.write(tx, row.id, **columns)
 
     begun = await operate(compute, request, row, KIND, data={"image_id": image.id}, also=also)
     return msgspec.structs.replace(begun.server, **columns), password
+
+
+async def _check_kept(compute: Compute, request: Request, root: RequestedVolume, image_id: str) -> None:
+    """A volume stays as it is, so it must be of the image that is named; from 2.93 on it would be written anew. Raises OnVolume."""
+    assert root.volume_id is not None
+    volume = await volume_sources.find_volume(compute, request.context, root.volume_id)
+    of = (volume or {}).get("volume_image_metadata", {}).get("image_id")
+    if of != image_id or request.at_least(2, 93):
+        raise OnVolume
 
 
 async def _columns(

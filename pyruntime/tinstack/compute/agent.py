@@ -10,9 +10,11 @@ import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
+import msgspec
+
 from tinstack.compute.boot import Boot
 from tinstack.compute.config import Config
-from tinstack.compute.drivers.interface import NOSTATE, Driver, DriverError
+from tinstack.compute.drivers.interface import NOSTATE, Driver, DriverError, RescueDevice
 from tinstack.compute.errors import LeaseLost, failed
 from tinstack.compute.interfaces import Interfaces
 from tinstack.compute.lease import LOST, Lease
@@ -156,7 +158,8 @@ class Agent:
                     await self._rebuild(server, lease, steps)
                 elif server.kind == "rescue":
                     image = await self._boot.image(server, server.data["image_id"], lease, steps)
-                    await self._driver.rescue(server.id, image.path, image.format, server.flavor.root_gib)
+                    beside = msgspec.convert(server.data.get("beside"), RescueDevice | None)
+                    await self._driver.rescue(server.id, image.path, image.format, server.flavor.root_gib, beside)
                 elif server.kind == "attach_interface":
                     await self._interfaces.attach(server, lease.token)
                 elif server.kind == "attach_volume":

@@ -110,6 +110,55 @@ def test_a_rescued_server_runs_until_it_is_unrescued(lab: Rebuilds) -> None:
     assert lab.act(server, "rescue", {"more": 1}).status == 400
 
 
+def on_volume(lab: Rebuilds) -> str:
+    image = lab.cloud.image_id()
+    mapping = {"source_type": "image", "destination_type": "volume", "uuid": image, "boot_index": 0, "volume_size": 1}
+    return lab.boot(imageRef="", block_device_mapping_v2=[{**mapping, "delete_on_termination": True}])
+
+
+def rescue_image(lab: Rebuilds, **properties: str) -> str:
+    body = {"name": "for rescues", "disk_format": "raw", "container_format": "bare", **properties}
+    made = lab.demo.post("image", "/v2/images", body).json["id"]
+    headers = {"Content-Type": "application/octet-stream"}
+    assert lab.demo.request("PUT", "image", f"/v2/images/{made}/file", headers=headers, data=bytes(512)).status == 204
+    return str(made)
+
+
+def test_a_server_on_a_volume_is_rescued_by_an_image_that_stands_beside_its_disks(lab: Rebuilds) -> None:
+    """From 2.87 on; the image says what it is by its properties."""
+    server, plain = on_volume(lab), lab.cloud.image_id("tiny-alt")
+    beside = rescue_image(lab, hw_rescue_device="cdrom")
+    strange = rescue_image(lab, hw_rescue_device="cdrom", hw_rescue_bus="virtio")
+    for image, version, said in (
+        (beside, "2.86", "Cannot rescue a volume-backed instance"),
+        (plain, NEWEST, "hw_rescue_device"),
+        (strange, NEWEST, "hw_rescue_bus of the image is 'virtio', but a cdrom can be at sata or scsi"),
+    ):
+        refused = lab.act(server, "rescue", {"rescue_image_ref": image}, version)
+        assert refused.status == 400 and said in refused.json["badRequest"]["message"], image
+    assert lab.act(server, "rescue", {"rescue_image_ref": beside}, "2.87").status == 200
+    lab.until(server, "RESCUE")
+    assert lab.act(server, "unrescue").status == 202
+    lab.until(server, "ACTIVE")
+    for image in (beside, strange):
+        lab.demo.delete("image", f"/v2/images/{image}")
+
+
+def test_a_server_on_a_volume_is_rebuilt_with_the_content_that_it_had(lab: Rebuilds) -> None:
+    """With the image that the volume was made of, until 2.92; later ones write the volume anew, which is not there."""
+    server = on_volume(lab)
+    own = lab.cloud.image_id()
+    assert lab.rebuild(server, "2.92").status == 400, "another image"
+    assert lab.rebuild(server, "2.93", imageRef=own).status == 400
+    assert lab.rebuild(server, "2.92", imageRef=own, name="again").status == 202
+    lab.until(server, "ACTIVE")
+    after = lab.shown(server)
+    assert (after["name"], after["image"]) == ("again", "")
+    [volume] = [one["id"] for one in after["os-extended-volumes:volumes_attached"]]
+    assert lab.demo.get("block-storage", f"/volumes/{volume}").json["volume"]["status"] == "in-use"
+    assert lab.console(server).count("booted") == 1
+
+
 def test_a_rescue_that_fails_is_an_error(lab: Rebuilds) -> None:
     server = lab.boot(metadata={"tinstack:fault": "rescue"})
     assert lab.act(server, "rescue").status == 200

@@ -35,6 +35,7 @@ from tinstack.compute.drivers.interface import (
     Nic,
     NoConsole,
     PowerChanged,
+    RescueDevice,
     Wire,
 )
 from tinstack.compute.drivers.rfb import Screen
@@ -235,7 +236,9 @@ class FakeDriver:
     async def resume(self, id: str) -> None:
         self._set(id, RUNNING, "resumed")
 
-    async def rescue(self, id: str, image: Path, image_format: str, gib: int) -> None:
+    async def rescue(
+        self, id: str, image: Path, image_format: str, gib: int, beside: RescueDevice | None = None
+    ) -> None:
         self._set(id, RUNNING, "rescued")
 
     async def unrescue(self, id: str) -> None:

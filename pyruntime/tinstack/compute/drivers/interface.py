@@ -97,6 +97,13 @@ class Guest(msgspec.Struct, frozen=True, kw_only=True):
     metadata: dict[str, str]
 
 
+class RescueDevice(msgspec.Struct, frozen=True):
+    """``kind``: ``disk`` or ``cdrom``; ``bus``: ``virtio``, ``scsi`` or ``sata``."""
+
+    kind: str
+    bus: str
+
+
 PowerChanged = Callable[[str, int], Awaitable[None]]
 """(server id, power state): the guest changed by itself."""
 
@@ -152,8 +159,11 @@ class Driver(Protocol):
     async def resume(self, id: str) -> None:
         """Continue from there."""
 
-    async def rescue(self, id: str, image: Path, image_format: str, gib: int) -> None:
-        """The guest runs from a fresh disk of that image and that size at least, with its own disks behind it. Raises DriverError."""
+    async def rescue(
+        self, id: str, image: Path, image_format: str, gib: int, beside: RescueDevice | None = None
+    ) -> None:
+        """The guest runs from a fresh disk of that image and that size at least, in the place of its root disk, which is behind
+        its others meanwhile; or as the device ``beside`` its disks, which stay as they are. Raises DriverError."""
 
     async def unrescue(self, id: str) -> None:
         """It runs from its own disks again; the other one is absent."""

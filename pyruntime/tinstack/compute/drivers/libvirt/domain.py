@@ -9,7 +9,7 @@ from string import ascii_lowercase
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from tinstack.compute.drivers.interface import AttachedDisk, Guest, Nic
+from tinstack.compute.drivers.interface import AttachedDisk, Guest, Nic, RescueDevice
 from tinstack.compute.drivers.libvirt import hardware, volumes
 from tinstack.compute.drivers.libvirt.disks import Folder
 from tinstack.compute.drivers.libvirt.hardware import Hardware
@@ -81,8 +81,21 @@ def render_disk(volume: AttachedDisk, bus: str, taken: set[str]) -> str:
     """One volume of the domain's XML. ``bus``: as ``Hardware.disk_bus``; ``taken``: names that other disks have."""
     disk = _volume(volume, bus, None)
     if not disk.target or disk.target in taken:
-        free = next(name for name in _names(_PREFIXES[bus]) if name not in taken)
-        disk = msgspec.structs.replace(disk, target=free)
+        disk = msgspec.structs.replace(disk, target=_free(bus, taken))
+    return _environment().get_template("disk.xml.j2").render(disk=disk)
+
+
+def render_rescue_disk(file: str, device: RescueDevice, taken: set[str]) -> str:
+    """A disk that is booted from before others, whatever they are."""
+    disk = Disk(
+        bus=device.bus,
+        device=device.kind,
+        target=_free(device.bus, taken),
+        format="qcow2",
+        file=file,
+        boot=1,
+        readonly=device.kind == "cdrom",
+    )
     return _environment().get_template("disk.xml.j2").render(disk=disk)
 
 
@@ -152,6 +165,10 @@ def _names(prefix: str) -> Iterator[str]:
     while True:
         yield from (prefix + each for each in letters)
         letters = [first + second for first in letters for second in ascii_lowercase]
+
+
+def _free(bus: str, taken: set[str]) -> str:
+    return next(name for name in _names(_PREFIXES[bus]) if name not in taken)
 
 
 @cache

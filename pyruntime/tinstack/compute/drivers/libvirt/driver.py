@@ -26,6 +26,7 @@ from tinstack.compute.drivers.interface import (
     Nic,
     NoConsole,
     PowerChanged,
+    RescueDevice,
     Wire,
 )
 from tinstack.compute.drivers.libvirt import (
@@ -177,8 +178,10 @@ class LibvirtDriver:
             elif state in (SUSPENDED, SHUTDOWN, CRASHED):
                 await self._start(id)
 
-    async def rescue(self, id: str, image: Path, image_format: str, gib: int) -> None:
-        await self._from(id, lambda folder: rescue.begin(folder, image, image_format, gib))
+    async def rescue(
+        self, id: str, image: Path, image_format: str, gib: int, beside: RescueDevice | None = None
+    ) -> None:
+        await self._from(id, lambda folder: rescue.begin(folder, image, image_format, gib, beside))
 
     async def unrescue(self, id: str) -> None:
         await self._from(id, rescue.end)
