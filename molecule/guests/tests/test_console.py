@@ -62,7 +62,7 @@ def test_the_browser_shows_what_the_hypervisor_shows(
         page.call("Page.navigate", url=console("vnc", "novnc"))
         status = "document.getElementById('status') && document.getElementById('status').textContent"
         until(lambda: str(page.value(status)).startswith("Connected"), "noVNC is connected", 60, 0.2)
-        until(lambda: page.value("document.querySelector('canvas').width") > 300, "there is a picture", 30, 0.2)
+        until(lambda: page.value("document.querySelector('canvas').width") > 300, "there is a picture", 60, 0.2)
         time.sleep(2)  # the first picture comes in pieces, and nothing tells of the last
         png = page.screenshot("canvas")
         (tmp_path / "console.png").write_bytes(png)
@@ -85,7 +85,7 @@ def opened(url: str, state: Path) -> ClientConnection:
 def test_the_serial_line_answers(console: Callable[[str, str], str], state: Path) -> None:
     with opened(console("serial", "serial"), state) as line:
         line.send(b"\recho $((6*7))answers\r")
-        heard, end = b"", time.monotonic() + 30
+        heard, end = b"", time.monotonic() + 60
         while b"42answers" not in heard:
             heard += bytes(line.recv(timeout=max(0.1, end - time.monotonic())))
 

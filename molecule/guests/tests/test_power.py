@@ -69,7 +69,7 @@ def test_a_guest_whose_process_dies_is_shutoff_with_a_sentence(compute: Any, run
 
 def test_a_guest_that_libvirt_forgot_is_shutoff_and_can_be_started(compute: Any, running: Any, its_host: Host) -> None:
     its_host.check_output(f"virsh destroy {running.id} && virsh undefine {running.id}")
-    becomes(compute, running, "SHUTOFF", 4, 30)
+    becomes(compute, running, "SHUTOFF", 4, 60)
 
 
 def test_a_guest_that_is_paused_behind_our_back_is_seen(compute: Any, running: Any, its_host: Host) -> None:

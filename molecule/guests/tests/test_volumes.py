@@ -67,7 +67,7 @@ class Cloud:
         """Where ``hello`` sees it."""
         self.demo.compute.create_volume_attachment(self.hello.id, volume_id=volume.id)
         self.demo.block_storage.wait_for_status(volume, "in-use", wait=120)
-        return str(until(lambda: self.device_of(volume), "the guest sees the volume", 30, 0.5))
+        return str(until(lambda: self.device_of(volume), "the guest sees the volume", 60, 0.5))
 
     def device_of(self, volume: Any) -> str | None:
         """By the serial number, of which virtio has 20 characters."""
