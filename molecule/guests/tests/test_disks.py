@@ -1,5 +1,6 @@
 """Guests' disks: an image made of a running guest boots with what the guest had written, and a rebuild gives it a fresh one."""
 
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator
@@ -47,6 +48,12 @@ def typed(compute: Any, server: Any, state: Path, command: str, end: bytes, seco
     return heard
 
 
+def booted(compute: Any, server: Any) -> str | None:
+    """The log of a guest that lets people in. What is typed before then is echoed in between its lines."""
+    log = str(compute.get_server_console_output(server.id)["output"])
+    return log if re.search("^tin: .* ssh\r?$", log, re.MULTILINE) else None
+
+
 def test_an_image_of_a_running_guest_boots_with_what_it_had_written(
     compute: Any, hello: Any, image: Any, state: Path
 ) -> None:
@@ -54,10 +61,10 @@ def test_an_image_of_a_running_guest_boots_with_what_it_had_written(
     server = compute.create_server(name="copy", image_id=image.id, flavor_id=flavor.id, networks="none")
     try:
         compute.wait_for_server(server, wait=240)
-        typed(compute, server, state, "echo is-$(cat /golden)", b"is-golden")
-        log = compute.get_server_console_output(server.id)["output"]
+        log = until(lambda: booted(compute, server), "the copy boots")
         lines = [line for line in log.splitlines() if line.startswith("tin: ")]
         assert "initrd" in lines[0] and lines[-1].endswith(" ssh"), "the whole boot is in the log"
+        typed(compute, server, state, "echo is-$(cat /golden)", b"is-golden")
     finally:
         compute.delete_server(server)
         compute.wait_for_delete(server, wait=120)

@@ -236,10 +236,12 @@ def test_guests_boot_from_volumes_of_every_origin(my: Cloud) -> None:
     my.made.append(storage.get_volume(roots["from-image"]))
     assert roots["from-volume"] == root.id
 
-    said = storage.post(
+    answer = storage.post(
         f"/volumes/{root.id}/action",
         json={"os-volume_upload_image": {"image_name": "of a root", "disk_format": "qcow2", "force": True}},
-    ).json()["os-volume_upload_image"]
+    )
+    assert answer.status_code == 202, answer.text
+    said = answer.json()["os-volume_upload_image"]
     my.undo.append(lambda: my.demo.image.delete_image(said["image_id"]))
     until(lambda: my.demo.image.get_image(said["image_id"]).status == "active", "the image is active", 120)
     storage.wait_for_status(root, "in-use", wait=60)

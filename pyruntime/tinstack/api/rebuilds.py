@@ -16,8 +16,9 @@ from tinstack.api.parts import Compute
 from tinstack.api.schemas.words import truth
 from tinstack.api.snapshots import root_volume
 from tinstack.computedb import instances, quota_limits
-from tinstack.computedb.rows import Instance, RequestedVolume
+from tinstack.computedb.rows import Instance
 from tinstack.computedb.store import Begun
+from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core.db import Transaction
 from tinstack.core.http import Request
 
