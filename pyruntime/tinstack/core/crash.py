@@ -1,7 +1,7 @@
 """Crash points: named places before and after the effect of each step of the flow (and of each other operation), where a rig can
 have a process die.
 
-``TINSTACK_CRASH`` is read once, at import: ``FOLDER:POINT,POINT…``. At an armed point the process kills itself, once: a marker
+``TINSTACK_CRASH`` is read at import: ``FOLDER:POINT,POINT…``. At an armed point the process kills itself, once: a marker
 file in the folder remembers, so that the process started in its place runs on. Where there is a file ``POINT.stop`` beside, it does
 not die but stands still (SIGSTOP) until it is told to go on. Unarmed, a point does nothing.
 """
@@ -72,6 +72,12 @@ def parse(value: str) -> tuple[Path, frozenset[str]]:
     """The folder of the markers, and the points."""
     folder, _, names = value.rpartition(":")
     return Path(folder), frozenset(name for name in names.split(",") if name)
+
+
+def arm(value: str) -> None:
+    """From now on those points are armed and no others."""
+    global _folder, _armed
+    _folder, _armed = parse(value)
 
 
 _folder, _armed = parse(os.environ.get(VARIABLE, ""))

@@ -8,7 +8,6 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
 
 import sqlalchemy as sa
 from alembic import command
@@ -17,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from tinstack.core.config import ConfigError, DatabaseConfig, ServiceConfig
-from tinstack.core.migrate_paths import database_of, history_of, metadata_of
+from tinstack.core.migrate_paths import database_of, history_of, metadata_of, sync_url
 from tinstack.core.tls import trusting
 
 
@@ -31,7 +30,7 @@ def upgrade(service: str, config: ServiceConfig) -> bool:
 def upgrade_database(database: str, config: DatabaseConfig) -> bool:
     """The same by the database's name."""
     arguments = {"ssl": context} if (context := trusting(config.ca)) else {}
-    engine = sa.create_engine(_sync_url(config), poolclass=sa.NullPool, connect_args=arguments)
+    engine = sa.create_engine(sync_url(config), poolclass=sa.NullPool, connect_args=arguments)
     try:
         with engine.connect() as connection:
             before = MigrationContext.configure(connection).get_current_heads()
@@ -50,7 +49,7 @@ def revise(database: str, message: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         url = DatabaseConfig(url=f"sqlite:///{folder}/scratch.db")
         upgrade_database(database, url)
-        engine = sa.create_engine(_sync_url(url), poolclass=sa.NullPool)
+        engine = sa.create_engine(sync_url(url), poolclass=sa.NullPool)
         with engine.connect() as connection:
             alembic = _config(database, connection)
             number = len(list(ScriptDirectory.from_config(alembic).walk_revisions())) + 1
@@ -70,14 +69,6 @@ def _config(database: str, connection: sa.Connection) -> Config:
     config.set_main_option("path_separator", "newline")
     config.attributes.update(connection=connection, metadata=metadata_of(database))
     return config
-
-
-def _sync_url(config: DatabaseConfig) -> str:
-    if config.url.startswith("sqlite:"):
-        return config.url
-    url = urlsplit(config.url)
-    password = quote(config.password, safe="")
-    return f"mysql+pymysql://{url.username}:{password}@{url.hostname}:{url.port or 3306}{url.path}?charset=utf8mb4"
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 
 import importlib
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import sqlalchemy as sa
 
-from tinstack.core.config import ConfigError
+from tinstack.core.config import ConfigError, DatabaseConfig
 
 PACKAGES = {
     "identity": "tinstack.identity",
@@ -43,3 +44,12 @@ def database_of(service: str) -> str:
     if name not in PACKAGES:
         raise ConfigError(f"The service '{service}' has no database.")
     return name
+
+
+def sync_url(config: DatabaseConfig) -> str:
+    """SQLAlchemy's URL of a database for those who work without an event loop."""
+    if config.url.startswith("sqlite:"):
+        return config.url
+    url = urlsplit(config.url)
+    password = quote(config.password, safe="")
+    return f"mysql+pymysql://{url.username}:{password}@{url.hostname}:{url.port or 3306}{url.path}?charset=utf8mb4"

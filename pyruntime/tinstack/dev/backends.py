@@ -11,8 +11,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,8 @@ from tinstack.dev import broker, debian
 from tinstack.dev.cache import cache
 
 MARIADB = ["mariadb-server-core", "mariadb-client-core"]
+DATA = "mariadb-data"
+"""What the names of data directories in the cache begin with."""
 START_SECONDS = 60.0
 STOP_SECONDS = 0.8
 """Both keep what they have said that they have, however they end."""
@@ -59,19 +63,65 @@ def _is_free(port: int) -> bool:
 
 
 def _empty_data() -> Path:
-    """What ``mariadb-install-db`` makes, made once for each version of the server. Raises PackageError."""
+    """What ``mariadb-install-db`` makes, once for each version of the server. Raises PackageError."""
     server = Path(shutil.which("mariadbd", path="/usr/sbin:/usr/bin") or "mariadbd").stat()
-    folder = cache() / f"mariadb-data-{os.geteuid()}-{server.st_size}-{server.st_mtime_ns}"
+
+    def install(folder: Path) -> None:
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
+        debian.run(["mariadb-install-db", *_own_options(folder), *options])
+
+    return _made_once(f"{DATA}-{os.geteuid()}-{server.st_size}-{server.st_mtime_ns}", install)
+
+
+def _made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache; ``make`` fills it where it is not there."""
+    folder = cache() / name
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix="mariadb-data-", dir=folder.parent))
-        own = [f"--datadir={made}", *(["--user=root"] if os.geteuid() == 0 else [])]
-        options = ["--auth-root-authentication-method=normal", "--skip-test-db"]
-        debian.run(["mariadb-install-db", "--no-defaults", *own, *options])
-        with contextlib.suppress(OSError):
-            made.rename(folder)
-        shutil.rmtree(made, ignore_errors=True)
+        made = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=folder.parent))
+        try:
+            make(made)
+            with contextlib.suppress(OSError):
+                made.rename(folder)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
     return folder
+
+
+def _own_options(data: Path) -> list[str]:
+    return ["--no-defaults", f"--datadir={data}", *(["--user=root"] if os.geteuid() == 0 else [])]
+
+
+def _mariadbd(data: Path, sock: Path, port: int, log: Path) -> "Process":
+    """A server on that data directory."""
+    options = [
+        f"--socket={sock}",
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        f"--pid-file={sock.with_suffix('.pid')}",
+        "--skip-name-resolve",
+        "--innodb-buffer-pool-size=64M",
+        "--performance-schema=OFF",
+        "--character-set-server=utf8mb4",
+        "--collation-server=utf8mb4_bin",
+        "--max-connections=300",
+    ]
+    return Process("MariaDB", ["mariadbd", *_own_options(data), *options], os.environ, log)
+
+
+def _make_databases(sock: Path, names: Iterable[str]) -> None:
+    with _root(sock) as cursor:
+        for name in names:
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+
+
+@contextlib.contextmanager
+def _root(sock: Path) -> Iterator[Any]:
+    import pymysql  # type: ignore[import-untyped]
+
+    with pymysql.connect(unix_socket=str(sock), user="root") as connection, connection.cursor() as cursor:
+        yield cursor
+        connection.commit()
 
 
 class Process:
@@ -106,22 +156,31 @@ class Process:
     def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-800:]
 
-    def stop(self) -> None:
-        """End it and all that it started."""
+    def stop(self, seconds: float = STOP_SECONDS) -> None:
+        """End it and all that it started, within that time."""
         self.tell(signal.SIGTERM)
-        self.wait_for_end()
+        self.wait_for_end(seconds)
 
     def tell(self, number: int) -> None:
         """A signal to it and all that it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.child.pid, number)
 
-    def wait_for_end(self) -> None:
+    def wait_for_end(self, seconds: float = STOP_SECONDS) -> None:
         """It has a moment for that."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.child.wait(STOP_SECONDS)
+            self.child.wait(seconds)
         self.tell(signal.SIGKILL)
         self.child.wait()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What databases hold from the start. ``version``: of their tables; ``make``: makes them on the server at a port of loopback, as
+    root, in the databases that are there."""
+
+    version: str
+    make: Callable[[int], None]
 
 
 class Backends:
@@ -131,11 +190,13 @@ class Backends:
         self,
         folder: Path,
         databases: Mapping[str, list[str]],
+        tables: Tables,
         password: str,
         users: Mapping[str, str],
         hosts: list[str],
     ) -> None:
-        self.folder, self.databases, self.password, self.users, self.hosts = folder, databases, password, users, hosts
+        self.folder, self.databases, self.tables = folder, databases, tables
+        self.password, self.users, self.hosts = password, users, hosts
         self.watch: Callable[[int], None] = lambda pid: None
         self.database_port, self.bus_port, self._node_port = _ports(folder)
         self._processes: list[Process] = []
@@ -175,49 +236,40 @@ class Backends:
         """A data directory, the server, databases and users."""
         debian.install(MARIADB)
         data, sock = self.folder / "mariadb", self.folder / "mariadb.sock"
-        own = (
-            ["--no-defaults", f"--datadir={data}", "--user=root"]
-            if os.geteuid() == 0
-            else ["--no-defaults", f"--datadir={data}"]
-        )
         fresh = not data.exists()
         if fresh:
-            shutil.copytree(_empty_data(), data)
-        server = Process(
-            "MariaDB",
-            [
-                "mariadbd",
-                *own,
-                f"--socket={sock}",
-                f"--port={self.database_port}",
-                "--bind-address=127.0.0.1",
-                f"--pid-file={self.folder / 'mariadb.pid'}",
-                "--skip-name-resolve",
-                "--innodb-buffer-pool-size=64M",
-                "--performance-schema=OFF",
-                "--character-set-server=utf8mb4",
-                "--collation-server=utf8mb4_bin",
-                "--max-connections=300",
-            ],
-            os.environ,
-            self.folder / "mariadb.log",
-        )
+            shutil.copytree(self._data_with_tables(), data)
+        server = _mariadbd(data, sock, self.database_port, self.folder / "mariadb.log")
         self._processes.append(server)
         self.watch(server.child.pid)
         server.wait_for(self.database_port)
         if fresh:
-            self._make_databases(sock)
+            self._make_users(sock)
 
-    def _make_databases(self, sock: Path) -> None:
-        import pymysql  # type: ignore[import-untyped]
+    def _data_with_tables(self) -> Path:
+        """What is copied where there are no data: databases with their tables, made once for each version of both."""
+        empty = _empty_data()
 
-        with pymysql.connect(unix_socket=str(sock), user="root") as connection, connection.cursor() as cursor:
+        def make(folder: Path) -> None:
+            shutil.copytree(empty, folder, dirs_exist_ok=True)
+            sock, port = self.folder / "making.sock", free_port()
+            server = _mariadbd(folder, sock, port, self.folder / "mariadb.log")
+            self.watch(server.child.pid)
+            try:
+                server.wait_for(port)
+                _make_databases(sock, self.databases)
+                self.tables.make(port)
+            finally:
+                server.stop(START_SECONDS)
+
+        return _made_once(f"{empty.name}-{self.tables.version}", make)
+
+    def _make_users(self, sock: Path) -> None:
+        with _root(sock) as cursor:
             for name, users in self.databases.items():
-                cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
                 for user in users:
                     cursor.execute(f"CREATE USER '{user}'@'127.0.0.1' IDENTIFIED BY %s", (self.password,))
                     cursor.execute(f"GRANT ALL ON `{name}`.* TO '{user}'@'127.0.0.1'")
-            connection.commit()
 
     def stop_one(self, name: str) -> None:
         """End ``MariaDB`` or ``RabbitMQ`` alone; its data stay."""

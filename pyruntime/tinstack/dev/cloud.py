@@ -17,7 +17,7 @@ from tinstack.core import bus as buses
 from tinstack.core import config as configs_core
 from tinstack.core.bus.memory import Hub
 from tinstack.core.metrics.port import MetricsPort
-from tinstack.core.migrate_paths import head_revision, metadata_of
+from tinstack.core.migrate_paths import head_revision, metadata_of, sync_url
 from tinstack.dev import configs
 from tinstack.dev.configs import Places
 from tinstack.dev.secrets import Secrets, of_state
@@ -105,20 +105,13 @@ class Cloud:
 
     def _prepare_database(self, name: str) -> None:
         config = self.places.of_database(name, "api" if name == "compute" else name, self.state, self.secrets.databases)
-        if not config.url.startswith("sqlite:"):
-            from tinstack.core.migrate import upgrade_database
+        sqlite, path = config.url.startswith("sqlite:"), config.url.removeprefix("sqlite:///")
+        if sqlite and not Path(path).exists():
+            _create(name, config)
+        elif _revision(config) != head_revision(name):
+            from tinstack.core.migrate import upgrade_database  # loads Alembic
 
             upgrade_database(name, config)
-            return
-        path = Path(config.url.removeprefix("sqlite:///"))
-        if path.exists() and _revision(config) == head_revision(name):
-            return
-        if path.exists():
-            from tinstack.core.migrate import upgrade_database
-
-            upgrade_database(name, config)
-            return
-        _create(name, config)
 
     async def _bootstrap(self) -> None:
         first: Any = importlib.import_module("tinstack.identity.bootstrap")
@@ -151,11 +144,11 @@ class Cloud:
 
 
 def _revision(config: configs_core.DatabaseConfig) -> str | None:
-    engine = sa.create_engine(config.url, poolclass=sa.NullPool)
+    engine = sa.create_engine(sync_url(config), poolclass=sa.NullPool)
     with engine.connect() as connection:
         try:
             revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        except sa.exc.OperationalError:
+        except sa.exc.DatabaseError:
             return None
     return revision
 

@@ -1,12 +1,8 @@
-"""The simulated hosts of a split cloud, many in one process: compute agents with the fake driver, or fake network agents.
-
-``python -m tinstack.dev.fleet FILE KIND FIRST COUNT``: FILE is the rig's document (0600), which holds the secrets.
-"""
+"""The simulated hosts of a split cloud, many in one process: compute agents with the fake driver, or fake network agents."""
 
 import asyncio
 import importlib
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +65,7 @@ async def _serve(agents: list[Running]) -> None:
 
 
 def main(file: str, kind: str, first: str, count: str) -> None:
-    """Run these hosts until SIGTERM."""
+    """Run these hosts until SIGTERM. ``file``: the rig's document (0600), which holds the secrets."""
     rig = msgspec.json.decode(Path(file).read_bytes(), type=Rig)
     secrets = of_state(Path(rig.state))
     mine = rig.hosts[int(first) : int(first) + int(count)]
@@ -78,7 +74,3 @@ def main(file: str, kind: str, first: str, count: str) -> None:
     make = compute if kind == "compute" else network_agent
     logs.setup({kind: LogConfig()})
     uvloop.run(_serve([make(rig, secrets, host) for host in mine]))
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

@@ -13,17 +13,18 @@ import signal
 import sys
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import uvloop
 
+from tinstack import main
 from tinstack.core import crash
 from tinstack.core.client import Http
 from tinstack.core.config import ConfigError
-from tinstack.dev import configs, content, toml
+from tinstack.dev import configs, content, fleet, forks, toml
 from tinstack.dev.backends import Backends
 from tinstack.dev.cloud import CONTROLLERS, Cloud, clouds_yaml
 from tinstack.dev.configs import Places
@@ -139,6 +140,7 @@ def _with_backends(options: "DevOptions", armed: dict[str, list[str]], guard: Gu
     cloud = Cloud(options.state, configs.ports(options.port_base), options.hosts)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    forks.warm()
     own = backends_for(options.state / "backends", cloud)
     own.watch = guard.add
     try:
@@ -169,7 +171,8 @@ class Split:
         self._own = self.rig.tuning.get("rig", {})
         self.ready = False
         restart_seconds = float(self._own.get("restart_seconds", RESTART_SECONDS))
-        self.supervisor = Supervisor(self.programs(), self._write_ready, guard, restart_seconds)
+        method = forks.SPAWNED if self._own.get("apart") else forks.FORKED
+        self.supervisor = Supervisor(self.programs(), self._write_ready, guard, restart_seconds, method)
 
     async def run(self, began: float) -> None:
         """Start all, say so, and keep them until a signal comes."""
@@ -242,31 +245,34 @@ class Split:
 
     def programs(self) -> list[Program]:
         """The controllers' services, then the simulated hosts."""
-        main = [sys.executable, "-m", "tinstack.main", "serve"]
-        fleet = [sys.executable, "-m", "tinstack.dev.fleet", str(self._rig_file)]
-        count = len(self.cloud.hosts)
+        rig, count = str(self._rig_file), len(self.cloud.hosts)
         found = [
-            self._program(name, service, [*main, service, "--config-dir", str(self._etc)])
+            self._program(name, service, main.main, ["serve", service, "--config-dir", str(self._etc)])
             for service in CONTROLLERS
             for name in names(service, self._processes_of(service))
         ]
         found += [
-            self._program(f"compute-{number}", "compute", [*fleet, "compute", str(first), str(size)])
+            self._program(f"compute-{number}", "compute", fleet.main, rig, "compute", str(first), str(size))
             for number, (first, size) in enumerate(
                 shares(count, self._own.get("hosts_per_process", HOSTS_PER_PROCESS)), 1
             )
         ]
-        return [*found, self._program("network-agent", "network-agent", [*fleet, "network-agent", "0", str(count)])]
+        return [
+            *found,
+            self._program("network-agent", "network-agent", fleet.main, rig, "network-agent", "0", str(count)),
+        ]
 
     def _processes_of(self, service: str) -> int:
         return self.options.processes.get(service, 1)
 
-    def _program(self, name: str, service: str, command: list[str]) -> Program:
+    def _program(self, name: str, service: str, target: Callable[..., Any], *arguments: Any) -> Program:
         environment = {}
         if service in self.armed:
             folder = self.state / DIED_BEFORE / service
             environment[crash.VARIABLE] = crash.setting(folder, self.armed[service])
-        return Program(name, command, self.state / "logs" / f"{name}.log", environment, self.state / HELD / name)
+        return Program(
+            name, target, arguments, self.state / "logs" / f"{name}.log", environment, self.state / HELD / name
+        )
 
     @property
     def _etc(self) -> Path:

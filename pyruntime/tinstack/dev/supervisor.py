@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tinstack.core.config import ConfigError
+from tinstack.dev.forks import FORKED, Fork
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +32,12 @@ class ServiceDied(ConfigError):
 
 @dataclass(frozen=True)
 class Program:
-    """One process: its name, command, log file, and what its environment has beside ours. While the file ``held`` is there it is
-    not started again."""
+    """One process: its name, the function that it runs, log file, and what its environment has beside ours. While the file ``held``
+    is there it is not started again."""
 
     name: str
-    command: list[str]
+    target: Callable[..., Any]
+    arguments: tuple[Any, ...]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     held: Path | None = None
@@ -45,12 +47,17 @@ class Child:
     """One program, kept running."""
 
     def __init__(
-        self, program: Program, changed: Callable[[], None], guard: "Watch", restart_seconds: float = RESTART_SECONDS
+        self,
+        program: Program,
+        changed: Callable[[], None],
+        guard: "Watch",
+        restart_seconds: float = RESTART_SECONDS,
+        method: str = FORKED,
     ) -> None:
         self.program, self._changed, self._guard, self.restart_seconds = program, changed, guard, restart_seconds
         self.ready, self.pid, self.starts = asyncio.Event(), 0, 0
         self._address = f"tinstack-{os.getpid()}-{program.name}"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process = Fork(program.target, program.arguments, method)
         self._socket: socket.socket | None = None
 
     async def keep(self) -> None:
@@ -74,22 +81,13 @@ class Child:
     async def _run(self) -> int:
         self.starts += 1
         own = {"NOTIFY_SOCKET": f"@{self._address}", **self.program.environment}
-        with self.program.log.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.program.command,
-                env={**os.environ, **own},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        self.pid = self._process.pid
+        self.pid = self._process.start(self.program.name, own, self.program.log)
         self._guard.add(self.pid)
         self._changed()
         try:
             return await self._process.wait()
         finally:
-            if self._process.returncode is not None:
+            if self._process.ended:
                 self._guard.drop(self.pid)
 
     def _listen(self) -> None:
@@ -114,18 +112,18 @@ class Child:
 
     async def _end(self) -> None:
         process = self._process
-        if process is None or process.returncode is not None:
+        if process.ended:
             return
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(self.pid, signal.SIGTERM)
         try:
             await asyncio.wait_for(process.wait(), STOP_SECONDS)
         except TimeoutError:
             log.warning("%s did not end in %g s and is killed", self.program.name, STOP_SECONDS)
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
             await process.wait()
-        self._guard.drop(process.pid)
+        self._guard.drop(self.pid)
 
 
 class Watch(Protocol):
@@ -147,8 +145,9 @@ class Supervisor:
         changed: Callable[[], None],
         guard: Watch,
         restart_seconds: float = RESTART_SECONDS,
+        method: str = FORKED,
     ) -> None:
-        self.children = [Child(program, changed, guard, restart_seconds) for program in programs]
+        self.children = [Child(program, changed, guard, restart_seconds, method) for program in programs]
         self._keeping: list[asyncio.Task[None]] = []
 
     @property

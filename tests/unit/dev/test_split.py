@@ -31,7 +31,7 @@ class Noted(set):
 
 
 def python(tmp_path, name, code):
-    return Program(name, [sys.executable, "-c", code], tmp_path / f"{name}.log")
+    return Program(name, exec, (code,), tmp_path / f"{name}.log")
 
 
 def dies_at(folder, point):
@@ -191,7 +191,7 @@ async def test_a_process_that_is_held_stays_dead_until_it_is_not(tmp_path, monke
     kept.children[0]._changed = again.set
     held.touch()
     os.kill(kept.pids[0], signal.SIGKILL)
-    await kept.children[0]._process.wait()
+    await asyncio.to_thread(kept.children[0]._process._process.join)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(again.wait(), 0.2)
     held.unlink()

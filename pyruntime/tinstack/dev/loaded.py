@@ -1,0 +1,17 @@
+"""Loads every service and the clients of the backends, and no more: what is loaded here is shared by all that is forked from it."""
+
+import gc
+import importlib
+
+from tinstack import main, running
+from tinstack.core import db
+from tinstack.core.bus import amqp
+from tinstack.core.db import mariadb
+
+__all__ = ["amqp", "db", "main", "mariadb"]
+
+for _package in running.PACKAGES.values():
+    importlib.import_module(f"{_package}.service")
+importlib.import_module("tinstack.dev.fleet")
+gc.collect()
+gc.freeze()
