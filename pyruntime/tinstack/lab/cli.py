@@ -381,6 +381,8 @@ def test(ring: tuple[str, ...], seed: int | None, everything: bool) -> None:
     restore             a lab lost with its hosts and brought back from its backup, then day two: secrets, hosts (root; Debian 12)
     guests              what takes long with real guests: hosts that go down, consoles (root; Debian 12)
     broken              a lab broken in twenty ways: one command names component, host and cause (root; Debian 12)
+    spread              each task on a host of its own, two releases of Debian, nobody signs in as root (root; Debian 12)
+    combined            everything on one host, its services in one process, and to units of each and back (root; Debian 12)
     molecule            a whole lab on hosts of its own: made, deployed twice, looked at, removed (root; Debian 12)
     """
     from tinstack.lab.rings import run_rings

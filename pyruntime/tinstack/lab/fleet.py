@@ -1,4 +1,4 @@
-"""All hosts of a lab at once, over SSH by fabric: looks that change nothing. Whatever changes a host is a playbook.
+"""All hosts of a lab at once, over SSH by fabric (this machine itself without): looks that change nothing. What changes a host is a play.
 
 Needs the tools' environment. Hosts' keys are checked against the files that the inventory names, as ssh itself would.
 """
@@ -7,8 +7,11 @@ import base64
 import importlib
 import importlib.util
 import inspect
+import os
 import re
+import select
 import shlex
+import subprocess
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -98,7 +101,7 @@ class Fleet:
         return self.each(asked, only)
 
     def host(self, name: str) -> "Host":
-        return Host(name, self.hosts[name])
+        return (LocalHost if self.hosts[name].get("local") else Host)(name, self.hosts[name])
 
 
 class Host:
@@ -154,10 +157,49 @@ class Host:
             raise HostError(f"{self.name} did not answer within {seconds:g} s.") from None
         except (OSError, EOFError, paramiko.SSHException) as error:
             raise HostError(f"The connection to {self.name} broke: {error or 'closed'}.") from None
-        if code:
-            listener.join(1)
-            said = b"".join(complaints).decode(errors="replace").strip().splitlines()
-            raise HostError(f"{self.name}: {said[-1] if said else f'the program ended with {code}'}")
+        raise_for(self.name, code, listener, complaints)
+
+
+class LocalHost(Host):
+    """The machine that this runs on, where the inventory has it (`ansible_connection: local`)."""
+
+    def __init__(self, name: str, known_as: dict[str, Any]) -> None:
+        self.name = name
+
+    def __enter__(self) -> "Host":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def run(self, program: ModuleType, arguments: object, seconds: float | None) -> Iterator[bytes]:
+        command = ["sh", "-c", AS_ROOT, "sh", *line(program, arguments)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as child:
+            assert child.stdout is not None
+            complaints: list[bytes] = []
+            listener = threading.Thread(target=hear, args=(child.stderr, complaints), daemon=True)
+            listener.start()
+            try:
+                while True:
+                    if not select.select([child.stdout], [], [], seconds)[0]:
+                        raise HostError(f"{self.name} did not answer within {seconds:g} s.")
+                    if not (piece := os.read(child.stdout.fileno(), 1 << 16)):
+                        break
+                    yield piece
+                code = child.wait()
+            finally:
+                with suppress(PermissionError):
+                    child.kill()
+        raise_for(self.name, code, listener, complaints)
+
+
+def raise_for(name: str, code: int, listener: threading.Thread, complaints: list[bytes]) -> None:
+    """Raises HostError with what a program last said, where it failed."""
+    if code:
+        listener.join(1)
+        said = b"".join(complaints).decode(errors="replace").strip().splitlines()
+        raise HostError(f"{name}: {said[-1] if said else f'the program ended with {code}'}")
 
 
 def hear(err: Any, complaints: list[bytes]) -> None:

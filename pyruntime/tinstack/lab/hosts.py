@@ -10,13 +10,15 @@ from tinstack.lab.labs import Lab, replace
 from tinstack.lab.words import LabError
 
 CONNECTION = """{
-    'address': ansible_host | default(inventory_hostname),
+    'address': ansible_host | default(tinstack_address | default(inventory_hostname)
+        if ansible_connection | default('ssh') == 'local' else inventory_hostname),
     'internal': tinstack_address | default(ansible_host | default(inventory_hostname)),
     'user': ansible_user | default(''),
     'port': ansible_port | default(22),
     'key': ansible_ssh_private_key_file | default(''),
     'arguments': [ansible_ssh_common_args | default(''), ansible_ssh_extra_args | default('')] | join(' '),
     'groups': group_names,
+    'local': ansible_connection | default('ssh') == 'local',
     'allowed': verify_allowed_ports | default([]),
 }"""
 """What is asked of the inventory for each host; templates in it are resolved by Ansible."""

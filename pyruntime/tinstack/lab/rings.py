@@ -77,6 +77,7 @@ RINGS: dict[str, tuple[Check, ...]] = {
     "restore": (Check("a lab from its backup", ("molecule", "test", "-s", "restore")),),
     "broken": (Check("broken labs", ("molecule", "test", "-s", "faults")),),
     "spread": (Check("a lab of many kinds of hosts", ("molecule", "test", "-s", "spread")),),
+    "combined": (Check("a lab on one host", ("molecule", "test", "-s", "combined")),),
 }
 
 
@@ -86,7 +87,7 @@ SHORT: dict[str, tuple[Check, ...]] = {
 }
 """What runs of a long ring when no ring is named."""
 
-ON_REQUEST = {"bench", "guests", "restore", "broken", "spread"}
+ON_REQUEST = {"bench", "guests", "restore", "broken", "spread", "combined"}
 """Rings that run only when they are named, or with all."""
 
 

@@ -1,0 +1,62 @@
+"""A whole cloud on one host, whose services share a process."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openstack
+import pytest
+import testinfra
+from testinfra.host import Host
+
+ROOT = Path(__file__).parents[3]
+STATE = Path(os.environ.get("TINSTACK_COMBINED_STATE", ROOT / ".lab" / "combined"))
+"""Where the lab's state is, if it is not the one that the scenario makes."""
+
+Verb = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def state() -> Path:
+    """The lab's state on the machine that deploys."""
+    return STATE
+
+
+@pytest.fixture(scope="session")
+def inventory(request: pytest.FixtureRequest) -> Path:
+    """The inventory that the lab was deployed with."""
+    return Path(str(request.config.getoption("--ansible-inventory")))
+
+
+@pytest.fixture(scope="session")
+def name() -> str:
+    """The host's."""
+    return os.environ.get("TINSTACK_COMBINED_HOST", "single")
+
+
+@pytest.fixture(scope="session")
+def one(inventory: Path, name: str) -> Host:
+    """The host."""
+    return testinfra.get_host(f"ansible://{name}", ansible_inventory=str(inventory))
+
+
+@pytest.fixture(scope="session")
+def cloud() -> Callable[[str], Any]:
+    """The cloud as one of the users of clouds.yaml."""
+    loader = openstack.config.OpenStackConfig(config_files=[str(STATE / "clouds.yaml")])
+    return lambda user: openstack.connection.Connection(config=loader.get_one(cloud=user))
+
+
+@pytest.fixture(scope="session")
+def lab(inventory: Path) -> Verb:
+    """Run a verb of ./lab over this lab, or over its inventory as another has it."""
+
+    def run(*words: str, over: Path = inventory) -> "subprocess.CompletedProcess[str]":
+        command = [str(ROOT / "lab"), *words, "-i", str(over), "--state", str(STATE)]
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=1200
+        )
+
+    return run
