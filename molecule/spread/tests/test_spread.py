@@ -45,7 +45,7 @@ def project(cloud: Callable[[str], Any], state: Path) -> Iterator[Project]:
     role = admin.identity.find_role("admin", ignore_missing=False)
     granted = (member.current_project_id, admin.current_user_id, role)
     admin.identity.assign_project_role_to_user(*granted)
-    as_admin = admin.connect_as_project(member.current_project_id)
+    as_admin = admin.connect_as_project(admin.identity.get_project(member.current_project_id))
     compute, net = as_admin.compute, as_admin.network
     key = compute.create_keypair(name="spread", public_key=member.compute.get_keypair("demo").public_key)
     network, public = net.find_network("demo-net"), net.find_network("public")
