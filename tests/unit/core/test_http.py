@@ -7,7 +7,7 @@ import pytest
 from falcon import testing
 
 from tinstack.core.context import Context, LaunchClaims
-from tinstack.core.errors import ApiError, NotFound, Unauthorized
+from tinstack.core.errors import ApiError, NotFound, Unauthorized, Unavailable
 from tinstack.core.http import Api, Microversions, Request, Response, Route, V, build, since, versions
 from tinstack.core.http.app import Rendered
 from tinstack.core.policy import Policy
@@ -51,6 +51,10 @@ async def crash(request: Request, service: Any) -> Any:
     raise RuntimeError("secret detail")
 
 
+async def away(request: Request, service: Any) -> Any:
+    raise Unavailable("The other service can't be reached.")
+
+
 async def empty(request: Request, service: Any) -> Response:
     return Response(204)
 
@@ -78,6 +82,7 @@ ROUTES = [
     Route("POST", "/things/{id}/action", start, "things:admin", action="stop", status=202),
     Route("GET", "/forgetful", forgetful, checked=True),
     Route("GET", "/gone", gone, "things:list"),
+    Route("GET", "/away", away, "things:list"),
     Route("GET", "/crash", crash, "things:list"),
     Route("DELETE", "/things/{id}", empty, "things:list"),
     Route("GET", "/", index, public=True),
@@ -169,6 +174,15 @@ def test_an_error_is_told_in_the_services_form_and_a_crash_tells_nothing(client:
     crashed = client.simulate_get("/v2.1/crash")
     assert crashed.status_code == 500
     assert "secret" not in crashed.text
+
+
+def test_what_a_service_could_not_do_is_in_its_log(
+    client: testing.TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.simulate_get("/v2.1/gone").status_code == 404
+    assert client.simulate_get("/v2.1/away").status_code == 503
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said == "GET /v2.1/away is answered with 503: The other service can't be reached."
 
 
 def test_unknown_paths_and_methods_are_told_in_the_services_form(client: testing.TestClient) -> None:
