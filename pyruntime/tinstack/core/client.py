@@ -18,6 +18,10 @@ from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.tls import trusting
 
 SECONDS = 30.0
+"""Nobody bounds a silence by less."""
+KEEP_SECONDS = 25.0
+"""For which a connection waits for its next request. Less than a silence may last: when the end of a long body comes while its
+reader is behind, aiohttp bounds the silence after it as well, and who asks on that connection later would get that timeout."""
 MARKUP = re.compile(r"<(title|h1)>.*?</\1>|<[^>]*>|<[^>]*$", re.DOTALL)
 """Of a page of HTML: all but the sentence in it."""
 EARLY = 60 * SECOND
@@ -85,7 +89,7 @@ class Http:
         """The pool, opened at first use in the running loop."""
         if self._session is None:
             connector = aiohttp.TCPConnector(
-                limit=0, limit_per_host=64, keepalive_timeout=60, ssl=trusting(self._ca) or True
+                limit=0, limit_per_host=64, keepalive_timeout=KEEP_SECONDS, ssl=trusting(self._ca) or True
             )
             self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
         return self._session
