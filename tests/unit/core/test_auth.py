@@ -9,6 +9,7 @@ from tinstack.core.auth import TokenCache
 from tinstack.core.bus.memory import Hub, MemoryBus
 from tinstack.core.client import Answer
 from tinstack.core.revocation import KEY, RevocationBeat
+from turns import turns
 
 TOKEN = {
     "user": {"id": "u", "name": "n", "domain": {"id": "default", "name": "Default"}},
@@ -36,16 +37,16 @@ async def test_a_token_that_is_revoked_while_identity_is_asked_is_not_kept() -> 
     cache = TokenCache(identity, listener, "image")  # type: ignore[arg-type]
     await cache.start()
     await teller.broadcast(KEY, RevocationBeat(source="s", sequence=1))
-    await asyncio.sleep(0.01)
+    await turns()
     for _ in range(2):
         await cache.authenticate("kept")
     assert identity.asked == 1
 
     identity.may_answer.clear()
     asking = asyncio.create_task(cache.authenticate("t"))
-    await asyncio.sleep(0.01)
+    await turns()
     await teller.broadcast(KEY, RevocationBeat(source="s", sequence=2, audit_ids=["a"]))
-    await asyncio.sleep(0.01)
+    await turns()
     identity.may_answer.set()
     await asking
     await cache.authenticate("t")

@@ -14,6 +14,7 @@ from tinstack.core.bus.memory import Hub, MemoryBus
 from tinstack.core.bus.topology import definitions, hash_password, may_host_write
 from tinstack.core.config import BusConfig
 from tinstack.core.errors import Conflict
+from turns import turns
 
 
 class Ask(Message):
@@ -92,7 +93,7 @@ async def test_messages_are_dropped_and_doubled_on_request(lab: Lab) -> None:
     lab.hub.fault = lambda topic, envelope: (0, 0.0) if bytes(envelope.body) == b'{"number":1}' else (2, 0.0)
     await lab.api.cast("conductor", Ask(number=1))
     await lab.api.cast("conductor", Ask(number=2))
-    await asyncio.sleep(0.01)
+    await turns()
     assert lab.seen == [2, 2]
 
 
@@ -137,7 +138,7 @@ async def test_answers_go_to_the_askers_own_queue_alone(
 ) -> None:
     await lab.conductor.serve("conductor", {Ask: lab.answer})
     await lab.host._publish("conductor", envelope_of(Ask(number=1), "compute.h1", 5.0, reply_to))
-    await asyncio.sleep(0.05)
+    await turns()
     assert lab.seen == []
     assert "compute.h1" in caplog.text and reply_to in caplog.text
 
@@ -166,9 +167,9 @@ async def test_who_waits_for_others_lets_the_next_messages_in(lab: Lab) -> None:
         waiting = [
             asyncio.create_task(lab.api.call("conductor", Ask(number=number), Told)) for _ in range(PREFETCH + 9)
         ]
-        await asyncio.sleep(0.01)
+        await turns()
         last = asyncio.create_task(lab.api.call("conductor", Ask(number=0), Told))
-        await asyncio.sleep(0.01)
+        await turns()
         assert served.is_set() == (number == 1)
         slow.set()
         await asyncio.gather(*waiting, last)

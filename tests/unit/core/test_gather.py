@@ -3,6 +3,7 @@
 import asyncio
 
 from tinstack.core.gather import Gathering
+from turns import turns
 
 
 async def test_what_comes_within_a_moment_is_handled_together():
@@ -29,7 +30,7 @@ async def test_an_error_does_not_end_it():
     gathering: Gathering[int] = Gathering("things", 0.0, handle)
     gathering.start()
     gathering.add(1)
-    await asyncio.sleep(0.05)
+    await turns()
     gathering.add(2)
     assert await asyncio.wait_for(handled.get(), 5) == [2]
     await gathering.stop()

@@ -130,7 +130,7 @@ async def rig(template: Path, tmp_path: Path) -> AsyncIterator[Rig]:
         fernet_keys=Fernet.generate_key().decode(),
         credential_keys=Fernet.generate_key().decode(),
         lockout_attempts=2,
-        lockout_seconds=1,
+        lockout_seconds=3,
         unique_last_passwords=2,
     )
     assert config.database

@@ -1,6 +1,7 @@
 """Decisions: what is held in memory may be old, and still nobody is refused who has room."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,12 +20,14 @@ from tinstack.conductor.rpc import (
 from tinstack.core.bus import Envelope
 from tinstack.core.config import AuthConfig
 from tinstack.core.trace import Tracer
+from tinstack.scheduler import view as views
 from tinstack.scheduler.claims import resources_of
 from tinstack.scheduler.config import Config
 from tinstack.scheduler.filters import DETAILED, kept, passing
 from tinstack.scheduler.rpc import SelectHost
 from tinstack.scheduler.scheduling import Scheduler
 from tinstack.scheduler.view import View
+from turns import turns
 
 RAM = 64
 
@@ -157,9 +160,10 @@ async def test_the_view_is_asked_for_once_by_all_who_wait():
     assert (await view.look(other))[1] == {"rp-a"}, "another size is another question"
 
 
-async def test_the_view_is_refreshed_while_decisions_go_on():
-    asked = 0
+async def test_the_view_is_refreshed_while_decisions_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, now = 0, 1000.0
     slow = asyncio.Event()
+    monkeypatch.setattr(views, "time", SimpleNamespace(monotonic=lambda: now))
 
     async def hosts() -> list[HostState]:
         nonlocal asked
@@ -171,15 +175,15 @@ async def test_the_view_is_refreshed_while_decisions_go_on():
     async def room(wanted: Any) -> set[str]:
         return set()
 
-    view = View(hosts, room, 0.4)
+    view = View(hosts, room, 4.0)
     await view.look(request())
-    await asyncio.sleep(0.3)
+    now += 3.0
     for _ in range(3):
         ((one,), _) = await view.look(request())
         assert one.host == "h1", "nobody waits"
         await asyncio.sleep(0)
     slow.set()
-    await asyncio.sleep(0.01)
+    await turns()
     ((one,), _) = await view.look(request())
     assert (one.host, asked) == ("h2", 2)
 
