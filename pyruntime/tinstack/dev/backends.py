@@ -25,6 +25,7 @@ from tinstack.dev.cache import cache
 MARIADB = ["mariadb-server-core", "mariadb-client-core"]
 DATA = "mariadb-data"
 """What the names of data directories in the cache begin with."""
+KEPT_SECONDS = 7 * 86400.0
 START_SECONDS = 60.0
 STOP_SECONDS = 0.8
 """Both keep what they have said that they have, however they end."""
@@ -85,7 +86,17 @@ def _made_once(name: str, make: Callable[[Path], None]) -> Path:
                 made.rename(folder)
         finally:
             shutil.rmtree(made, ignore_errors=True)
+        _forget_old()
+    os.utime(folder)
     return folder
+
+
+def _forget_old() -> None:
+    """What nobody has used for a week was of other versions."""
+    for folder in cache().glob(f"{DATA}-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _own_options(data: Path) -> list[str]:
