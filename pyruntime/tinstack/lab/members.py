@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -192,10 +193,23 @@ def remove(lab: Lab, name: str, *, force: bool, options: Options) -> None:
         click.echo(f"{name} is out of the lab. Take it out of {lab.inventory} too: the next `up` would bring it back.")
 
 
+def is_gone(admin: Client, agent: dict[str, Any]) -> bool:
+    """Whether a network agent is deleted; the service refuses it while it has heard of the agent lately."""
+    try:
+        admin.send("DELETE", "network", f"/v2.0/agents/{agent['id']}")
+    except ApiError as error:
+        if error.status != 409:
+            raise
+        return False
+    return True
+
+
 def forget(admin: Client, name: str, services: list[dict[str, Any]]) -> None:
     """Delete the rows of a host: agents, compute service, and what is left of it in placement."""
     for agent in admin.get("network", "/v2.0/agents", {"host": name})["agents"]:
-        admin.send("DELETE", "network", f"/v2.0/agents/{agent['id']}")
+        if not is_gone(admin, agent):
+            click.echo(f"The agent of {name} counts as alive until its last report is old; that takes a minute.")
+            wait_for(f"the agent of {name} was not taken for dead", partial(is_gone, admin, agent))
     for service in services:
         admin.send("DELETE", "compute", f"/os-services/{service['id']}", version=API)
     if services:

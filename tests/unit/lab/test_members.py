@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tinstack.lab import changing, fleet, members
-from tinstack.lab.client import Client
+from tinstack.lab.client import ApiError, Client
 from tinstack.lab.labs import ADDED, Lab
 from tinstack.lab.plays import Options, Outcome
 from tinstack.lab.words import LabError
@@ -122,6 +122,22 @@ def test_a_host_is_removed_with_its_rows(lab, ran, capsys):
     assert "DELETE network/v2.0/agents/a1" in ran and "DELETE compute/os-services/s1" in ran
     assert added(lab) == [] and not (lab.inventory / ADDED).exists()
     assert "hv1 is out of the lab" in capsys.readouterr().out
+
+
+def test_an_agent_that_reported_lately_is_deleted_when_that_is_old(lab, ran, monkeypatch, capsys):
+    refusals = [ApiError(409, "The agent on hv1 is alive; stop it before it is removed.")] * 2
+    send = Client.send
+
+    def refusing(self, method, service, path, *more, **others):
+        if path.startswith("/v2.0/agents/") and refusals:
+            raise refusals.pop()
+        return send(self, method, service, path, *more, **others)
+
+    monkeypatch.setattr(Client, "send", refusing)
+    monkeypatch.setattr(members.time, "sleep", lambda _seconds: None)
+    members.remove(lab, "hv1", force=False, options=Options())
+    assert "DELETE network/v2.0/agents/a1" in ran and "DELETE compute/os-services/s1" in ran
+    assert "counts as alive until its last report is old" in capsys.readouterr().out
 
 
 def test_by_force_the_record_stays_for_the_servers_that_name_it(lab, ran, cloud, capsys):
