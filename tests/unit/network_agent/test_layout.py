@@ -62,7 +62,7 @@ def test_a_router_holds_its_addresses_and_the_floating_ones(network_host: HostNe
 
 def test_a_dhcp_namespace_forwards_nothing_and_answers_for_metadata(network_host: HostNetworkState) -> None:
     space = laid(network_host).spaces[f"dhcp-{TENANT}"]
-    assert space.links["tapdddddddd-aa"].addresses == ("192.168.50.2/24", "169.254.169.254/32")
+    assert space.links["tapdddddddd-aa"].addresses == ("192.168.50.2/24", "169.254.169.254/32", "fe80::a9fe:a9fe/64")
     assert space.settings["ipv4/ip_forward"] == "0"
 
 

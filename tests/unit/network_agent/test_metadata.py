@@ -40,6 +40,11 @@ def test_what_a_guest_says_of_itself_goes_nowhere() -> None:
     }
 
 
+def test_a_guest_is_known_by_its_address_and_the_link_local_one_of_its_mac() -> None:
+    known = book(state(dhcp_hosts=[lease()]), "host1").guests
+    assert known[TENANT, "192.168.50.11"] == known[TENANT, "fe80::f816:3eff:fe00:11"] == Guest("server-1", "project-1")
+
+
 class Rig:
     """A proxy with one door on loopback, and a service behind it that says what it was asked."""
 
@@ -74,7 +79,8 @@ def _loopback() -> socket.socket:
 async def rig(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     made = Rig()
     monkeypatch.setattr(netns, "identity", lambda name: 1)
-    monkeypatch.setattr(metadata, "_listen", lambda name: made.door)
+    monkeypatch.setattr(metadata, "_links", lambda name: [])
+    monkeypatch.setattr(metadata, "_listen", lambda name, links: [made.door])
     runner = web.ServerRunner(web.Server(made.answer))
     await runner.setup()
     await web.SockSite(runner, made.service).start()

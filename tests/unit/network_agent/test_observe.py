@@ -13,13 +13,15 @@ LINKS = """[{"ifname":"lo","flags":["LOOPBACK","UP"],"mtu":65536,"address":"00:0
  {"family":"inet6","local":"::1","prefixlen":128,"scope":"host"}]},
  {"ifname":"br7a1b2c3d-11","flags":["BROADCAST","UP"],"mtu":1450,"address":"36:88:a4:80:48:ea","linkinfo":{"info_kind":"bridge",
  "info_data":{"forward_delay":0,"mcast_snooping":0}},"addr_info":[{"family":"inet6","local":"fe80::1","prefixlen":64,"scope":"link"}]},
+ {"ifname":"tap22222222-aa","flags":["UP"],"mtu":1450,"addr_info":[{"family":"inet6","local":"fe80::a9fe:a9fe","prefixlen":64,"scope":"link"}]},
  {"ifname":"tap11111111-aa","flags":["BROADCAST"],"mtu":1450,"master":"br7a1b2c3d-11","address":"36:88:a4:80:48:eb",
  "linkinfo":{"info_kind":"tun","info_data":{"type":"tap","persist":true}},"addr_info":[]}, {}]"""
 
 
 def test_interfaces_and_their_addresses_without_the_kernels_own() -> None:
     links = observe.read_links(LINKS)
-    assert set(links) == {"lo", "br7a1b2c3d-11", "tap11111111-aa"}
+    assert set(links) == {"lo", "br7a1b2c3d-11", "tap11111111-aa", "tap22222222-aa"}
+    assert links["tap22222222-aa"].addresses == {"fe80::a9fe:a9fe/64"}
     assert links["lo"].addresses == {"169.254.169.254/32"}
     assert links["br7a1b2c3d-11"].addresses == frozenset() and links["br7a1b2c3d-11"].up
     tap = links["tap11111111-aa"]

@@ -9,7 +9,7 @@ from tinstack.network.agent.plans import announced, host_plan, missing, space_pl
 from tinstack.network.rpc import HostNetworkState
 
 INTERFACES = ["ext0"]
-ROUTER_SPACE = f"router-{ROUTER}"
+ROUTER_SPACE, DHCP_SPACE = f"router-{ROUTER}", f"dhcp-{TENANT}"
 
 
 def laid(wanted: HostNetworkState) -> Layout:
@@ -110,6 +110,14 @@ def test_a_veth_into_a_namespace_that_was_just_made_is_made_anew(network_host: H
 def test_hosts_without_ipv6_are_not_asked_for_it(compute_host: HostNetworkState) -> None:
     plan = host_plan(SeenSpace(links=EXT0), laid(compute_host).host, INTERFACES, ipv6=False)
     assert not any("addrgenmode" in text for text in texts(plan.additions))
+
+
+def test_hosts_without_ipv6_serve_no_metadata_by_it(network_host: HostNetworkState) -> None:
+    space = laid(network_host).spaces[DHCP_SPACE]
+    seen = SeenSpace(links={link.name: SeenLink(name=link.name) for link in space.links.values()})
+    asked = "address add fe80::a9fe:a9fe/64 dev tapdddddddd-aa nodad"
+    assert asked in texts(space_plan(seen, space))
+    assert asked not in texts(space_plan(seen, space, ipv6=False))
 
 
 def test_a_new_router_gets_interfaces_addresses_and_the_default_route_last(network_host: HostNetworkState) -> None:

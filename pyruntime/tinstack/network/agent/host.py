@@ -140,8 +140,7 @@ class _Making:
     def _host(self) -> None:
         wanted = self.layout.host
         physical = sorted(set(self.host.physical_networks.values()))
-        ipv6 = (SYSCTL / "ipv6").exists()
-        plan = plans.host_plan(self.seen, wanted, physical, renewed=self.renewed, ipv6=ipv6)
+        plan = plans.host_plan(self.seen, wanted, physical, renewed=self.renewed, ipv6=_has_ipv6())
         self._batch("ip", plan.removals)
         try:
             self._guard_guests(wanted)
@@ -210,7 +209,7 @@ class _Making:
         listed = nft.listings(space.name, nft.SPACE)
         self._load(space, listed)
         with netns.inside(space.name):
-            self._batch("ip", plans.space_plan(seen, space))
+            self._batch("ip", plans.space_plan(seen, space, ipv6=_has_ipv6()))
             announce.announce(plans.announced(seen, space))
             maps = listed["inet"].maps if listed["inet"] else {}
             self._forget_connections(maps.get("fixed_of", {}), space.floating)
@@ -312,3 +311,7 @@ class _Making:
             else:
                 self.errors[port_id] = f"The interface {link.name} is not in its bridge."
         return up
+
+
+def _has_ipv6() -> bool:
+    return (SYSCTL / "ipv6").exists()

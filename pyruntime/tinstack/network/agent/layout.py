@@ -308,7 +308,7 @@ def _lay_dhcp(
     name = names.dhcp_space(network.id)
     space = Space(name=name, owner=port.id, settings=DHCP_SETTINGS)
     space.links["lo"] = _loopback(port.id)
-    _lay_veth(layout, space, port, network, [f"{names.METADATA_IP}/32"])
+    _lay_veth(layout, space, port, network, [f"{names.METADATA_IP}/32", f"{names.METADATA_IP6}/64"])
     gateways = [subnet.gateway_ip for subnet in dhcp.served(network) if subnet.gateway_ip]
     own = {address.ip for address in port.addresses}
     space.routes = {Route("default", fields.address(gateway)) for gateway in gateways[:1] if gateway not in own}

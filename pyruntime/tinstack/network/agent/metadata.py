@@ -1,4 +1,5 @@
-"""The metadata proxy: a listening socket on 169.254.169.254 in every namespace whose guests ask there.
+"""The metadata proxy: a listening socket on 169.254.169.254 in every namespace whose guests ask there, and one on fe80::a9fe:a9fe
+in those of DHCP, which are on their guests' link.
 
 Who asks is known by the namespace (network) and the source address (port), which anti-spoofing makes true. The request goes
 on to the metadata service with the instance's id, signed with this host's key, in the headers that the compute service
@@ -12,6 +13,7 @@ import logging
 import socket
 from collections.abc import Iterable, Mapping
 from functools import partial
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -21,12 +23,14 @@ from yarl import URL
 from tinstack.core.errors import ApiError
 from tinstack.core.tls import trusting
 from tinstack.network.agent import netns
-from tinstack.network.agent.names import METADATA_IP
+from tinstack.network.agent.names import METADATA_IP, METADATA_IP6
+from tinstack.network.agent.spoofing import link_local
 from tinstack.network.rpc import HostNetworkState
 
 log = logging.getLogger(__name__)
 
 PORT = 80
+IPV6 = Path("/proc/sys/net/ipv6")
 SECONDS = 30.0
 PASSED_ON = ("accept", "content-type", "user-agent", "x-aws-ec2-metadata-token", "x-aws-ec2-metadata-token-ttl-seconds")
 """All that a guest may say itself; no other header of its goes on."""
@@ -50,13 +54,13 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def book(state: HostNetworkState, host: str) -> Book:
-    """From the wanted state: the leases name every guest of the networks served here."""
+    """From the wanted state: the leases name every guest of the networks served here, with its address and so its link-local one."""
     projects = {port.id: port.project_id for port in state.ports}
-    guests = {
-        (lease.network_id, lease.ip): Guest(lease.device_id, lease.project_id or projects.get(lease.port_id, ""))
-        for lease in state.dhcp_hosts
-        if lease.device_id
-    }
+    guests: dict[tuple[str, str], Guest] = {}
+    for lease in state.dhcp_hosts:
+        if lease.device_id:
+            guest = Guest(lease.device_id, lease.project_id or projects.get(lease.port_id, ""))
+            guests |= dict.fromkeys([(lease.network_id, lease.ip), (lease.network_id, link_local(lease.mac))], guest)
     return Book(url=state.metadata_url.rstrip("/"), key=state.metadata_key, host=host, guests=guests)
 
 
@@ -79,13 +83,14 @@ def headers(asked: Mapping[str, str], guest: Guest, address: str, known: Book) -
 
 
 class _Door:
-    """One namespace's listening socket. ``identity``: which namespace, if another takes its name."""
+    """One namespace's listening sockets. ``identity``: which namespace and interfaces, if others take their names."""
 
-    def __init__(self, identity: int, server: asyncio.Server, protocol: web.Server) -> None:
-        self.identity, self._server, self._protocol = identity, server, protocol
+    def __init__(self, identity: object, servers: list[asyncio.Server], protocol: web.Server) -> None:
+        self.identity, self._servers, self._protocol = identity, servers, protocol
 
     async def close(self) -> None:
-        self._server.close()
+        for server in self._servers:
+            server.close()
         await self._protocol.shutdown(1.0)
 
 
@@ -121,19 +126,19 @@ class Proxy:
             await self._client.close()
 
     async def _open(self, name: str) -> None:
-        identity = netns.identity(name)
+        identity = netns.identity(name), _links(name)
         if (door := self._doors.get(name)) is not None:
             if door.identity == identity:
                 return
             await self._doors.pop(name).close()
-        listening = await asyncio.to_thread(_listen, name)
+        listening = await asyncio.to_thread(_listen, name, identity[1])
         protocol = web.Server(partial(self._answer, name), access_log=None)
-        server = await asyncio.get_running_loop().create_server(protocol, sock=listening)
-        self._doors[name] = _Door(identity, server, protocol)
+        servers = [await asyncio.get_running_loop().create_server(protocol, sock=one) for one in listening]
+        self._doors[name] = _Door(identity, servers, protocol)
         log.info("metadata is served in %s", name)
 
     async def _answer(self, name: str, request: web.BaseRequest) -> web.Response:
-        address = request.remote or ""
+        address = (request.remote or "").partition("%")[0]
         guest = self._guest(name, address)
         if guest is None:
             return web.Response(status=404, text="No instance has this address.\n")
@@ -167,12 +172,32 @@ class Proxy:
         return None
 
 
-def _listen(name: str) -> socket.socket:
+def _links(name: str) -> list[int]:
+    """The interfaces of a DHCP server's namespace, by number, where IPv6 is there: a link-local address is one on an interface."""
+    if not name.startswith("dhcp-"):
+        return []
     with netns.inside(name):
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        return [number for number, link in socket.if_nameindex() if link != "lo"] if IPV6.exists() else []
+
+
+def _listen(name: str, links: Iterable[int]) -> list[socket.socket]:
+    found = []
+    try:
+        found.append(_socket(name, socket.AF_INET, (METADATA_IP, PORT)))
+        found += [_socket(name, socket.AF_INET6, (METADATA_IP6, PORT, 0, link)) for link in links]
+    except OSError:
+        for one in found:
+            one.close()
+        raise
+    return found
+
+
+def _socket(name: str, family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
+    with netns.inside(name):
+        listening = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((METADATA_IP, PORT))
+        listening.bind(address)
         listening.listen(128)
     except OSError:
         listening.close()

@@ -3,7 +3,7 @@
 import hashlib
 import re
 
-METADATA_IP = "169.254.169.254"
+METADATA_IP, METADATA_IP6 = "169.254.169.254", "fe80::a9fe:a9fe"
 TABLE = "tinstack"
 """The nftables table, one per family and namespace."""
 

@@ -6,6 +6,7 @@ import msgspec
 
 from tinstack.network.agent.commands import run
 from tinstack.network.agent.model import Route, SeenLink, SeenSpace
+from tinstack.network.agent.names import METADATA_IP6
 
 ANY_MAC = "00:00:00:00:00:00"
 
@@ -69,7 +70,7 @@ def links() -> dict[str, SeenLink]:
 
 
 def read_links(said: str) -> dict[str, SeenLink]:
-    """From ``ip -d -j address show``. Addresses that the kernel makes itself (loopback, link-local) are left out."""
+    """From ``ip -d -j address show``. Addresses that the kernel makes itself (loopback, link-local but metadata's) are left out."""
     return {
         link.ifname: SeenLink(
             name=link.ifname,
@@ -88,7 +89,9 @@ def read_links(said: str) -> dict[str, SeenLink]:
 
 
 def _made_by_kernel(address: _Address) -> bool:
-    return address.local in ("127.0.0.1", "::1") or (address.family == "inet6" and address.scope == "link")
+    if address.family == "inet6" and address.scope == "link":
+        return address.local != METADATA_IP6
+    return address.local in ("127.0.0.1", "::1")
 
 
 def read_routes(said: str, ip_version: int) -> set[Route]:

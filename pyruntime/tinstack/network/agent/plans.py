@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from tinstack.network.agent.model import Line, Link, Route, SeenLink, SeenSpace, Space
-from tinstack.network.agent.names import METADATA_IP, OURS
+from tinstack.network.agent.names import METADATA_IP, METADATA_IP6, OURS
 
 KERNEL_KIND = {"bridge": "bridge", "vxlan": "vxlan", "vlan": "vlan", "gretap": "gretap", "tap": "tun", "veth": "veth"}
 VXLAN_PORT = 4789
@@ -157,8 +157,8 @@ def _flood_lines(link: Link, seen: set[str]) -> list[Line]:
     return [Line(text, link.owner) for text in texts]
 
 
-def space_plan(seen: SeenSpace, wanted: Space) -> list[Line]:
-    """Inside a namespace, where everything is ours: interfaces, their addresses, routes."""
+def space_plan(seen: SeenSpace, wanted: Space, *, ipv6: bool = True) -> list[Line]:
+    """Inside a namespace, where everything is ours: interfaces, their addresses, routes. ``ipv6``: whether the host has it."""
     lines: list[Line] = []
     for link in wanted.links.values():
         now = seen.links.get(link.name)
@@ -169,6 +169,8 @@ def space_plan(seen: SeenSpace, wanted: Space) -> list[Line]:
         stale = sorted(now.addresses - set(link.addresses))
         lines += [Line(f"address delete {address} dev {link.name}", link.owner) for address in stale]
         fresh = [address for address in link.addresses if address not in now.addresses]
+        if not ipv6:  # nobody asked for that one; of others it is said that they can't be made
+            fresh = [address for address in fresh if not address.startswith(METADATA_IP6)]
         lines += [Line(_new_address(address, link.name), link.owner) for address in fresh]
     kept = {(route.destination, route.ip_version) for route in wanted.routes}
     stale_routes = [route for route in seen.routes - wanted.routes if (route.destination, route.ip_version) not in kept]
