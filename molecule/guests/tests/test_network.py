@@ -188,11 +188,9 @@ def test_guests_make_themselves_the_ipv6_addresses_that_their_ports_have(scene: 
 
 def test_guests_are_told_of_themselves_by_ipv6_too(scene: Scene) -> None:
     """On their link, as the very guests that ask, though both have the same addresses."""
-    path = "/openstack/latest/meta_data.json"
-    asked = f"GET {path} HTTP/1.0\\r\\nHost: metadata\\r\\n\\r\\n"
+    url = "http://[fe80::a9fe:a9fe%eth0]/openstack/latest/meta_data.json"
     for guest in (scene.one, scene.other):
-        said = guest.says(f"printf '{asked}' | timeout 20 nc -w 15 fe80::a9fe:a9fe%eth0 80")
-        assert json.loads(said[said.index("{") :])["uuid"] == guest.server.id
+        assert json.loads(guest.says(f"timeout 20 wget -qO- '{url}'"))["uuid"] == guest.server.id
 
 
 def test_ports_are_known_by_their_names_in_their_network_alone(scene: Scene) -> None:
