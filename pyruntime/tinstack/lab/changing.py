@@ -34,7 +34,7 @@ def tell(outcome: Outcome, options: Options) -> None:
     if options.check:
         for host, task in dict.fromkeys(outcome.changes):
             click.echo(f"would change  {host}: {task}")
-    verbs = {"restart": "restarted", "start": "started", "reload": "reloaded"}
+    verbs = {"restart": "restarted", "start": "started", "reload": "reloaded", "remove": "removed"}
     for host, unit, verb in outcome.units:
         click.echo(
             f"{f'would be {verbs[verb]}' if options.check else verbs[verb]}  {host}: {unit.removesuffix('.service')}"

@@ -83,6 +83,7 @@ class Record:
         result = data.get("res") or {}
         if result.get("changed"):
             self.outcome.changes.append((data["host"], data.get("task") or "?"))
+            self.outcome.units += [(data["host"], str(unit), "remove") for unit in result.get("replaced") or []]
             verbs = [verb for verb in result.get("actions") or [] if verb in ("start", "restart", "reload")]
             self.outcome.units += [(data["host"], str(result["unit"]), verb) for verb in verbs if result.get("unit")]
 

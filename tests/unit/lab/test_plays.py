@@ -124,10 +124,21 @@ def test_what_was_restarted_is_kept_and_what_modules_tell():
     restarted = {"changed": True, "actions": ["daemon-reload", "restart"], "unit": "tinstack-api.service"}
     record(event("runner_on_ok", host="ctl", task="Run", res=restarted, task_action="systemd_unit"))
     record(event("runner_on_ok", host="ctl", task="Look", res={"changed": False, "actions": []}))
+    instead = {
+        "changed": True,
+        "actions": ["start"],
+        "unit": "tinstack-controller.service",
+        "replaced": ["tinstack-api.service"],
+    }
+    record(event("runner_on_ok", host="one", task="Run", res=instead, task_action="systemd_unit"))
     packed = {"changed": True, "manifest": {"images": 2}}
     record(event("runner_on_ok", host="localhost", task="Pack", res=packed, task_action="backup_archive"))
-    assert record.outcome.units == [("ctl", "tinstack-api.service", "restart")]
-    assert record.outcome.changes == [("ctl", "Run"), ("localhost", "Pack")]
+    assert record.outcome.units == [
+        ("ctl", "tinstack-api.service", "restart"),
+        ("one", "tinstack-api.service", "remove"),
+        ("one", "tinstack-controller.service", "start"),
+    ]
+    assert record.outcome.changes == [("ctl", "Run"), ("one", "Run"), ("localhost", "Pack")]
     assert record.outcome.results["backup_archive"]["manifest"] == {"images": 2}
 
 
