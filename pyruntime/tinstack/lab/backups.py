@@ -62,7 +62,7 @@ def restore(lab: Lab, file: Path, passphrase_file: Path | None, *, overwrite: bo
         return
     labs.choose(lab)
     inventory = hosts.inquire(labs.with_inventory(lab))
-    hosts.write_ssh_config(lab, inventory)
+    hosts.write_ssh_config(lab, inventory, guests=False)
     member = Client(clouds.read(lab.clouds, clouds.MEMBER))
     ready.write(lab.ready, usable(member, inventory))
     click.echo(

@@ -102,12 +102,7 @@ def destroy(inventory: str, state: Path | None, cache: bool) -> None:
     Packages that were installed on this machine stay. Hosts that `up -i` was given are never touched.
     """
     from tinstack.lab.up import destroy
-    from tinstack.lab.words import LabError
 
-    if state is not None and (state / labs.DEV_SECRETS).exists():
-        raise LabError(
-            f"{state} is the state of a `dev` cloud, which has no hosts: end its process and remove the folder."
-        )
     destroy(labs.to_make(inventory, state), cache=cache)
 
 

@@ -29,8 +29,15 @@ def inquire(lab: Lab) -> dict[str, dict[str, Any]]:
     return plays.ask(lab, " ".join(CONNECTION.split()))
 
 
-def write_ssh_config(lab: Lab, hosts: dict[str, dict[str, Any]]) -> None:
-    replace(lab.ssh_config, "\n".join(stanza(name, host) for name, host in hosts.items()))
+GUESTS = "# Guests\n"
+"""The line between hosts and guests of an ssh_config."""
+
+
+def write_ssh_config(lab: Lab, hosts: dict[str, dict[str, Any]], *, guests: bool = True) -> None:
+    """The hosts; ``guests``: whether the guests that it names are there still."""
+    there = lab.ssh_config.read_text() if guests and lab.ssh_config.exists() else ""
+    _, line, kept = there.partition(GUESTS)
+    replace(lab.ssh_config, "\n".join(stanza(name, host) for name, host in hosts.items()) + line + kept)
 
 
 def add_guest(lab: Lab, name: str, address: str) -> None:
@@ -44,7 +51,7 @@ def add_guest(lab: Lab, name: str, address: str) -> None:
         "key": str(lab.state / "demo_key"),
         "arguments": f"-o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={shlex.quote(str(known))} -o LogLevel=ERROR",
     }
-    replace(lab.ssh_config, lab.ssh_config.read_text() + "\n" + stanza(name, host))
+    replace(lab.ssh_config, lab.ssh_config.read_text().partition(GUESTS)[0] + GUESTS + stanza(name, host))
 
 
 def stanza(name: str, host: dict[str, Any]) -> str:

@@ -47,6 +47,11 @@ class Lab:
         return self.inventory == ROOT / "inventories" / SANDBOX
 
     @property
+    def is_dev(self) -> bool:
+        """Whether it is a `dev` cloud, which has no hosts."""
+        return (self.state / DEV_SECRETS).exists()
+
+    @property
     def clouds(self) -> Path:
         return self.state / "clouds.yaml"
 
@@ -73,11 +78,19 @@ def states() -> Path:
 
 
 def to_make(inventory: str, state: Path | None) -> Lab:
-    """The lab of an inventory given by name or path. Wrong usage where there is no such inventory."""
+    """The lab of an inventory given by name or path. Wrong usage where there is no such inventory.
+
+    Raises LabError where the state is that of a `dev` cloud.
+    """
     for candidate in (ROOT / "inventories" / inventory, Path(inventory)):
         if candidate.exists():
             path = candidate.resolve()
-            return Lab((state or states() / path.stem).resolve(), path)
+            lab = Lab((state or states() / path.stem).resolve(), path)
+            if lab.is_dev:
+                raise LabError(
+                    f"{lab.state} is the state of a `dev` cloud, which has no hosts: name another by --state."
+                )
+            return lab
     known = sorted(entry.name for entry in (ROOT / "inventories").glob("*") if not entry.name.startswith("."))
     raise click.UsageError(f"There is no inventory '{inventory}'. Known are: {', '.join(known) or 'none'}.")
 
@@ -101,6 +114,10 @@ def to_look_at(inventory: str | None, state: Path | None) -> Lab:
 
 def with_inventory(lab: Lab) -> Lab:
     """The lab with the inventory of its name. An error where there is none."""
+    if lab.is_dev:
+        raise LabError(
+            f"The lab '{lab.name}' is a `dev` cloud, which has no hosts: only what its APIs tell can be asked."
+        )
     if lab.inventory is not None:
         return lab
     path = ROOT / "inventories" / lab.name

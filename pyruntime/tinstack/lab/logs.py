@@ -20,7 +20,7 @@ from tinstack.lab import clouds, trace, words
 from tinstack.lab.children import TETHER
 from tinstack.lab.client import ApiError, Client
 from tinstack.lab.fleet import Fleet, HostError, line
-from tinstack.lab.labs import DEV_SECRETS, Lab
+from tinstack.lab.labs import Lab
 from tinstack.lab.onhost import lines as program
 from tinstack.lab.words import LabError
 
@@ -92,7 +92,7 @@ def about(lab: Lab, what: str) -> tuple[list[str], list[str]]:
 def show(lab: Lab, wanted: Filter, *, follow: bool, as_json: bool) -> None:
     """Print the lines. Hosts that can't be asked are named on stderr, and make the verb fail at its end."""
     failed: dict[str, str] = {}
-    sources = local(lab, wanted, follow=follow) if is_dev(lab) else remote(Fleet(lab), wanted, follow, failed)
+    sources = local(lab, wanted, follow=follow) if lab.is_dev else remote(Fleet(lab), wanted, follow, failed)
     out = words.console()
     shown = 0
     for said in as_they_come(sources) if follow else heapq.merge(*sources.values(), key=itemgetter("at")):
@@ -105,10 +105,6 @@ def show(lab: Lab, wanted: Filter, *, follow: bool, as_json: bool) -> None:
         print("lab: No log line answers to that: look further back with --since, or for less.", file=sys.stderr)
     if failed:
         raise LabError(" ".join(failed.values()))
-
-
-def is_dev(lab: Lab) -> bool:
-    return (lab.state / DEV_SECRETS).exists()
 
 
 def local(lab: Lab, wanted: Filter, *, follow: bool) -> dict[str, Iterator[Line]]:

@@ -58,7 +58,7 @@ def up(lab: Lab) -> None:
             if stage is MAKE_HOSTS:
                 hosts.write_ssh_config(lab, hosts.inquire(lab))
         inventory = hosts.inquire(lab)
-        hosts.write_ssh_config(lab, inventory)
+        hosts.write_ssh_config(lab, inventory, guests=False)
         member = Client(clouds.read(lab.clouds, clouds.MEMBER))
         ready.write(lab.ready, usable(member, inventory))
         hello = demo_server(member)

@@ -63,6 +63,9 @@ def cipher(passphrase_file: str, *, decrypt: bool) -> list[str]:
     """openssl's command."""
     if not Path(passphrase_file).is_file():
         raise Refused(f"The passphrase file {passphrase_file} is not there.")
+    with open(passphrase_file, "rb") as file:
+        if not file.readline().strip():
+            raise Refused(f"The first line of {passphrase_file}, which is the passphrase, is empty.")
     way = ["-d"] if decrypt else ["-salt"]
     return ["openssl", "enc", "-aes-256-cbc", *way, "-pbkdf2", "-iter", "600000", "-pass", f"file:{passphrase_file}"]
 

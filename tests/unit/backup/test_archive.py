@@ -97,6 +97,15 @@ def test_a_passphrase_encrypts(wanted, tmp_path):
     assert (tmp_path / "fresh" / "secrets.yml").exists()
 
 
+@pytest.mark.parametrize("text", ["", "\n", "\nsecond line\n"])
+def test_an_empty_passphrase_is_none(wanted, tmp_path, text):
+    (tmp_path / "pass").write_text(text)
+    with pytest.raises(archive.Refused, match=r"first line of .*/pass, which is the passphrase, is empty"):
+        archive.pack({**wanted, "passphrase_file": str(tmp_path / "pass")})
+    assert not Path(wanted["file"]).exists()
+    assert (Path(wanted["staging"]) / "databases.sql").exists()
+
+
 def pack_raw(path, **files):
     path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, "w:gz") as made:

@@ -64,6 +64,13 @@ def test_prometheus_own_tool_takes_the_rules() -> None:
         assert said.returncode == 0, said.stdout + said.stderr
 
 
+def test_the_example_scrapes_every_service() -> None:
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    targets = yaml.safe_load(example)["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert {int(target.split(":")[1]) for target in targets} == set(METRICS_PORTS.values())
+
+
 def test_every_service_has_a_port_of_its_own_below_the_ephemeral_ones() -> None:
     assert PACKAGES.keys() <= METRICS_PORTS.keys()
     assert len(set(METRICS_PORTS.values())) == len(METRICS_PORTS)

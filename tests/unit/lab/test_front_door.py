@@ -121,9 +121,19 @@ def test_verbs_that_need_the_tools_get_them_and_the_others_need_none():
         assert not {str(name).split(".")[0] for name in names} & outside, module
 
 
-def test_a_dev_cloud_is_not_destroyed_like_hosts(tmp_path):
-    (tmp_path / "secrets.json").touch()
-    found = run("destroy", "--state", str(tmp_path))
+@pytest.mark.parametrize(
+    "verb",
+    [["destroy"], ["up"], ["up", "--check"], ["restore", "a.tar.gz"], ["network", "show", "hello"], ["remove", "hv1"]],
+    ids=" ".join,
+)
+def test_what_is_done_with_hosts_is_not_done_with_a_dev_cloud(root, tmp_path, cloud, verb):
+    (root / "inventories" / "sandbox").mkdir(parents=True)
+    state = tmp_path / "dev"
+    state.mkdir()
+    (state / "secrets.json").touch()
+    cloud.write_clouds(state / "clouds.yaml")
+    there = sorted(state.rglob("*"))
+    found = run(*verb, "--state", str(state))
     assert found.exit_code == 1
-    assert "is the state of a `dev` cloud" in found.output
-    assert (tmp_path / "secrets.json").exists()
+    assert re.fullmatch(r"lab: .* `dev` cloud, which has no hosts: .*\.\n", found.stderr), found.stderr
+    assert sorted(state.rglob("*")) == there

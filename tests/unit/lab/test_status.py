@@ -167,6 +167,18 @@ def test_a_small_disk_with_little_on_it_is_not_full():
     assert find(apis.Told(), {"ctl": host(disks=[Disk("/", 2 << 30, 400 << 20)])}, {}, NOW) == []
 
 
+def test_what_is_big_has_room_with_a_small_part_of_it():
+    looked = {"hv1": host(disks=[Disk("/", 20 << 40, 100 << 30)], memory=Memory(512 << 10, 8 << 10))}
+    assert find(apis.Told(pools=[apis.Pool("lab1", 9900, 100, 10_000)]), looked, {}, NOW) == []
+    short = {"hv1": host(disks=[Disk("/", 20 << 40, 9 << 30)], memory=Memory(512 << 10, 1000))}
+    said = find(apis.Told(pools=[apis.Pool("lab1", 9990, 9, 10_000)]), short, {}, NOW)
+    assert [one.split(":")[0] for one in said] == [
+        "The disk with / on hv1 is full",
+        "hv1 is out of memory",
+        "The volume backend lab1 is full",
+    ]
+
+
 def test_a_clock_is_off_only_where_it_can_be_no_other_way():
     assert clock_off(said=105.0, sent=100.0, received=110.0) == 0
     assert clock_off(said=99.0, sent=100.0, received=110.0) == -1

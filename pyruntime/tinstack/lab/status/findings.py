@@ -28,11 +28,11 @@ AGENTS = ("tinstack-compute", "tinstack-network-agent")
 TOGETHER = "tinstack-controller"
 """The unit of all services of a host but its agents, where they share a process."""
 
-DISK_BYTES, DISK_PART = 1 << 29, 0.03
-"""A disk is full that has less than either of these free."""
+DISK_BYTES, DISK_PART, DISK_MOST = 1 << 29, 0.03, 10 << 30
+"""A disk is full that has less than either of the first two free; big ones have room with a smaller part: never with so much."""
 
-MEMORY_PART = 0.04
-"""Memory is used up where less is available."""
+MEMORY_PART, MEMORY_MOST_MIB = 0.04, 1024
+"""Memory is used up where less is available; never where so much is."""
 
 CLOCK_SECONDS = 2.0
 """Tokens and leases bear a clock that is off by no more."""
@@ -62,7 +62,7 @@ def find(told: Told, looked: dict[str, Looked], silent: dict[str, str], now: flo
     found += [
         f"The volume backend {pool.name} is full: {pool.free_gib:g} of {pool.total_gib:g} GiB are free."
         for pool in told.pools
-        if pool.total_gib and pool.free_gib < pool.total_gib * DISK_PART
+        if pool.total_gib and pool.free_gib < min(pool.total_gib * DISK_PART, DISK_MOST >> 30)
     ]
     return found
 
@@ -72,9 +72,10 @@ def of_host(host: str, said: Looked) -> Iterator[str]:
     if said.late:
         yield f"{host} is too busy to tell about its {', '.join(said.late)} in time (load {said.load:.0f} on {said.cpus} CPUs)."
     for disk in said.disks:
-        if disk.free_bytes < min(DISK_BYTES, disk.total_bytes * 0.1) or disk.free_bytes < disk.total_bytes * DISK_PART:
+        least = max(min(DISK_BYTES, disk.total_bytes * 0.1), min(disk.total_bytes * DISK_PART, DISK_MOST))
+        if disk.free_bytes < least:
             yield f"The disk with {disk.path} on {host} is full: {size(disk.free_bytes)} of {size(disk.total_bytes)} are free."
-    if said.memory.available_mib < said.memory.total_mib * MEMORY_PART:
+    if said.memory.available_mib < min(said.memory.total_mib * MEMORY_PART, MEMORY_MOST_MIB):
         yield f"{host} is out of memory: {said.memory.available_mib} of {said.memory.total_mib} MiB are available."
     if abs(said.clock_off) > CLOCK_SECONDS:
         way = "ahead of" if said.clock_off > 0 else "behind"
