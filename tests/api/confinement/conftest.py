@@ -21,7 +21,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> Logged:
     """Wait until a warning has all of these words."""
 
     def wait(*words: str) -> None:
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while not any(
             record.levelname == "WARNING" and all(word in record.getMessage() for word in words)
             for record in caplog.records

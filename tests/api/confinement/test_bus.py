@@ -20,7 +20,7 @@ def slow(cloud, name):
         "flavorRef": "42",
         "imageRef": cloud.image_id(),
         "networks": "none",
-        "metadata": {"tinstack:delay": "28:4000"},
+        "metadata": {"tinstack:delay": "28:6000"},
     }
     id = cloud.demo.post("compute", "/servers", {"server": body}, version="2.37").json["server"]["id"]
 

@@ -195,11 +195,12 @@ def test_a_server_without_a_guest_is_named(own_cloud, verify):
 def test_a_boot_under_way_is_no_orphan(own_cloud, verify):
     image = own_cloud.demo.get("image", "/v2/images?name=tiny").json["images"][0]["id"]
     body = {"name": "slow", "flavorRef": "42", "imageRef": image, "networks": "none"}
-    body["metadata"] = {"tinstack:delay": "28:6000"}
+    body["metadata"] = {"tinstack:delay": "28:20000"}
     server = own_cloud.demo.post("compute", "/servers", {"server": body}, version="2.37").json["server"]["id"]
     code, said = verify()
     assert own_cloud.demo.get("compute", f"/servers/{server}").json["server"]["status"] == "BUILD"
     assert code == 0, said
+    assert own_cloud.demo.delete("compute", f"/servers/{server}").status == 204
 
 
 def test_a_boot_that_fails_says_at_which_step(own_cloud, verify, monkeypatch):
