@@ -39,7 +39,7 @@ def a_port(id: str, network: str, owner: str, device: str, host: str, address: s
 
 def a_rule(**more):
     plain = dict.fromkeys(("protocol", "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix"))
-    return {"direction": "ingress", **plain, **more}
+    return {"direction": "ingress", "ethertype": "IPv4", **plain, **more}
 
 
 @pytest.fixture
@@ -262,6 +262,20 @@ def test_groups_without_a_fitting_rule_drop_what_comes_in(wanted: Rows, seen: di
     assert verdict(wanted, seen, traffic="icmp").endswith("icmp is let in from 10.1.0.0/16 only.")
     wanted.groups["g1"]["security_group_rules"].append(a_rule(remote_ip_prefix="0.0.0.0/0"))
     assert verdict(wanted, seen, traffic="icmp") == "Nothing on the path drops a packet."
+
+
+def test_a_rule_is_for_one_family_of_addresses(wanted: Rows, seen: dict[str, Seen]) -> None:
+    rules = wanted.groups["g1"]["security_group_rules"] = [a_rule(ethertype="IPv6", protocol="tcp")]
+    assert verdict(wanted, seen).endswith(
+        "No rule of its security groups (web) lets tcp:22 in: such packets are dropped at the port."
+    )
+    wanted.ports[PORT]["fixed_ips"].append({"subnet_id": "s6", "ip_address": "2001:db8::5"})
+    assert verdict(wanted, seen).endswith("but: tcp:22 is let in from anywhere, by IPv6 alone.")
+    rules.append(a_rule(protocol="tcp"))
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+    assert "lets icmp in" in verdict(wanted, seen, traffic="icmp")
+    rules.append(a_rule(ethertype="IPv6", protocol="ipv6-icmp"))
+    assert verdict(wanted, seen, traffic="icmp").endswith("by IPv6 alone.")
 
 
 def test_rules_fit_by_protocol_and_port() -> None:

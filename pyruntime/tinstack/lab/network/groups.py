@@ -38,16 +38,17 @@ def verdict(rows: Rows, port: Row, host: str, traffic: str) -> Hop:
     if not port.get("port_security_enabled", True):
         return ok("groups", host, "port security is off: everything passes")
     protocol, _, number = traffic.partition(":")
+    families = {"IPv6" if ":" in one["ip_address"] else "IPv4" for one in port["fixed_ips"]} or {"IPv4"}
     rules = [
         rule
         for group in port["security_groups"]
         for rule in rows.groups.get(group, {}).get("security_group_rules", [])
-        if rule["direction"] == "ingress"
+        if rule["direction"] == "ingress" and rule["ethertype"] in families
     ]
     fit = [rule for rule in rules if passes(rule, protocol, int(number or 0))]
-    wide = [rule for rule in fit if everybody(rule)]
-    if wide:
-        return ok("groups", host, f"{traffic} is let in from anywhere")
+    if wide := {rule["ethertype"] for rule in fit if everybody(rule)}:
+        only = f", by {''.join(wide)} alone" if wide < families else ""
+        return (note if only else ok)("groups", host, f"{traffic} is let in from anywhere{only}{'.' if only else ''}")
     if fit:
         said = ", ".join(sorted({origin(rows, rule) for rule in fit}))
         return note(
@@ -64,8 +65,10 @@ def verdict(rows: Rows, port: Row, host: str, traffic: str) -> Hop:
 
 
 def passes(rule: Row, protocol: str, number: int) -> bool:
-    said = rule["protocol"]
-    if said is not None and NUMBERS.get(str(said), said) not in (NUMBERS.get(protocol), str(NUMBERS.get(protocol))):
+    """Whether traffic of that protocol and port fits a rule, whoever sends it."""
+    said = str(NUMBERS.get(str(rule["protocol"]), rule["protocol"]))
+    wanted = ("1", "58") if protocol == "icmp" else (str(NUMBERS[protocol]),)  # hosts take either for its family's
+    if said not in ("None", *wanted):
         return False
     low, high = rule["port_range_min"], rule["port_range_max"]
     return protocol == "icmp" or low is None or low <= number <= (high if high is not None else low)
