@@ -136,7 +136,7 @@ def setup(services: Mapping[str, LogConfig]) -> None:
     for handler in handlers:
         handler.setFormatter(JsonFormatter(next(iter(services))))
     logging.basicConfig(level=min(_levels.values()), handlers=handlers, force=True)
-    for noisy in ("aiormq", "aio_pika", "uvicorn.error", "asyncio"):
+    for noisy in ("aiormq", "aio_pika", "uvicorn.error", "asyncio", "websockets.server"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

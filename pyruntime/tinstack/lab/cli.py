@@ -51,15 +51,26 @@ ORDER = (
 """In which one meets the verbs."""
 
 
-class InReadingOrder(click.Group):
-    """Shows the verbs in the order in which one meets them."""
+class Verbs(click.Group):
+    """Shows the verbs in the order in which one meets them. What a lab's state does not let one do is said in a sentence."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except PermissionError as error:
+            from tinstack.lab.words import LabError
+
+            what = error.filename or "A file"
+            raise LabError(
+                f"{what} can't be used: {error.strerror}. A lab is its maker's alone: be who ran `./lab up`."
+            ) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.commands, key=lambda verb: ORDER.index(verb) if verb in ORDER else len(ORDER))
 
 
 @click.group(
-    cls=InReadingOrder,
+    cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=EXAMPLES,
 )

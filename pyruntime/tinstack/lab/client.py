@@ -144,10 +144,16 @@ class Client:
 
 
 def connection_to(cloud: Cloud, scheme: str, netloc: str, seconds: float) -> HTTPConnection:
-    """Not yet open; by TLS whoever answers must have its certificate from whom `clouds.yaml` names."""
+    """Not yet open; by TLS whoever answers must have its certificate from whom `clouds.yaml` names. Raises ApiError."""
     if scheme != "https":
         return HTTPConnection(netloc, timeout=seconds)
-    return HTTPSConnection(netloc, timeout=seconds, context=ssl.create_default_context(cafile=cloud.cacert))
+    try:
+        trusting = ssl.create_default_context(cafile=cloud.cacert)
+    except OSError as error:
+        raise ApiError(
+            0, f"{cloud.cacert}, which clouds.yaml names as cacert, can't be used: {error.strerror or error}."
+        ) from None
+    return HTTPSConnection(netloc, timeout=seconds, context=trusting)
 
 
 def login(cloud: Cloud) -> dict[str, Any]:

@@ -92,6 +92,8 @@ def about(lab: Lab, what: str) -> tuple[list[str], list[str]]:
 def show(lab: Lab, wanted: Filter, *, follow: bool, as_json: bool) -> None:
     """Print the lines. Hosts that can't be asked are named on stderr, and make the verb fail at its end."""
     failed: dict[str, str] = {}
+    if lab.is_dev and (unknown := sorted({*wanted.hosts} - {HERE})):
+        raise LabError(f"A `dev` cloud has no host {', '.join(unknown)}: all its lines are of '{HERE}'.")
     sources = local(lab, wanted, follow=follow) if lab.is_dev else remote(Fleet(lab), wanted, follow, failed)
     out = words.console()
     shown = 0

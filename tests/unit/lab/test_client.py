@@ -76,3 +76,14 @@ def test_a_service_that_is_not_in_the_catalog_is_named(cloud):
 )
 def test_errors_of_all_services_become_their_sentence(body, said):
     assert sentence(body) == said
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_an_authority_that_cannot_be_read_is_named(cloud, tmp_path, content):
+    login = cloud.login()
+    login.auth.auth_url = "https://127.0.0.1:1/v3"
+    login.cacert = str(tmp_path / "ca.pem")
+    if content:
+        (tmp_path / "ca.pem").write_text(content)
+    with pytest.raises(ApiError, match=r"/ca\.pem, which clouds\.yaml names as cacert, can't be used: .+\."):
+        Client(login).endpoints()

@@ -56,6 +56,20 @@ def test_without_a_lab_verbs_fail_with_one_sentence(root, verb):
     assert result.stderr == "lab: There is no lab yet: make one with `./lab up` or `./lab dev`.\n"
 
 
+@pytest.mark.parametrize("verb", [["status"], ["verify"], ["trace", "hello"], ["env"]])
+def test_who_may_not_read_the_state_is_told_so(root, monkeypatch, verb):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    state = root / ".lab" / "sandbox"
+    state.mkdir(parents=True)
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    result = run(*verb, "--state", str(state))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"lab: {state}/clouds.yaml can't be used: Permission denied. ")
+    assert result.stderr.count("\n") == 1
+
+
 def test_help_teaches_the_first_steps_and_every_verb(root):
     said = run("--help").output
     assert "./lab up " in said

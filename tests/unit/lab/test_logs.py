@@ -12,6 +12,7 @@ import pytest
 
 from tinstack.lab import fleet, labs, logs
 from tinstack.lab.onhost import lines, look
+from tinstack.lab.words import LabError
 
 REQUEST = "req-11111111-2222-3333-4444-555555555555"
 
@@ -123,6 +124,8 @@ def test_a_dev_clouds_log_is_read_here(lab, capsys):
     (lab.logs / "dev.log").write_text(text(1, "hello"))
     logs.show(lab, logs.Filter(0.0), follow=False, as_json=True)
     assert json.loads(capsys.readouterr().out)["message"] == "hello"
+    with pytest.raises(LabError, match="has no host hv1: all its lines are of 'local'"):
+        logs.show(lab, logs.Filter(0.0, hosts=("hv1",)), follow=False, as_json=True)
 
 
 def test_the_last_complaint_of_a_journal_is_found():
