@@ -25,6 +25,8 @@ SECONDS = 120.0
 
 KINDS = {".log", ".json", ".toml", ".txt"}
 SECRET_FILES = ("secrets.yml", DEV_SECRETS, "clouds.yaml")
+OF_USERS = "instances"
+"""Where a `dev` cloud keeps its guests, consoles included."""
 
 
 def collect(lab: Lab, file: Path | None, since: float) -> None:
@@ -88,7 +90,8 @@ def here(lab: Lab) -> Iterator[tuple[str, str]]:
     """What this machine knows: inventory, logs of plays, version, and what `status` says now."""
     yield "version.txt", version()
     for path in sorted(lab.state.rglob("*")):
-        if path.suffix in KINDS and path.is_file() and path.name not in SECRET_FILES and lab.runner not in path.parents:
+        withheld = path.name in SECRET_FILES or lab.runner in path.parents or lab.state / OF_USERS in path.parents
+        if path.suffix in KINDS and path.is_file() and not withheld:
             yield str(path.relative_to(lab.state)), path.read_text(errors="replace")
     with contextlib.suppress(LabError):
         inventory = labs.with_inventory(lab).inventory

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -61,6 +62,25 @@ async def test_a_call_that_fails_there_fails_here_with_its_status(lab: Lab) -> N
     with pytest.raises(RemoteFailure, match="Negative") as failure:
         await lab.api.call("conductor", Ask(number=-1), Told)
     assert failure.value.remote_status == 409
+
+
+async def test_a_message_is_handled_in_the_context_of_who_serves_not_of_who_sends(lab: Lab) -> None:
+    whose: ContextVar[str] = ContextVar("whose", default="nobody's")
+    handled: list[str] = []
+
+    async def answer(message: Ask, envelope: Envelope) -> Told:
+        handled.append(whose.get())
+        return Told(number=0, sender="")
+
+    async def as_conductor() -> None:
+        whose.set("conductor's")
+        await lab.conductor.open()
+        await lab.conductor.serve("conductor", {Ask: answer})
+
+    await asyncio.create_task(as_conductor())
+    whose.set("api's")
+    await lab.api.call("conductor", Ask(number=1), Told)
+    assert handled == ["conductor's"]
 
 
 async def test_a_call_to_nobody_times_out(lab: Lab) -> None:

@@ -81,11 +81,14 @@ def test_an_archive_has_no_planted_secret(lab, tmp_path, capsys):
     (lab.state / labs.DEV_SECRETS).write_text(json.dumps({"bus": generated, "tokens": "k" * 43 + "=", "other": SECRET}))
     (lab.logs / "site.log").write_text(f"the bus said {generated}, OS_TOKEN={SECRET}, then {'k' * 43}= and s3cret\n")
     (lab.state / "ready.json").write_text('{"region": "RegionOne"}')
+    (lab.state / "instances" / "compute1").mkdir(parents=True)
+    (lab.state / "instances" / "compute1" / "guest.json").write_text('{"console": ["login:"]}')
     collect.collect(lab, tmp_path / "out.tar.gz", 60)
     found = content(tmp_path / "out.tar.gz")
     assert found["deployer/ready.json"] == '{"region": "RegionOne"}'
     assert "the bus said" in found["deployer/logs/site.log"]
     assert not {"deployer/clouds.yaml", f"deployer/{labs.DEV_SECRETS}"} & found.keys()
+    assert not [name for name in found if "instances" in name]
     for text in found.values():
         assert generated not in text and "k" * 43 not in text and "s3cret" not in text
     assert (tmp_path / "out.tar.gz").stat().st_mode & 0o077 == 0

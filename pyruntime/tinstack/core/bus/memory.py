@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextvars
 import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -100,8 +101,11 @@ class MemoryBus:
         self._dispatchers: dict[str, Dispatcher] = {}
         self._places: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._context = contextvars.copy_context()
 
     async def open(self) -> None:
+        """What is taken is handled in the context of who opens it, not of who sends, as between processes."""
+        self._context = contextvars.copy_context()
         self.hub.join(self, self.private)
 
     async def close(self) -> None:
@@ -141,7 +145,8 @@ class MemoryBus:
             self._answers.take(envelope)
             return
         work = self._handle(self._dispatchers[topic], envelope)
-        task = asyncio.create_task(self._in_turn(self._places[topic], work) if topic in self._places else work)
+        in_turn = self._in_turn(self._places[topic], work) if topic in self._places else work
+        task = asyncio.create_task(in_turn, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
