@@ -80,10 +80,21 @@ def content(wanted: dict[str, Any]) -> dict[str, Path]:
             if path.is_file():
                 found[f"state/{path.relative_to(state)}"] = path
     inventory = Path(wanted["inventory"] or "/nonexistent")
-    for path in [inventory] if inventory.is_file() else sorted(inventory.rglob("*")):
-        if path.is_file():
-            found[f"inventory/{path.relative_to(inventory) if inventory.is_dir() else path.name}"] = path
+    for path in [inventory] if inventory.is_file() else files_below(inventory):
+        found[f"inventory/{path.relative_to(inventory) if inventory.is_dir() else path.name}"] = path
     return found
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Its files, also behind links, as Ansible finds them; a folder that is linked into itself counts once."""
+    found, known = [], set()
+    for top, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(top)) in known:
+            folders.clear()
+            continue
+        known.add(real)
+        found += [path for name in files if (path := Path(top) / name).is_file()]
+    return sorted(found)
 
 
 def manifest_of(wanted: dict[str, Any], files: dict[str, Path]) -> dict[str, Any]:
@@ -117,7 +128,7 @@ def pack(wanted: dict[str, Any]) -> dict[str, Any]:
         with (
             open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as raw,
             encrypting(wanted, raw) as out,
-            tarfile.open(fileobj=out, mode="w|gz") as archive,
+            tarfile.open(fileobj=out, mode="w|gz", dereference=True) as archive,
         ):
             archive.add(said, "manifest.json")
             for name, path in files.items():

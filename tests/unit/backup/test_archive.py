@@ -67,6 +67,21 @@ def test_what_is_packed_comes_back(wanted, tmp_path):
     assert archive.unpack(fresh, check=False)[1] is False
 
 
+def test_an_inventory_of_links_is_packed_with_what_they_lead_to(wanted, tmp_path):
+    kept, inventory = tmp_path / "kept", tmp_path / "inventory"
+    (kept / "group_vars").mkdir(parents=True)
+    inventory.mkdir()
+    (kept / "hosts.yml").write_text("all: {}")
+    (kept / "group_vars" / "all.yml").write_text("region: here")
+    (inventory / "hosts").symlink_to(kept / "hosts.yml")
+    (inventory / "group_vars").symlink_to(kept / "group_vars")
+    (kept / "group_vars" / "again").symlink_to(inventory)
+    manifest = archive.pack({**wanted, "inventory": str(inventory)})
+    names = {name for name in manifest["sha256"] if name.startswith("inventory/")}
+    assert names == {"inventory/hosts", "inventory/group_vars/all.yml"}
+    assert archive.unpack(onto(wanted, tmp_path), check=False)[1] is True
+
+
 def test_a_dry_run_changes_nothing(wanted, tmp_path):
     archive.pack(wanted)
     assert archive.unpack(onto(wanted, tmp_path), check=True)[1] is True
