@@ -1,4 +1,4 @@
-"""A lab whose tasks are spread over five hosts, two of them compute hosts of different releases."""
+"""A lab whose tasks are spread over five hosts, and over two releases."""
 
 import os
 from collections.abc import Callable

@@ -17,13 +17,13 @@ testinfra_hosts = ["local://"]
 # Hosts share this machine's clock, so one that is off is off for the programs of that host's Python alone.
 PLANTED = {
     "a clock": (
-        "s-controller",
+        "s-network",
         "cp -p /etc/python3.11/sitecustomize.py /root/; "
         "echo 'import time; true = time.time; time.time = lambda: true() + 300' >>/etc/python3.11/sitecustomize.py",
         "cp -p /root/sitecustomize.py /etc/python3.11/; rm /root/sitecustomize.py",
     ),
     "a release": (
-        "s-controller",
+        "s-network",
         "cp -p /usr/lib/os-release /root/; sed -i s/12/11/ /usr/lib/os-release",
         "cp -p /root/os-release /usr/lib/; rm /root/os-release",
     ),
@@ -72,7 +72,7 @@ SAID_IN_THE_INVENTORY = {
 
 SENTENCES = (
     "The inventory gives s-compute1 and s-compute2 the address 10.85.0.14: each needs its own.",
-    "s-controller: it runs Debian GNU/Linux 11 (bookworm); hosts need Debian 12 or newer.",
+    "s-network: it runs Debian GNU/Linux 11 (bookworm); hosts need Debian 12 or newer.",
     "s ahead of this machine's: have it kept by NTP.",
     "s-controller: squatter.service listens on port 5000, which the lab needs.",
     "s-network: it has no link eth9, which network_agent_physical_networks names.",

@@ -137,6 +137,8 @@ def of_system(look: Look) -> Iterator[Problem]:
         yield "os", f"it runs {system['name'] or 'no known distribution'}; hosts need Debian {OLDEST_DEBIAN} or newer."
     elif look["python"] not in PYTHONS:
         yield "python", f"its Python is {look['python']}; there are wheels for {', '.join(PYTHONS)}."
+    if look["machine"] != "x86_64":
+        yield "os", f"its processor is {look['machine']}; wheels and guests are for x86_64."
     if not look["systemd"]:
         yield "os", "systemd does not run it."
 
@@ -205,8 +207,6 @@ def of_links(wanted: Wanted, look: Look) -> Iterator[Problem]:
 
 
 def of_hypervisor(wanted: Wanted, look: Look) -> Iterator[Problem]:
-    if look["machine"] != "x86_64":
-        yield "virtualisation", f"it is {look['machine']}; guests are for x86_64."
     if wanted["kvm"] and not look["kvm"]:
         yield (
             "virtualisation",

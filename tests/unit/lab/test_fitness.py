@@ -119,7 +119,7 @@ def test_two_bare_hosts_will_do():
             {"lacking": ["vxlan"]},
             "hv1: its kernel has no vxlan: networks that reach from host to host need it. [kernel]",
         ),
-        ({"machine": "aarch64"}, "hv1: it is aarch64; guests are for x86_64. [virtualisation]"),
+        ({"machine": "aarch64"}, "hv1: its processor is aarch64; wheels and guests are for x86_64. [os]"),
         ({"tun": False}, "hv1: it has no /dev/net/tun, which guests' links need. [virtualisation]"),
         ({"root": False}, "hv1: steward is not root: set ansible_become."),
     ],
