@@ -49,11 +49,10 @@ def backup(lab: Lab, file: Path | None, data: tuple[str, ...], passphrase_file: 
 
 
 def restore(lab: Lab, file: Path, passphrase_file: Path | None, *, overwrite: bool, options: Options) -> None:
-    """Bring it back. Raises LabError where that would lose something that is there."""
+    """Bring it back. Raises LabError where that would lose something that is there. The play removes ready.json once it begins."""
     variables = {"backup_file": str(file.resolve()), "backup_overwrite": overwrite, **passphrase(passphrase_file)}
     if not options.check:
         lab.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ready.remove(lab.ready)
     done = changing.change(lab, [(RESTORE, variables)], options)
     manifest = done.results[RESULT]["manifest"]
     click.echo(f"The backup of {manifest['made']}: {contents(manifest)}.")
