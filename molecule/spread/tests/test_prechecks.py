@@ -61,7 +61,7 @@ SAID_IN_THE_INVENTORY = {
     "all": {
         "hosts": {
             "s-volume": {"ansible_user": "novice"},
-            "s-network": {"network_agent_physical_networks": {"physnet1": "eth9"}},
+            "s-network": {"network_agent_physical_networks": {"physnet1": "eth9"}, "ansible_become": False},
             "s-compute1": {"compute_virt_type": "kvm", "prechecks_disk_mib": 999999999},
             "s-compute2": {"tinstack_address": "10.85.0.14"},
             "s-nowhere": {"ansible_host": "10.85.0.99", "ansible_ssh_extra_args": "-o ConnectTimeout=4"},
@@ -75,6 +75,7 @@ SENTENCES = (
     "s-network: it runs Debian GNU/Linux 11 (bookworm); hosts need Debian 12 or newer.",
     "s ahead of this machine's: have it kept by NTP.",
     "s-controller: squatter.service listens on port 5000, which the lab needs.",
+    "s-network: steward is not root: set ansible_become.",
     "s-network: it has no link eth9, which network_agent_physical_networks names.",
     "s-compute1: its link ext0 has the address 203.0.113.9; one that carries a flat network must have none.",
     "s-compute1: its /etc/hosts gives s-volume the address 203.0.113.5, the inventory 10.85.0.13.",

@@ -66,12 +66,18 @@ Problem = tuple[str, str]
 """Its kind, and a sentence."""
 
 
+ANSIBLE = re.compile(
+    r"Task failed: (Module failed: )?|Data could not be sent to remote host .*? can be reached over ssh: "
+)
+"""What Ansible puts before a reason that says it all."""
+
+
 def failure(wanted: Wanted, result: Mapping[str, Any]) -> str:
     """Why a host could not be looked at, from what Ansible says."""
     said = " ".join(
         str(result.get(key, "")).strip() for key in ("msg", "module_stderr", "module_stdout") if result.get(key)
     )
-    last = said.strip().rstrip(".") or "it gave no reason"
+    last = ANSIBLE.sub("", said).strip().rstrip(".") or "it gave no reason"
     who = wanted.get("user") or "the user who signs in"
     if "sudo" in said.lower():
         return f"{who} may not become root by sudo without a password: {last}."
@@ -121,7 +127,8 @@ def of_host(host: str, inventory: Mapping[str, Wanted], look: Look) -> Iterator[
         yield "", f"its tinstack_layout is {wanted['layout']}: it must be {' or '.join(LAYOUTS)}."
     yield from of_system(look)
     yield from of_resources(wanted, look)
-    yield from of_ports(look)
+    if look["root"]:  # to others the kernel does not tell who listens
+        yield from of_ports(look)
     yield from of_names(host, inventory, look)
     yield from of_links(wanted, look)
     for feature in look["lacking"]:

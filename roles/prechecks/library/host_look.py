@@ -212,8 +212,10 @@ def has(feature: str) -> bool:
         return True
     if re.search(rf"^{feature} ", text("/proc/modules"), re.MULTILINE):
         return True
-    if subprocess.call(("modprobe", "--dry-run", "--quiet", feature), stderr=subprocess.DEVNULL) == 0:
-        return True
+    with contextlib.suppress(OSError):
+        # Users who are not root have no /usr/sbin in their path.
+        if subprocess.call(("/usr/sbin/modprobe", "--dry-run", "--quiet", feature), stderr=subprocess.DEVNULL) == 0:
+            return True
     return f"{CONFIGURED.get(feature, feature)}=y\n" in configuration()
 
 

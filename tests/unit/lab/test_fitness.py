@@ -122,6 +122,10 @@ def test_two_bare_hosts_will_do():
         ({"machine": "aarch64"}, "hv1: its processor is aarch64; wheels and guests are for x86_64. [os]"),
         ({"tun": False}, "hv1: it has no /dev/net/tun, which guests' links need. [virtualisation]"),
         ({"root": False}, "hv1: steward is not root: set ansible_become."),
+        (
+            {"root": False, "listening": [{"port": 5000, "process": "", "unit": ""}]},
+            "hv1: steward is not root: set ansible_become.",
+        ),
     ],
 )
 def test_each_lack_is_one_sentence(hv1, sentence):
@@ -219,11 +223,15 @@ def test_groups_that_are_missing():
     [
         (
             {"failed": True, "msg": "Task failed: Missing sudo password"},
-            "hv1: steward may not become root by sudo without a password: Task failed: Missing sudo password.",
+            "hv1: steward may not become root by sudo without a password: Missing sudo password.",
         ),
         (
-            {"unreachable": True, "msg": "Connection refused"},
-            "hv1: it cannot be reached: Connection refused.",
+            {
+                "unreachable": True,
+                "msg": 'Task failed: Data could not be sent to remote host "192.0.2.21". Make sure this host can be reached over ssh: '
+                "ssh: connect to host 192.0.2.21 port 22: No route to host",
+            },
+            "hv1: it cannot be reached: ssh: connect to host 192.0.2.21 port 22: No route to host.",
         ),
         (
             {"failed": True, "msg": "The module interpreter '/usr/bin/python3' was not found."},
