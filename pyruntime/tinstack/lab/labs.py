@@ -52,6 +52,11 @@ class Lab:
         return (self.state / DEV_SECRETS).exists()
 
     @property
+    def made_with(self) -> Path:
+        """Names the inventory that the lab was made with, which `--state` alone does not."""
+        return self.state / "inventory"
+
+    @property
     def clouds(self) -> Path:
         return self.state / "clouds.yaml"
 
@@ -106,28 +111,29 @@ def to_look_at(inventory: str | None, state: Path | None) -> Lab:
         state = Path(pointer.read_text().strip())
     if not state.is_dir():
         raise LabError(f"There is no lab in {state}: make one with `./lab up` or `./lab dev`.")
-    named = Path(inventory) if inventory is not None else None
-    return Lab(
-        state.resolve(), named.resolve() if named is not None and len(named.parts) > 1 and named.exists() else None
-    )
+    places = () if inventory is None else (ROOT / "inventories" / inventory, Path(inventory))
+    return Lab(state.resolve(), next((place.resolve() for place in places if place.exists()), None))
 
 
 def with_inventory(lab: Lab) -> Lab:
-    """The lab with the inventory of its name. An error where there is none."""
+    """The lab with the inventory that it was made with, or that of its name. An error where there is none."""
     if lab.is_dev:
         raise LabError(
             f"The lab '{lab.name}' is a `dev` cloud, which has no hosts: only what its APIs tell can be asked."
         )
     if lab.inventory is not None:
         return lab
-    path = ROOT / "inventories" / lab.name
+    made_with = Path(lab.made_with.read_text().strip()) if lab.made_with.exists() else None
+    path = made_with if made_with and made_with.exists() else ROOT / "inventories" / lab.name
     if not path.exists():
         raise LabError(f"There is no inventory of the lab '{lab.name}' in {path.parent}: name it by -i.")
     return Lab(lab.state, path)
 
 
 def choose(lab: Lab) -> None:
-    """Make a lab the one that verbs mean when they name none."""
+    """Make a lab the one that verbs mean when they name none, and note what it is made with."""
+    if lab.inventory is not None:
+        replace(lab.made_with, f"{lab.inventory}\n", mode=0o644)
     try:
         states().mkdir(mode=0o700, exist_ok=True)
         replace(states() / "current", f"{lab.state}\n", mode=0o644)

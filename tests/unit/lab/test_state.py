@@ -44,6 +44,26 @@ def test_the_lab_made_last_is_meant_where_none_is_named(root, tmp_path):
     assert labs.to_look_at(None, tmp_path / "first").state == tmp_path / "first"
 
 
+def test_a_lab_knows_its_inventory_wherever_its_state_is(root, tmp_path):
+    rack = root / "inventories" / "rack"
+    rack.mkdir()
+    made = labs.to_make("rack", tmp_path / "elsewhere")
+    made.state.mkdir()
+    assert labs.to_look_at("rack", made.state).inventory == rack
+    with pytest.raises(LabError, match="There is no inventory of the lab 'elsewhere'"):
+        labs.with_inventory(labs.to_look_at(None, made.state))
+    labs.choose(made)
+    for looked_at in (
+        labs.to_look_at(None, None),
+        labs.to_look_at(None, made.state),
+        labs.to_look_at("rack", made.state),
+    ):
+        assert labs.with_inventory(looked_at) == made
+    rack.rmdir()
+    with pytest.raises(LabError, match="There is no inventory of the lab 'elsewhere'"):
+        labs.with_inventory(labs.to_look_at(None, None))
+
+
 def test_without_a_lab_one_is_told_how_to_make_one(root):
     with pytest.raises(LabError, match=r"There is no lab yet: make one with `./lab up` or `./lab dev`"):
         labs.to_look_at(None, None)

@@ -73,7 +73,6 @@ IN_GROUPS = {
         Door("tcp", 5900, 65535, "qemu-system-*"),
         Door("tcp", 6083, 6083, "tinstack-compute*"),
         Door("tcp", 16514, 16514, "libvirtd*"),
-        Door("tcp", 6083, 6083, "tinstack-compute.service"),
     ),
     "network_agent": (Door("udp", 4789, 4789, "", tls=False, anywhere=True),),
 }
