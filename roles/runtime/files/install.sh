@@ -22,6 +22,7 @@ fi
 rm -f "$venv"/.tinstack-*
 install --force-reinstall "$folder/$own"
 rm -f "$folder"/tinstack-*.whl
-# Columns in tracebacks are not worth a MiB in every process.
-PYTHONNODEBUGRANGES=1 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib"
+# Docstrings, and columns in tracebacks, are not worth megabytes in every process.
+sed -i '1s/$/ -OO/' "$venv/bin/tinstack"
+PYTHONNODEBUGRANGES=1 "$venv/bin/python" -m compileall -q -j 0 -o 2 "$venv/lib"
 : >"$venv/.$own"
