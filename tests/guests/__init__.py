@@ -47,6 +47,16 @@ def answers(server: Any, state: Path) -> bool:
     return True
 
 
+Lab = Callable[..., "subprocess.CompletedProcess[str]"]
+"""Runs a verb of ``./lab`` on the lab that is tested."""
+
+
+def verb(inventory: str | Path, state: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    """Run ``./lab`` with these words on the lab of an inventory, as an operator does."""
+    argv = [str(ROOT / "lab"), *words, "-i", str(inventory), "--state", str(state)]
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=1800)
+
+
 def play(inventory: str, playbook: str, **variables: object) -> None:
     """Run one of the playbooks over the lab."""
     given = [f"-e{name}={value}" for name, value in variables.items()]

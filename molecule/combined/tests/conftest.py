@@ -1,7 +1,6 @@
 """A whole cloud on one host, whose services share a process."""
 
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-ROOT = Path(__file__).parents[3]
+from guests import ROOT, Lab, verb
+
 STATE = Path(os.environ.get("TINSTACK_COMBINED_STATE", ROOT / ".lab" / "combined"))
 """Where the lab's state is, if it is not the one that the scenario makes."""
-
-Verb = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -50,13 +48,6 @@ def cloud() -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
-def lab(inventory: Path) -> Verb:
-    """Run a verb of ./lab over this lab, or over its inventory as another has it."""
-
-    def run(*words: str, over: Path = inventory) -> "subprocess.CompletedProcess[str]":
-        command = [str(ROOT / "lab"), *words, "-i", str(over), "--state", str(STATE)]
-        return subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=1200
-        )
-
-    return run
+def lab(inventory: Path) -> Lab:
+    """Run a verb of ``./lab`` over this lab, or over its inventory as another has it."""
+    return lambda *words, over=inventory: verb(over, STATE, *words)

@@ -1,12 +1,13 @@
 """With tinstack_layout: combined the services of a controller are one process: same ports, same configuration, same logs."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from testinfra.host import Host
+
+from guests import Lab
 
 testinfra_hosts = ["local://"]
 
@@ -23,8 +24,6 @@ SERVICES = {
 }
 UNIT = "tinstack-controller"
 BUDGET_MIB = 110
-
-Verb = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def units(one: Host) -> set[str]:
@@ -104,20 +103,20 @@ def test_a_guest_boots_and_is_deleted(cloud: Callable[[str], Any]) -> None:
 
 
 @pytest.mark.parametrize("words", [("status",), ("verify",), ("verify", "--security")], ids=" ".join)
-def test_the_lab_is_well(lab: Verb, words: tuple[str, ...]) -> None:
+def test_the_lab_is_well(lab: Lab, words: tuple[str, ...]) -> None:
     done = lab(*words)
     assert done.returncode == 0, done.stdout + done.stderr
     if words == ("status",):
         assert UNIT in done.stdout
 
 
-def test_the_lines_of_a_service_are_found(lab: Verb) -> None:
+def test_the_lines_of_a_service_are_found(lab: Lab) -> None:
     done = lab("logs", "--service", "conductor", "--since", "1d", "--json")
     assert done.returncode == 0, done.stderr
     assert {json.loads(line)["service"] for line in done.stdout.splitlines()} == {"conductor"}
 
 
-def test_where_nothing_has_changed_nothing_is_restarted(lab: Verb) -> None:
+def test_where_nothing_has_changed_nothing_is_restarted(lab: Lab) -> None:
     done = lab("reconfigure", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["units"] == []

@@ -1,7 +1,6 @@
 """One variable and `reconfigure` change the layout, there and back; guests and their volumes notice nothing."""
 
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 import yaml
 from testinfra.host import Host
 
-from guests import answers, in_guest, until
+from guests import Lab, answers, in_guest, until
 
 testinfra_hosts = ["local://"]
 
@@ -21,8 +20,6 @@ SEEN = 'for d in /sys/block/*; do [ "$(cat $d/serial 2>/dev/null)" = {serial} ] 
 WRITE = """dd if=/dev/urandom of=/root/sent bs=64k count=16 2>/dev/null
 dd if=/root/sent of={disk} bs=64k oflag=direct 2>/dev/null && echo done"""
 COMPARE = "dd if={disk} bs=64k count=16 iflag=direct 2>/dev/null | cmp - /root/sent && echo same"
-
-Verb = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ def other(inventory: Path, tmp_path: Path) -> Callable[[str], Path]:
 
 @pytest.mark.parametrize("layout", ["split", "combined"])
 def test_the_layout_changes_and_the_guest_runs_on(
-    layout: str, lab: Verb, other: Callable[[str], Path], one: Host, guest: Guest, state: Path
+    layout: str, lab: Lab, other: Callable[[str], Path], one: Host, guest: Guest, state: Path
 ) -> None:
     done = lab("reconfigure", over=other(layout))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -102,7 +99,7 @@ def test_the_layout_changes_and_the_guest_runs_on(
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
-def test_secrets_are_rotated_in_one_process_too(lab: Verb, one: Host) -> None:
+def test_secrets_are_rotated_in_one_process_too(lab: Lab, one: Host) -> None:
     before = one.check_output("sha256sum /etc/tinstack/credentials/*/bus")
     done = lab("rotate-secrets")
     assert done.returncode == 0, done.stdout + done.stderr

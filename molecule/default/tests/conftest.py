@@ -11,6 +11,8 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
+from guests import Lab, verb
+
 STATE = Path(__file__).parents[3] / ".lab" / "molecule"
 
 
@@ -51,6 +53,12 @@ def state() -> Path:
 def inventory(request: pytest.FixtureRequest) -> str:
     """The inventory that the lab was deployed with."""
     return str(request.config.getoption("--ansible-inventory"))
+
+
+@pytest.fixture(scope="session")
+def lab(inventory: str, state: Path) -> Lab:
+    """Run a verb of ``./lab`` over this lab, or over its inventory as another has it."""
+    return lambda *words, over=inventory: verb(over, state, *words)
 
 
 @pytest.fixture(scope="session")

@@ -2,36 +2,23 @@
 
 import json
 import re
-import subprocess
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
+from guests import Lab
+
 testinfra_hosts = ["ansible://api"]
 
-ROOT = Path(__file__).parents[3]
 PLANTED = {
     "/etc/tinstack/planted.conf": "password = PLANTED-in-config",
     "/etc/default/planted": "BACKUP_TOKEN=PLANTED-in-environment",
     "/var/log/tinstack/planted.log": '{{"time":"{now}","level":"ERROR","message":"secret=PLANTED-in-a-log, {bus}"}}',
 }
-
-Lab = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def lab(state: Path, inventory: str) -> Lab:
-    """Run a verb on this lab."""
-
-    def run(verb: str, *options: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(ROOT / "lab"), verb, "-i", inventory, "--state", str(state), *options]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-    return run
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """`./lab verify --security` on real hosts: a lab as deployed is fine, and one thing of each kind that is not is named."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +8,9 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
-testinfra_hosts = ["ansible://controllers"]
+from guests import Lab
 
-ROOT = Path(__file__).parents[3]
+testinfra_hosts = ["ansible://controllers"]
 
 PLANT = """set -e
 chmod 0644 /etc/tinstack/credentials/api/bus
@@ -27,10 +26,9 @@ mv /root/host.pem.kept /etc/tinstack/tls/host.pem
 rm -f /root/short.pem"""
 
 
-def check(inventory: str, state: Path) -> tuple[int, dict[str, Any]]:
+def check(lab: Lab) -> tuple[int, dict[str, Any]]:
     """Its exit code and what it printed."""
-    command = [str(ROOT / "lab"), "verify", "--security", "--json", "-i", inventory, "--state", str(state)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = lab("verify", "--security", "--json")
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -45,16 +43,16 @@ def planted(host: Host, state: Path) -> Iterator[None]:
     host.check_output(UNPLANT)
 
 
-def test_a_lab_as_deployed_is_as_secure_as_meant(inventory: str, state: Path) -> None:
-    code, said = check(inventory, state)
+def test_a_lab_as_deployed_is_as_secure_as_meant(lab: Lab) -> None:
+    code, said = check(lab)
     assert [one["message"] for one in said["checks"] if not one["ok"]] == []
     assert (code, said["secure"]) == (0, True)
 
 
 @pytest.mark.usefixtures("planted")
-def test_what_is_not_as_meant_is_named(host: Host, inventory: str, state: Path) -> None:
+def test_what_is_not_as_meant_is_named(host: Host, lab: Lab) -> None:
     name = host.check_output("hostname")
-    code, said = check(inventory, state)
+    code, said = check(lab)
     found = {(one["name"], one["message"]) for one in said["checks"] if not one["ok"]}
 
     def named(check: str, *words: str) -> bool:

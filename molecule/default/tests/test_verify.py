@@ -1,18 +1,16 @@
 """`./lab verify` on real hosts: what is planted without an owner is named, removed, and gone."""
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from testinfra.host import Host
 
-testinfra_hosts = ["local://"]
+from guests import Lab
 
-ROOT = Path(__file__).parents[3]
+testinfra_hosts = ["local://"]
 
 DOMAIN = """<domain type='qemu'>
   <name>{name}</name><uuid>{id}</uuid><memory unit='MiB'>16</memory><vcpu>1</vcpu><os><type>hvm</type></os>
@@ -37,12 +35,11 @@ Verify = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def verify(state: Path, inventory: str) -> Verify:
+def verify(lab: Lab) -> Verify:
     """Run the verb; its exit code and what it printed."""
 
     def run(*options: str) -> tuple[int, dict[str, Any]]:
-        command = [str(ROOT / "lab"), "verify", "--json", "-i", inventory, "--state", str(state), *options]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = lab("verify", "--json", *options)
         return done.returncode, json.loads(done.stdout or "{}") | {"stderr": done.stderr}
 
     return run

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,9 @@ from typing import Any
 import openstack
 from testinfra.host import Host
 
-from guests import until
+from guests import Lab, until
 
 testinfra_hosts = ["local://"]
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_the_server_is_known_with_its_addresses(hello: Any) -> None:
@@ -46,15 +43,13 @@ def test_volumes_have_their_files_and_can_be_cloned(cloud: Callable[[str], Any])
 
 
 def test_the_guest_that_was_lost_is_an_error_with_the_reason_and_verify_finds_nothing_else(
-    hello: Any, cloud: Callable[[str], Any], state: Path, inventory: str
+    hello: Any, cloud: Callable[[str], Any], lab: Lab
 ) -> None:
     compute = cloud("tinstack-admin").compute
     until(lambda: compute.get_server(hello.id).status == "ERROR", "the server says that its guest is lost")
     told = compute.get_server(hello.id).fault["message"]
     assert told == f"The guest and its disks are not on host {hello.hypervisor_hostname} any more."
-    command = [str(ROOT / "lab"), "verify", "--json", "-i", inventory, "--state", str(state)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    said = json.loads(done.stdout)
+    said = json.loads(lab("verify", "--json").stdout)
     assert [check for check in said["checks"] if check["ok"] is False] == []
     assert said["orphans"] == []
 

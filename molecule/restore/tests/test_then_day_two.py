@@ -1,7 +1,6 @@
 """Day two on real hosts: nothing to reconfigure, secrets rotated under load, a host that leaves and comes back."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,21 +10,9 @@ import pytest
 import yaml
 from testinfra.host import Host
 
+from guests import Lab
+
 testinfra_hosts = ["local://"]
-
-ROOT = Path(__file__).parents[3]
-Lab = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def lab(state: Path, inventory: str) -> Lab:
-    """Run a verb on this lab."""
-
-    def run(verb: str, *options: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(ROOT / "lab"), verb, *options, "-i", inventory, "--state", str(state)]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-    return run
 
 
 @pytest.fixture(scope="module")

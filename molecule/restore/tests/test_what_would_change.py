@@ -2,16 +2,16 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from testinfra.host import Host
 
+from guests import Lab
+
 testinfra_hosts = ["local://"]
 
-ROOT = Path(__file__).parents[3]
 HOSTS = ("m-controller", "m-compute1", "m-compute2")
 VERBS = (
     "reconfigure",
@@ -27,19 +27,6 @@ LOOK = (
     "find /etc/tinstack /etc/libvirt /etc/haproxy -type f -exec sha256sum {} + 2>/dev/null | sort; "
     "systemctl show --property=Id,ActiveEnterTimestampMonotonic 'tinstack-*' libvirtd haproxy mariadb rabbitmq-server"
 )
-
-Lab = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture(scope="module")
-def lab(state: Path, inventory: str) -> Lab:
-    """Run a verb on this lab, or with another inventory of it."""
-
-    def run(*words: str, over: str = inventory) -> "subprocess.CompletedProcess[str]":
-        command = [str(ROOT / "lab"), *words, "-i", over, "--state", str(state)]
-        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-    return run
 
 
 @pytest.fixture(scope="module")

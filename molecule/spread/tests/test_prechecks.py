@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from guests import ROOT
+from guests import verb
 
 testinfra_hosts = ["local://"]
 
@@ -90,8 +89,7 @@ SENTENCES = (
 
 def says(inventory: Path, state: Path) -> tuple[int, str]:
     """The exit code of ``./lab up --check`` and its words."""
-    command = [str(ROOT / "lab"), "up", "--check", "-i", str(inventory), "--state", str(state)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300)
+    done = verb(inventory, state, "up", "--check")
     return done.returncode, done.stdout + done.stderr
 
 
