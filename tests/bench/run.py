@@ -30,6 +30,7 @@ from tinstack.dev.cache import cache
 HOSTS = "20"
 SECONDS = 5.0
 IDLE_SECONDS = 20.0
+SETTLE_SECONDS = 10.0
 BOOTS = 20
 QUIET_SECONDS, QUIET_PERCENT = 60.0, 6.0
 IDLE, MANY = "idle", "hosts"
@@ -116,6 +117,7 @@ def idling(folder: Path, found: Results) -> None:
     state.mkdir()
     (state / "tuning.toml").write_text("[rig]\napart = true\n")
     with running(state, "--hosts", HOSTS) as rig:
+        time.sleep(SETTLE_SECONDS)
         found["pss"] = idle.pss_mib(rig.own_pids())
         found["cpu"] = idle.cpu_percent(rig.own_pids(), IDLE_SECONDS)
     found["distributions"], found["installed"] = idle.installed(runtime())
