@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import openstack
+
 ROOT = Path(__file__).resolve().parents[2]
 judge_path = Path(__file__).with_name("judge.py")
 """The script that asks cloud-init."""
@@ -49,6 +51,12 @@ def answers(server: Any, state: Path) -> bool:
 
 Lab = Callable[..., "subprocess.CompletedProcess[str]"]
 """Runs a verb of ``./lab`` on the lab that is tested."""
+
+
+def clouds(state: Path) -> Callable[[str], Any]:
+    """The cloud as one of the users of a lab's clouds.yaml."""
+    loader = openstack.config.OpenStackConfig(config_files=[str(state / "clouds.yaml")])
+    return lambda name: openstack.connection.Connection(config=loader.get_one(cloud=name))
 
 
 def verb(inventory: str | Path, state: Path, *words: str) -> "subprocess.CompletedProcess[str]":

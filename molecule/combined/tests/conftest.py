@@ -5,12 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import openstack
 import pytest
 import testinfra
 from testinfra.host import Host
 
-from guests import ROOT, Lab, verb
+from guests import ROOT, Lab, clouds, verb
 
 STATE = Path(os.environ.get("TINSTACK_COMBINED_STATE", ROOT / ".lab" / "combined"))
 """Where the lab's state is, if it is not the one that the scenario makes."""
@@ -43,8 +42,7 @@ def one(inventory: Path, name: str) -> Host:
 @pytest.fixture(scope="session")
 def cloud() -> Callable[[str], Any]:
     """The cloud as one of the users of clouds.yaml."""
-    loader = openstack.config.OpenStackConfig(config_files=[str(STATE / "clouds.yaml")])
-    return lambda user: openstack.connection.Connection(config=loader.get_one(cloud=user))
+    return clouds(STATE)
 
 
 @pytest.fixture(scope="session")

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import openstack
 import pytest
 import testinfra
 from testinfra.host import Host
 
-from guests import Lab, verb
+from guests import Lab, clouds, verb
 
 STATE = Path(__file__).parents[3] / ".lab" / "molecule"
 
@@ -70,8 +69,7 @@ def host_named(inventory: str) -> Callable[[str], Host]:
 @pytest.fixture(scope="session")
 def cloud() -> Callable[[str], Any]:
     """The cloud as one of the users of clouds.yaml."""
-    loader = openstack.config.OpenStackConfig(config_files=[str(STATE / "clouds.yaml")])
-    return lambda name: openstack.connection.Connection(config=loader.get_one(cloud=name))
+    return clouds(STATE)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from guests import play
+
 testinfra_hosts = ["local://"]
 
-ROOT = Path(__file__).parents[3]
 SHOWN = {
     "gateway": "-connect {address}:5000",
     "database": "-starttls mysql -connect {address}:3306",
@@ -82,11 +83,8 @@ def test_certificates_are_renewed_without_a_failed_request(
 ) -> None:
     before = serials(controller)
     assert len(set(before.values())) == 1
-    command = ["ansible-playbook", "-i", inventory, "playbooks/renew-certificates.yml"]
-    command += ["-e", f"tinstack_state_dir={state}", "-e", "certificates_renew_all=true"]
     with in_use(cloud) as use:
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout
+        play(inventory, "renew-certificates", tinstack_state_dir=state, certificates_renew_all="true")
     assert use.failed == []
     assert use.done > 3
     after = serials(controller)

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import openstack
 import pytest
 import testinfra
 from testinfra.host import Host
 
-ROOT = Path(__file__).parents[3]
+from guests import ROOT, clouds, verb
+
 STATE = Path(os.environ.get("TINSTACK_FAULTS_STATE", ROOT / ".lab" / "faults"))
 """Where the lab's state is, if it is not the one that the scenario makes."""
 
@@ -47,24 +47,16 @@ class Lab:
         groups = json.loads(said.stdout)
         self.controller, self.compute = groups["api"]["hosts"][0], groups["compute"]["hosts"][0]
         self.address = groups["_meta"]["hostvars"][self.controller]["ansible_host"]
-        loader = openstack.config.OpenStackConfig(config_files=[str(STATE / "clouds.yaml")])
-        self.admin = openstack.connection.Connection(config=loader.get_one(cloud="tinstack-admin"))
-        self.member = openstack.connection.Connection(config=loader.get_one(cloud="tinstack"))
+        cloud = clouds(STATE)
+        self.admin, self.member = cloud("tinstack-admin"), cloud("tinstack")
 
     def host(self, name: str) -> Host:
         return testinfra.get_host(f"ansible://{name}", ansible_inventory=self.inventory)
 
-    def say(self, verb: str) -> Said:
+    def say(self, words: str) -> Said:
         """Run a verb of ./lab."""
-        which = ["-i", self.inventory, "--state", str(STATE)]
         began = time.monotonic()
-        done = subprocess.run(
-            [str(ROOT / "lab"), *shlex.split(verb), *which],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = verb(self.inventory, STATE, *shlex.split(words))
         return Said(done.returncode, done.stdout + done.stderr, time.monotonic() - began)
 
     def well(self) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import openstack
 import pytest
 import testinfra
 from testinfra.host import Host
 
-STATE = Path(os.environ.get("TINSTACK_SPREAD_STATE", Path(__file__).parents[3] / ".lab" / "spread"))
+from guests import ROOT, clouds
+
+STATE = Path(os.environ.get("TINSTACK_SPREAD_STATE", ROOT / ".lab" / "spread"))
 """Where the lab's state is, if it is not the one that the scenario makes."""
 
 
@@ -35,5 +36,4 @@ def host(inventory: Path) -> Callable[[str], Host]:
 @pytest.fixture(scope="session")
 def cloud() -> Callable[[str], Any]:
     """The cloud as one of the users of clouds.yaml."""
-    loader = openstack.config.OpenStackConfig(config_files=[str(STATE / "clouds.yaml")])
-    return lambda name: openstack.connection.Connection(config=loader.get_one(cloud=name))
+    return clouds(STATE)
