@@ -74,13 +74,17 @@ def parse(value: str) -> tuple[Path, frozenset[str]]:
     return Path(folder), frozenset(name for name in names.split(",") if name)
 
 
+_folder: Path
+_armed: frozenset[str]
+
+
 def arm(value: str) -> None:
     """From now on those points are armed and no others."""
     global _folder, _armed
     _folder, _armed = parse(value)
 
 
-_folder, _armed = parse(os.environ.get(VARIABLE, ""))
+arm(os.environ.get(VARIABLE, ""))
 
 
 def point(name: str) -> None:
