@@ -103,12 +103,15 @@ class Tenant:
         )
         self.guests: list[Guest] = []
 
-    def boot(self, name: str, host: str, ip: str, key_name: str) -> Guest:
-        """Begins to boot on that host."""
+    def boot(self, name: str, host: str, addresses: list[str], key_name: str, network: Any = None) -> Guest:
+        """Begins to boot on that host, in the tenant's first network unless another is given."""
         net = self.cloud.network
-        groups = [self.default.id, self.ssh_group.id]
         port = net.create_port(
-            name=name, dns_name=name, network_id=self.network.id, fixed_ips=[{"ip_address": ip}], security_groups=groups
+            name=name,
+            dns_name=name,
+            network_id=(network or self.network).id,
+            fixed_ips=[{"ip_address": one} for one in addresses],
+            security_groups=[self.default.id, self.ssh_group.id],
         )
         server = self.cloud.compute.create_server(
             name=name,
@@ -136,13 +139,16 @@ class Tenant:
             compute.wait_for_delete(guest.server, wait=int(SECONDS))
         for floating in net.ips(project_id=self.project.id):
             net.delete_ip(floating)
-        net.update_router(self.router, routes=[])
+        routers = list(net.routers(project_id=self.project.id))
+        for router in routers:
+            net.update_router(router, routes=[])
         for port in net.ports(project_id=self.project.id):
             if port.device_owner == "network:router_interface":
-                net.remove_interface_from_router(self.router, port_id=port.id)
+                net.remove_interface_from_router(port.device_id, port_id=port.id)
             elif not port.device_owner.startswith("network:"):
                 net.delete_port(port)
-        net.delete_router(self.router)
+        for router in routers:
+            net.delete_router(router)
         for network in net.networks(project_id=self.project.id):
             net.delete_network(network)
         for group in net.security_groups(project_id=self.project.id):

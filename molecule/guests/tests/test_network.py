@@ -44,9 +44,9 @@ def scene(cloud: Callable[[str], Any], state: Path, hello: Any) -> Iterator[Scen
         key = admin.compute.create_keypair(name="guests", public_key=(state / "demo_key.pub").read_text())
         stack.callback(admin.compute.delete_keypair, key)
         left, right = stack.enter_context(tenants(admin, state, hello.image.id, flavor.id, ["left", "right"]))
-        one = left.boot("one", hosts[0], FIRST, key.name)
-        two = left.boot("two", hosts[1], SECOND, key.name)
-        other = right.boot("other", hosts[0], FIRST, key.name)
+        one = left.boot("one", hosts[0], [FIRST], key.name)
+        two = left.boot("two", hosts[1], [SECOND], key.name)
+        other = right.boot("other", hosts[0], [FIRST], key.name)
         floating = left.give_floating(one)
         right.give_floating(other)
         for guest in (one, other):

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A tiny cloud guest of Debian packages: boots from disk, takes address, name, key and user data as cloud images do,
+# A tiny cloud guest of Debian packages: boots from disk, takes addresses, name, key and user data as cloud images do,
 # answers SSH and the power button, grows its root to the flavor's disk.
 #
 #   build.sh OUT.qcow2 OTHER.qcow2
@@ -27,6 +27,7 @@ fetch_packages() { # into x/
   (cd debs && apt-get -qq -o APT::Sandbox::User=root download "$kernel" \
     busybox-static \
     dropbear-bin libtomcrypt1 libtommath1 libgmp10 libcrypt1 libc6 zlib1g \
+    wide-dhcpv6-client libfl2 \
     e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1)
   local deb
   for deb in debs/*.deb; do dpkg-deb -x "$deb" x; done
@@ -59,17 +60,17 @@ make_initrd() { # only what finds the root: an emulated CPU unpacks and copies e
 
 make_root() {
   cp -r "$here/root" root
-  mkdir -p root/{bin,sbin,dev,proc,sys,run,tmp,mnt,lib64,lib/x86_64-linux-gnu,usr/sbin,usr/bin,var/log,etc/dropbear}
+  mkdir -p root/{bin,sbin,dev,proc,sys,run,tmp,mnt,lib64,lib/x86_64-linux-gnu,usr/sbin,usr/bin,var/log,var/lib/dhcpv6,etc/dropbear}
   mkdir -p -m 700 root/root root/root/.ssh
   cp x/bin/busybox root/bin/
   ln -s busybox root/bin/sh
   ln -s ../bin/busybox root/sbin/init
-  cp x/usr/sbin/dropbear root/usr/sbin/
+  cp x/usr/sbin/dropbear x/usr/sbin/dhcp6c root/usr/sbin/
   cp x/usr/bin/dropbearkey root/usr/bin/
   cp x/sbin/resize2fs root/sbin/
-  copy_libraries root/usr/sbin/dropbear root/usr/bin/dropbearkey root/sbin/resize2fs
+  copy_libraries root/usr/sbin/dropbear root/usr/sbin/dhcp6c root/usr/bin/dropbearkey root/sbin/resize2fs
   put_modules root/lib/modules order virtio_net virtio_rng virtio_balloon isofs button evdev
-  chmod 755 root/etc/rc root/etc/udhcpc.sh root/etc/acpi/PWRF/*
+  chmod 755 root/etc/rc root/etc/udhcpc.sh root/etc/dhcp6 root/etc/dhcp6c.sh root/etc/acpi/PWRF/*
   chmod 600 root/etc/shadow
 }
 
