@@ -1,7 +1,7 @@
 """Processes in sessions of their own, forked from one that has loaded what all services load, so that each is there in a moment.
 
 The standard library's fork server (``multiprocessing``, start method "forkserver") is that one: a process without threads or an
-event loop, which ends with us. By "spawn" each process loads for itself, as the units of a deployment do.
+event loop, which ends with us.
 """
 
 import asyncio
@@ -16,20 +16,20 @@ from typing import Any
 
 from tinstack.core import crash
 
-FORKED, SPAWNED = "forkserver", "spawn"
+SERVER = "forkserver"
 
 
 def warm() -> None:
     """Start loading: what is forked from now on waits until that is done."""
-    multiprocessing.get_context(FORKED).set_forkserver_preload(["tinstack.dev.loaded"])
+    multiprocessing.get_context(SERVER).set_forkserver_preload(["tinstack.dev.loaded"])
     forkserver.ensure_running()
 
 
 class Fork:
-    """One process. ``target(*arguments)`` runs in it, its return value is the exit code. ``method``: FORKED or SPAWNED."""
+    """One process. ``target(*arguments)`` runs in it, its return value is the exit code."""
 
-    def __init__(self, target: Callable[..., Any], arguments: tuple[Any, ...], method: str = FORKED) -> None:
-        self._context: Any = multiprocessing.get_context(method)
+    def __init__(self, target: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._context: Any = multiprocessing.get_context(SERVER)
         self._target, self._arguments = target, arguments
         self._process: Any = None
 

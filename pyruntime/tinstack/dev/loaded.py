@@ -7,8 +7,9 @@ from tinstack import main, running
 from tinstack.core import db
 from tinstack.core.bus import amqp
 from tinstack.core.db import mariadb
+from tinstack.core.http import serve
 
-__all__ = ["amqp", "db", "main", "mariadb"]
+__all__ = ["amqp", "db", "main", "mariadb", "serve"]
 
 for _package in running.PACKAGES.values():
     importlib.import_module(f"{_package}.service")

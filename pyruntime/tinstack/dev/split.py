@@ -14,6 +14,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from tinstack import main
 from tinstack.core import crash
 from tinstack.core.client import Http
 from tinstack.core.config import ConfigError
-from tinstack.dev import configs, content, fleet, forks, toml
+from tinstack.dev import apart, configs, content, fleet, forks, toml
 from tinstack.dev.backends import Backends
 from tinstack.dev.cloud import CONTROLLERS, Cloud, clouds_yaml
 from tinstack.dev.configs import Places
@@ -171,8 +172,7 @@ class Split:
         self._own = self.rig.tuning.get("rig", {})
         self.ready = False
         restart_seconds = float(self._own.get("restart_seconds", RESTART_SECONDS))
-        method = forks.SPAWNED if self._own.get("apart") else forks.FORKED
-        self.supervisor = Supervisor(self.programs(), self._write_ready, guard, restart_seconds, method)
+        self.supervisor = Supervisor(self.programs(), self._write_ready, guard, restart_seconds)
 
     async def run(self, began: float) -> None:
         """Start all, say so, and keep them until a signal comes."""
@@ -216,6 +216,8 @@ class Split:
 
     def _prepare(self) -> None:
         """Databases at this version, and identity's first content."""
+        if self._own.get("apart"):
+            apart.compile_all()
         self.cloud.prepare_databases()
         document = msgspec.json.encode(self.cloud.first_identity())
         bootstrap.run(self._config("identity"), document.decode())
@@ -247,7 +249,7 @@ class Split:
         """The controllers' services, then the simulated hosts."""
         rig, count = str(self._rig_file), len(self.cloud.hosts)
         found = [
-            self._program(name, service, main.main, ["serve", service, "--config-dir", str(self._etc)])
+            self._serving(name, service)
             for service in CONTROLLERS
             for name in names(service, self._processes_of(service))
         ]
@@ -264,6 +266,11 @@ class Split:
 
     def _processes_of(self, service: str) -> int:
         return self.options.processes.get(service, 1)
+
+    def _serving(self, name: str, service: str) -> Program:
+        arguments = ["serve", service, "--config-dir", str(self._etc)]
+        program = self._program(name, service, main.main, arguments)
+        return replace(program, command=tuple(arguments)) if self._own.get("apart") else program
 
     def _program(self, name: str, service: str, target: Callable[..., Any], *arguments: Any) -> Program:
         environment = {}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tinstack.core.config import ConfigError
-from tinstack.dev.forks import FORKED, Fork
+from tinstack.dev.apart import Apart
+from tinstack.dev.forks import Fork
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class ServiceDied(ConfigError):
 @dataclass(frozen=True)
 class Program:
     """One process: its name, the function that it runs, log file, and what its environment has beside ours. While the file ``held``
-    is there it is not started again."""
+    is there it is not started again. ``command``: instead of the function, arguments of ``tinstack`` in an interpreter of its own."""
 
     name: str
     target: Callable[..., Any]
@@ -41,6 +42,7 @@ class Program:
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     held: Path | None = None
+    command: tuple[str, ...] = ()
 
 
 class Child:
@@ -52,12 +54,11 @@ class Child:
         changed: Callable[[], None],
         guard: "Watch",
         restart_seconds: float = RESTART_SECONDS,
-        method: str = FORKED,
     ) -> None:
         self.program, self._changed, self._guard, self.restart_seconds = program, changed, guard, restart_seconds
         self.ready, self.pid, self.starts = asyncio.Event(), 0, 0
         self._address = f"tinstack-{os.getpid()}-{program.name}"
-        self._process = Fork(program.target, program.arguments, method)
+        self._process = Apart(program.command) if program.command else Fork(program.target, program.arguments)
         self._socket: socket.socket | None = None
 
     async def keep(self) -> None:
@@ -145,9 +146,8 @@ class Supervisor:
         changed: Callable[[], None],
         guard: Watch,
         restart_seconds: float = RESTART_SECONDS,
-        method: str = FORKED,
     ) -> None:
-        self.children = [Child(program, changed, guard, restart_seconds, method) for program in programs]
+        self.children = [Child(program, changed, guard, restart_seconds) for program in programs]
         self._keeping: list[asyncio.Task[None]] = []
 
     @property
