@@ -32,9 +32,9 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True):
     ip_address: str | None = None
 
 
-async def subnets_of(change: Change, network_id: str) -> list[Subnet]:
+async def subnets_of(change: Change, network_id: str, db: store.Reader | None = None) -> list[Subnet]:
     """Oldest first."""
-    return await change.tx.all(store.SUBNETS_OF_NETWORK, Subnet, network=network_id)
+    return await (db or change.tx).all(store.SUBNETS_OF_NETWORK, Subnet, network=network_id)
 
 
 async def of_port(change: Change, port_id: str) -> list[Allocation]:
@@ -42,12 +42,14 @@ async def of_port(change: Change, port_id: str) -> list[Allocation]:
     return await change.tx.all(store.ALLOCATIONS_OF_PORT, Allocation, port=port_id)
 
 
-async def assign(change: Change, network: Network, port: Port, wanted: Sequence[Fixed] | None) -> list[Allocation]:
-    """The addresses of a new port on a locked network. ``wanted`` None: chosen; empty: none.
+async def assign(
+    change: Change, network: Network, port: Port, wanted: Sequence[Fixed] | None, db: store.Reader | None = None
+) -> list[Allocation]:
+    """The addresses of a new port on a locked network. ``wanted`` None: chosen; empty: none. ``db``: where to read the subnets.
 
     Raises InvalidInput, InvalidIpForSubnet, InvalidIpForNetwork, IpAddressAlreadyAllocated, IpAddressGenerationFailure.
     """
-    subnets = await subnets_of(change, network.id)
+    subnets = await subnets_of(change, network.id, db)
     if wanted is None:
         return await _chosen(change, network, port, subnets)
     if not wanted:
@@ -103,7 +105,6 @@ def _serves(subnet: Subnet, port: Port) -> bool:
 async def _chosen(change: Change, network: Network, port: Port, subnets: list[Subnet]) -> list[Allocation]:
     """One address of each version, from the first subnet that has one; and all that the guest makes for itself."""
     fit = [subnet for subnet in subnets if _serves(subnet, port)]
-    await ipam.lock_subnets(change, fit)
     own = _own(fit) if port.device_owner not in ROUTER_OWNERS else {}
     made: list[Allocation] = []
     for version in (4, 6):
@@ -138,7 +139,6 @@ async def _asked(
     own = _own(subnets) if port.device_owner not in ROUTER_OWNERS else {}
     named = {subnet.id for _, subnet in plan}
     extra = [subnet for subnet in own.values() if subnet.id not in named and _serves(subnet, port)]
-    await ipam.lock_subnets(change, {subnet.id: subnet for _, subnet in plan}.values())
     made: list[Allocation] = []
     for one, subnet in sorted(plan, key=lambda pair: pair[0].ip_address is None):
         if one.ip_address and subnet.id in own:
@@ -154,11 +154,8 @@ async def _asked(
             made.append(found)
         else:
             raise IpAddressGenerationFailure(net_id=network.id)
-    had = {one.subnet_id for one in await of_port(change, port.id)}
-    if extra := [subnet for subnet in extra if subnet.id not in had]:
-        await ipam.lock_subnets(change, extra)
-        made += [await _self_made(change, subnet, port) for subnet in extra]
-    return made
+    had = {one.subnet_id for one in await of_port(change, port.id)} if extra else set()
+    return made + [await _self_made(change, subnet, port) for subnet in extra if subnet.id not in had]
 
 
 def _subnet_of(one: Fixed, network: Network, subnets: list[Subnet]) -> Subnet:

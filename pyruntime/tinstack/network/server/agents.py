@@ -1,13 +1,13 @@
 """What hosts' agents say: that they live, and what they have made. Source: Network API reference, Agents."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 from msgspec import structs
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, literal_column, or_, select, union_all, update
 
 from tinstack.core.bus import Envelope
 from tinstack.core.bus.interface import Refused
@@ -28,9 +28,7 @@ from tinstack.network.server.rows import (
     BOUND,
     DOWN,
     Agent,
-    FloatingIp,
     Host,
-    Port,
 )
 from tinstack.network.server.wanted import Wanted
 
@@ -67,7 +65,6 @@ UPDATE_AGENT = prepared(
 )
 DROP_AGENT = prepared(t.agents.delete().where(_A.id == bindparam("key")))
 FORGET_HOST = prepared(update(t.hosts).where(_H.host == bindparam("name")).values(heartbeat_at=0))
-PORTS_OF_HOST = prepared(select(t.ports).where(_P.binding_host == bindparam("name")))
 NETWORKS_OF_HOST = prepared(select(_P.network_id).distinct().where(_P.binding_host == bindparam("name")))
 STATUS = prepared(
     update(t.ports)
@@ -75,9 +72,17 @@ STATUS = prepared(
     .where(_P.binding_generation <= bindparam("made"))
     .values(status=bindparam("new"), revision_number=_P.revision_number + 1)
 )
-FLOATING_OF_HOST = prepared(
-    select(t.floatingips).join(t.routers, _R.id == _F.router_id).where(_R.host == bindparam("name"))
+MADE_ON_HOST = prepared(
+    union_all(
+        select(literal_column("0").label("floating"), _P.id, _P.status, _P.admin_state_up.label("up"))
+        .add_columns(_P.device_owner, _P.device_id)
+        .where(_P.binding_host == bindparam("name"), _P.binding_generation <= bindparam("made")),
+        select(literal_column("1"), _F.id, _F.status, literal_column("1"), literal_column("''"), _F.router_id)
+        .join(t.routers, _R.id == _F.router_id)
+        .where(_R.host == bindparam("name"), _F.generation <= bindparam("made")),
+    )
 )
+"""What stands in the host's wanted state of a generation: its ports, and the floating IPs of its routers (``device_id``)."""
 FLOATING_STATUS = prepared(
     update(t.floatingips)
     .where(_F.id == bindparam("key"), _F.status == bindparam("old"), _F.generation <= bindparam("made"))
@@ -93,6 +98,15 @@ class AgentAlive(Conflict):
     """409: a host that reports would come back at once."""
 
     code, message = "network.agent.alive", "The agent on {host} is alive; stop it before it is removed."
+
+
+class _Made(msgspec.Struct, frozen=True):
+    floating: bool
+    id: str
+    status: str
+    up: bool
+    device_owner: str
+    device_id: str
 
 
 class _Network(msgspec.Struct, frozen=True):
@@ -215,31 +229,21 @@ class Agents:
         _vouched(message.host, envelope)
         for id, why in message.errors.items():
             log.warning("host %s, %s: %s", message.host, id, why)
-        ports = await self._db.all(PORTS_OF_HOST, Port, name=message.host)
-        floating = await self._db.all(FLOATING_OF_HOST, FloatingIp, name=message.host)
-        turned = [
-            (port, _status(port, message))
-            for port in ports
-            if port.status != _status(port, message) and port.binding_generation <= message.generation
-        ]
-        switched = [
-            (one, _floating_status(one, message))
-            for one in floating
-            if one.status != _floating_status(one, message) and one.generation <= message.generation
-        ]
-        if not (turned or switched):
+        made = await self._db.all(MADE_ON_HOST, _Made, name=message.host, made=message.generation)
+        up = set(message.up)
+        turned = [(one, status) for one in made if one.status != (status := _status(one, message, up))]
+        if not turned:
             return
 
         async def work(change: Change) -> None:
-            for port, status in sorted(turned, key=lambda pair: pair[0].id):
-                values = {"old": port.status, "new": status, "made": message.generation}
-                if await change.tx.run(STATUS, key=port.id, name=message.host, **values):
-                    name = events.PLUGGED if status == ACTIVE else events.UNPLUGGED
-                    for event in events.of_port(name, port):
-                        change.event(event)
-            for one, status in sorted(switched, key=lambda pair: pair[0].id):
+            for one, status in sorted(turned, key=lambda pair: (pair[0].floating, pair[0].id)):
                 values = {"old": one.status, "new": status, "made": message.generation}
-                await change.tx.run(FLOATING_STATUS, key=one.id, **values)
+                if one.floating:
+                    await change.tx.run(FLOATING_STATUS, key=one.id, **values)
+                elif await change.tx.run(STATUS, key=one.id, name=message.host, **values):
+                    name = events.PLUGGED if status == ACTIVE else events.UNPLUGGED
+                    for event in events.of_port(name, one):
+                        change.event(event)
 
         await self._changes.run(work)
 
@@ -297,9 +301,7 @@ def _same(host: Host, message: rpc.AgentReport) -> bool:
     return known == (message.tunnel_ip, sorted(message.roles), True)
 
 
-def _status(port: Port, message: rpc.Applied) -> str:
-    return ACTIVE if port.admin_state_up and port.id in message.up else DOWN
-
-
-def _floating_status(floatingip: FloatingIp, message: rpc.Applied) -> str:
-    return DOWN if floatingip.router_id in message.errors else ACTIVE
+def _status(made: _Made, message: rpc.Applied, up: Container[str]) -> str:
+    if made.floating:
+        return DOWN if made.device_id in message.errors else ACTIVE
+    return ACTIVE if made.up and made.id in up else DOWN

@@ -11,11 +11,12 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import bindparam, func, select, update
 
 from tinstack.core.clock import now_us
-from tinstack.core.db import Database, Transaction, prepared
+from tinstack.core.db import prepared
 from tinstack.network.server import filters, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.errors import StaleDataError
 from tinstack.network.server.events import Event, Events
+from tinstack.network.server.known import KnownDatabase, KnownTransaction
 from tinstack.network.server.rows import Port, PortGroup
 from tinstack.network.server.telling import Telling
 
@@ -27,7 +28,7 @@ TRIES = 20
 
 _H, _P, _F = t.hosts.c, t.ports.c, t.floatingips.c
 
-RAISE = prepared(update(t.hosts).where(_H.host == bindparam("name")).values(generation=_H.generation + 1))
+RAISE = update(t.hosts).values(generation=_H.generation + 1)
 GENERATION = prepared(select(_H.generation).where(_H.host == bindparam("name")))
 PLACED = prepared(
     update(t.ports)
@@ -44,7 +45,7 @@ TRANSLATED = prepared(
 class Change:
     """What a piece of work is given. ``tx``: the transaction; ``now``: microseconds, one moment for all its rows."""
 
-    def __init__(self, tx: Transaction) -> None:
+    def __init__(self, tx: KnownTransaction) -> None:
         self.tx, self.now = tx, now_us()
         self.hosts: set[str] = set()
         self.events: list[Event] = []
@@ -72,6 +73,14 @@ class Change:
         left = old_host and old_host != here and old_host not in places
         everyone = came or left
         self.host(*(place.host for place in places.values() if everyone or place.serving))
+
+    async def came_or_goes(self, port: Port) -> None:
+        """A port that was just made, or that is about to be removed, with its security groups: both questions of ``port`` and
+        ``members`` in one."""
+        around = await self.tx.all(store.PLACES_AROUND_PORT, store.Place, network=port.network_id, port=port.id)
+        alone = any(place.host == port.binding_host and place.ports == 1 for place in around)
+        self.host(port.binding_host)
+        self.host(*(place.host for place in around if alone or place.serving or not place.ports))
 
     async def groups(self, ids: Collection[str]) -> None:
         """Rules of these security groups are others."""
@@ -111,8 +120,7 @@ class Change:
 
     async def settle(self) -> None:
         """The last statements of the transaction: generations, in one order for all, so that changes don't deadlock."""
-        for name in sorted(self.hosts):
-            await self.tx.run(RAISE, name=name)
+        await store.run_in(self.tx, RAISE, _H.host, self.hosts)
         for port_id in sorted(self._placed):
             await self.tx.run(PLACED, key=port_id)
         for floatingip_id, host in sorted(self._translated.items()):
@@ -130,7 +138,7 @@ class Done(NamedTuple):
 class Changes:
     """Runs changes."""
 
-    def __init__(self, database: Database, telling: Telling, events: Events) -> None:
+    def __init__(self, database: KnownDatabase, telling: Telling, events: Events) -> None:
         self.database, self._telling, self._events = database, telling, events
 
     def tell(self, hosts: Iterable[str]) -> None:
@@ -140,7 +148,7 @@ class Changes:
     async def run(self, work: Callable[[Change], Awaitable[T]]) -> T:
         """``work`` in one transaction, again when others were faster. Raises StaleDataError after many tries."""
 
-        async def attempt(tx: Transaction) -> tuple[T, Done]:
+        async def attempt(tx: KnownTransaction) -> tuple[T, Done]:
             change = Change(tx)
             result = await work(change)
             await change.settle()

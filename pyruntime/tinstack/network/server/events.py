@@ -7,12 +7,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.errors import ApiError
-from tinstack.network.server.rows import Port
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: str = ""
 
 
-def of_port(name: str, port: Port) -> list[Event]:
+class Plugged(Protocol):
+    """What an event says of a port."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def device_owner(self) -> str: ...
+
+    @property
+    def device_id(self) -> str: ...
+
+
+def of_port(name: str, port: Plugged) -> list[Event]:
     """The event of a server's port; none for other ports."""
     if not port.device_owner.startswith("compute:") or len(port.device_id) != 36:
         return []

@@ -1,27 +1,37 @@
 """Security groups as hosts are told them: the rules of their ports' groups, with the addresses that rules speak of; and the
 hosts that have to look when any of this changes."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import ip_network
+from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, null, or_, select, union_all
 
-from tinstack.core.db import Transaction, prepared
+from tinstack.core.db import Prepared, Transaction, prepared
 from tinstack.network import rpc
 from tinstack.network.server import store
 from tinstack.network.server import tables as t
 from tinstack.network.server.protocols import PROTOCOLS
-from tinstack.network.server.rows import Port, SecurityGroupRule
+from tinstack.network.server.rows import HostPort, SecurityGroupRule
 
 _P, _G, _U, _A = t.ports.c, t.port_groups.c, t.rules.c, t.allocations.c
 
-MEMBERS = select(_G.group_id, _A.ip).join(t.allocations, _A.port_id == _G.port_id).order_by(_G.group_id, _A.key)
-PAIRS = (
-    select(_G.group_id, _P.allowed_address_pairs)
+_MEMBERS = select(_G.group_id, _A.key, _A.ip, null().label("pairs")).join(t.allocations, _A.port_id == _G.port_id)
+_PAIRS = (
+    select(_G.group_id, null(), null(), _P.allowed_address_pairs)
     .join(t.ports, _P.id == _G.port_id)
     .where(_P.allowed_address_pairs != "[]")
 )
+
+
+@lru_cache(maxsize=16)
+def _members_of(size: int) -> Prepared:
+    ids: list[Any] = [bindparam(f"one_{place}") for place in range(size)]
+    return prepared(union_all(_MEMBERS.where(_G.group_id.in_(ids)), _PAIRS.where(_G.group_id.in_(ids))))
+
+
 OF_PORTS = select(_P.binding_host.label("host")).join(t.port_groups, _G.port_id == _P.id).where(_P.binding_host != "")
 HOSTS = OF_PORTS.distinct()
 HOSTS_BY_RULE = OF_PORTS.join(t.rules, _U.security_group_id == _G.group_id).distinct()
@@ -37,13 +47,12 @@ HOSTS_BY_QOS = prepared(
 
 
 class _Member(msgspec.Struct, frozen=True):
-    group_id: str
-    ip: str
+    """An address of a port in the group, or what else a port in it may speak for."""
 
-
-class _Pairs(msgspec.Struct, frozen=True):
     group_id: str
-    allowed_address_pairs: list[dict[str, str]]
+    key: str | None
+    ip: str | None
+    pairs: list[dict[str, str]] | None
 
 
 class _At(msgspec.Struct, frozen=True):
@@ -71,18 +80,18 @@ async def hosts_by_qos(tx: Transaction, policy_id: str) -> set[str]:
 
 
 async def wanted(
-    db: store.Reader, group_ids: Collection[str]
+    db: store.Reader, known: store.Reader, group_ids: Collection[str]
 ) -> tuple[list[rpc.WantedGroup], list[rpc.WantedAddresses]]:
-    """The groups, and what their rules speak of."""
-    groups = await store.by_ids(db, store.groups, group_ids)
-    found = await store.rules_of(db, groups)
+    """The groups, and what their rules speak of. ``known``: where to read what rarely changes."""
+    groups = await store.by_ids(known, store.groups, group_ids)
+    found = await store.rules_of(known, groups)
     said = [rule for some in found.values() for rule in some]
     return [
         rpc.WantedGroup(id=id, stateful=group.stateful, rules=[_rule(rule) for rule in found[id]])
         for id, group in sorted(groups.items())
     ], [
         *await _members(db, {rule.remote_group_id for rule in said if rule.remote_group_id}),
-        *await _prefixes(db, {rule.remote_address_group_id for rule in said if rule.remote_address_group_id}),
+        *await _prefixes(known, {rule.remote_address_group_id for rule in said if rule.remote_address_group_id}),
     ]
 
 
@@ -90,10 +99,11 @@ async def _members(db: store.Reader, ids: Collection[str]) -> list[rpc.WantedAdd
     if not ids:
         return []
     found: dict[str, dict[str, None]] = {id: {} for id in sorted(ids)}
-    for one in await store.all_in(db, MEMBERS, _G.group_id, ids, _Member):
-        found[one.group_id][one.ip] = None
-    for some in await store.all_in(db, PAIRS, _G.group_id, ids, _Pairs):
-        found[some.group_id] |= dict.fromkeys(prefix(pair["ip_address"]) for pair in some.allowed_address_pairs)
+    there = await store.all_by(db, _members_of, ids, _Member)
+    for one in sorted(there, key=lambda one: (one.pairs is not None, one.key or "")):
+        if one.ip:
+            found[one.group_id][one.ip] = None
+        found[one.group_id] |= dict.fromkeys(prefix(pair["ip_address"]) for pair in one.pairs or ())
     return [rpc.WantedAddresses(id=id, addresses=list(addresses)) for id, addresses in found.items()]
 
 
@@ -127,7 +137,7 @@ def prefix(text: str) -> str:
     return str(net.network_address) if net.prefixlen == net.max_prefixlen else str(net)
 
 
-def pairs(port: Port) -> list[tuple[str, str]]:
+def pairs(port: HostPort) -> list[tuple[str, str]]:
     """What else a port may speak for: prefix and MAC."""
     return [
         (prefix(one["ip_address"]), (one.get("mac_address") or port.mac_address).lower())
@@ -135,6 +145,6 @@ def pairs(port: Port) -> list[tuple[str, str]]:
     ]
 
 
-def guarded(ports: Iterable[Port]) -> list[str]:
-    """The ids of those that are filtered."""
-    return [port.id for port in ports if port.port_security_enabled and not port.device_owner.startswith("network:")]
+def groups_of(port: HostPort) -> list[str]:
+    """Those that filter it."""
+    return port.groups if port.port_security_enabled and not port.device_owner.startswith("network:") else []

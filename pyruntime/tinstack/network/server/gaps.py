@@ -55,9 +55,10 @@ async def lock_or_add(tx: Transaction, name: str) -> None:
             await lock(tx, name)
 
 
-async def take(tx: Transaction, name: str, ranges: Sequence[Range], used: Used) -> int | None:
-    """A free number, for whoever locked ``name``; None where all are used."""
-    start = int(await tx.scalar(NEXT, key=name) or "0", 16)
+async def take(tx: Transaction, name: str, ranges: Sequence[Range], used: Used, start: int | None = None) -> int | None:
+    """A free number, for whoever locked ``name``; None where all are used. ``start``: where the search begins, if it is known."""
+    if start is None:
+        start = int(await tx.scalar(NEXT, key=name) or "0", 16)
     found = await first_free(ranges, start, used)
     if found is not None:
         await tx.run(MOVE, key=name, place=key_of(found + 1))

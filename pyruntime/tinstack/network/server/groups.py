@@ -89,11 +89,11 @@ async def _add(change: Change, group: SecurityGroup, *, default: bool, quotas: Q
         await store.rules.add(change.tx, rule)
 
 
-async def ensure_default(change: Change, project_id: str) -> str:
-    """The id of a project's default group, made when it is needed first; '' for no project."""
+async def ensure_default(change: Change, project_id: str, db: store.Reader | None = None) -> str:
+    """The id of a project's default group, made when it is needed first; '' for no project. ``db``: where to look for it."""
     if not project_id:
         return ""
-    found: str | None = await change.tx.scalar(store.DEFAULT_GROUP, project=project_id)
+    found: str | None = await (db or change.tx).scalar(store.DEFAULT_GROUP, project=project_id)
     if found:
         return found
     group = SecurityGroup(

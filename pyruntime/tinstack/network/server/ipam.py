@@ -1,10 +1,10 @@
-"""Addresses of subnets: taken, given back. The unique key (subnet, address) decides; the subnet's cursor orders takers."""
+"""Addresses of subnets: taken, given back. The unique key (subnet, address) decides; the network's lock orders takers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import and_, bindparam, select
 
 from tinstack.core.db import Duplicate, prepared
 from tinstack.core.errors import BadRequest, Conflict
@@ -17,7 +17,7 @@ from tinstack.network.server.rows import Allocation, Subnet
 Ip = IPv4Address | IPv6Address
 Net = IPv4Network | IPv6Network
 
-_A = t.allocations.c
+_A, _C = t.allocations.c, t.cursors.c
 
 TAKEN = prepared(
     select(_A.key)
@@ -49,18 +49,26 @@ class _Key(msgspec.Struct, frozen=True):
     key: str
 
 
+NEAR = prepared(
+    select(_C.next, _A.key)
+    .outerjoin(t.allocations, and_(_A.subnet_id == _C.name, _A.key >= _C.next))
+    .where(_C.name == bindparam("subnet"))
+    .order_by(_A.key)
+    .limit(gaps.FIRST_LOOK)
+)
+"""Where the next search begins, and the first addresses from there on that are taken."""
+
+
+class _Near(msgspec.Struct, frozen=True):
+    next: str
+    key: str | None
+
+
 async def lock_networks(change: Change, *network_ids: str | None) -> None:
     """Changes of a network's ports and subnets come one after another. Raises NetworkNotFound."""
     for network_id in sorted({id for id in network_ids if id}):
         if not await gaps.lock(change.tx, network_id):
             raise NetworkNotFound(id=network_id)
-
-
-async def lock_subnets(change: Change, subnets: Iterable[Subnet]) -> None:
-    """Before taking from them; in one order for all. Raises SubnetNotFound."""
-    for id in sorted(subnet.id for subnet in subnets):
-        if not await gaps.lock(change.tx, id):
-            raise SubnetNotFound(id=id)
 
 
 def ranges(subnet: Subnet) -> list[gaps.Range]:
@@ -69,15 +77,22 @@ def ranges(subnet: Subnet) -> list[gaps.Range]:
 
 
 async def take_any(change: Change, subnet: Subnet, port_id: str) -> Allocation | None:
-    """A free address of the pools of a locked subnet; None where there is none."""
+    """A free address of the pools of a subnet on a locked network; None where there is none."""
+    near = await change.tx.all(NEAR, _Near, subnet=subnet.id)
+    if not near:
+        raise SubnetNotFound(id=subnet.id)
+    start = int(near[0].next, 16)
+    seen = [int(one.key, 16) for one in near if one.key]
 
     async def used(low: int, high: int, most: int) -> Sequence[int]:
+        if most == gaps.FIRST_LOOK and low >= start and (len(seen) < most or low <= seen[0]):
+            return [number for number in seen if low <= number <= high]
         rows = await change.tx.all(
             TAKEN, _Key, subnet=subnet.id, low=gaps.key_of(low), high=gaps.key_of(high), most=most
         )
         return [int(row.key, 16) for row in rows]
 
-    number = await gaps.take(change.tx, subnet.id, ranges(subnet), used)
+    number = await gaps.take(change.tx, subnet.id, ranges(subnet), used, start)
     if number is None:
         return None
     ip = IPv6Address(number) if subnet.ip_version == 6 else IPv4Address(number)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from tinstack.network import rpc
 from tinstack.network.server import qos, store
-from tinstack.network.server.rows import Network, Port
+from tinstack.network.server.rows import HostPort, Network
 from tinstack.network.server.rows_sharing import QosRule
 
 LIMITS = {"bandwidth_limit": False, "packet_rate_limit": True}
@@ -16,7 +16,7 @@ Limits = tuple[list[rpc.WantedLimit], int | None]
 NONE: Limits = ([], None)
 
 
-async def wanted(db: store.Reader, ports: Collection[Port], networks: Mapping[str, Network]) -> dict[str, Limits]:
+async def wanted(db: store.Reader, ports: Collection[HostPort], networks: Mapping[str, Network]) -> dict[str, Limits]:
     """By port's id: by its own policy or its network's."""
     policies = {port.id: policy for port in ports if (policy := _policy(port, networks.get(port.network_id)))}
     rules = await qos.rules_of(db, set(policies.values())) if policies else {}
@@ -29,7 +29,7 @@ async def wanted(db: store.Reader, ports: Collection[Port], networks: Mapping[st
     }
 
 
-def _policy(port: Port, network: Network | None) -> str | None:
+def _policy(port: HostPort, network: Network | None) -> str | None:
     if port.device_owner.startswith("network:"):
         return None
     return port.qos_policy_id or (network.qos_policy_id if network else None)

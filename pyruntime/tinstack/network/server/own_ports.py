@@ -16,6 +16,7 @@ from tinstack.network.server import addresses, logs, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change
+from tinstack.network.server.known import Look
 from tinstack.network.server.rows import ACTIVE, BINDING_FAILED, BOUND, DOWN, UNBOUND, Allocation, Network, Port
 
 MAC_PREFIX = "fa:16:3e"
@@ -35,6 +36,12 @@ class _Wiring(msgspec.Struct):
     physical_network: str | None
 
 
+class PortAlreadyExists(Conflict):
+    """409: the id that the caller chose is in use."""
+
+    code, message = "network.port.exists", "Port {id} already exists."
+
+
 class MacAddressInUse(Conflict):
     """409: another port of the network has the MAC address."""
 
@@ -48,16 +55,33 @@ def new_mac() -> str:
 
 
 async def insert(change: Change, port: Port, *, any_mac: bool) -> None:
-    """The row itself; another MAC address is tried where ours is taken. Raises MacAddressInUse."""
+    """The row itself; another MAC address is tried where ours is taken. Raises MacAddressInUse, PortAlreadyExists."""
     for _ in range(MAC_TRIES):
         try:
             await store.ports.add(change.tx, port)
             return
         except Duplicate as error:
+            if await store.ports.get(change.tx, port.id):
+                raise PortAlreadyExists(id=port.id) from error
             if not any_mac:
                 raise MacAddressInUse(net_id=port.network_id, mac=port.mac_address) from error
             port.mac_address = new_mac()
     raise MacAddressInUse(net_id=port.network_id, mac=port.mac_address)
+
+
+def bind_new(port: Port, network: Network, host: Look) -> None:
+    """A port that is to be made, on its host, if it has one: nothing is to be settled later. A state that the host was given for
+    a lower generation can't have it; one for a higher generation has it as it will be, or not at all.
+
+    It fails on a host that never reported, or that is not wired to the network's physical network.
+    """
+    if not port.binding_host:
+        port.binding_vif_type = UNBOUND
+        return
+    wires = host.physical_networks
+    wired = wires is not None and network.physical_network in (None, *wires)
+    port.binding_vif_type = BOUND if wired else BINDING_FAILED
+    port.binding_generation = (host.generation or 0) + 1
 
 
 async def bind(change: Change, port: Port, host: str) -> None:
@@ -116,12 +140,12 @@ async def move(change: Change, port: Port, host: str, device_id: str | None = No
     await change.port(port, old)
 
 
-async def remove(change: Change, port: Port) -> None:
-    """The port with all that is its."""
-    await change.members_of(port.id)
+async def remove(change: Change, port: Port, *, logged: bool = True) -> None:
+    """The port with all that is its. ``logged``: whether there may be logs of it."""
+    await change.came_or_goes(port)
     await change.tx.run(store.DROP_ALLOCATIONS, port=port.id)
     await change.tx.run(store.DROP_PORT_GROUPS, port=port.id)
-    await change.tx.run(logs.DROP_OF_TARGET, target=port.id)
+    if logged:
+        await change.tx.run(logs.DROP_OF_TARGET, target=port.id)
     if not await store.ports.remove(change.tx, port.id):
         raise store.Stale
-    await change.port(port, port.binding_host, gone=True)

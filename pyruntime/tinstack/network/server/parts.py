@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from tinstack.core.auth import trace_token
-from tinstack.core.db import Database
 from tinstack.core.http import Request
 from tinstack.core.trace import Tracer
 from tinstack.network.server.address_groups import AddressGroups
@@ -15,6 +14,7 @@ from tinstack.network.server.floatingips import FloatingIps
 from tinstack.network.server.gateways import Gateways
 from tinstack.network.server.groups import Groups
 from tinstack.network.server.hosting import Hosting
+from tinstack.network.server.known import KnownDatabase
 from tinstack.network.server.networks import Networks
 from tinstack.network.server.ports import Ports
 from tinstack.network.server.qos import Qos
@@ -32,7 +32,7 @@ class Parts:
     """The service's parts."""
 
     config: Config
-    db: Database
+    db: KnownDatabase
     changes: Changes
     quotas: Quotas
     networks: Networks

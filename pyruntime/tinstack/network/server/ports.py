@@ -1,14 +1,16 @@
 """Ports: made with addresses and groups, bound to hosts, moved, removed. Source: Network API reference, Ports."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import replace
+from sqlalchemy import bindparam, exists, or_, select
 
-from tinstack.core.db import Duplicate
+from tinstack.core.db import Duplicate, prepared
 from tinstack.core.errors import Conflict
 from tinstack.network.server import addresses, events, forwarding, ipam, ndp, own_ports, sharing, store, trunks
+from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.change import Change, Changes
 from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound, SecurityGroupNotFound
@@ -26,12 +28,6 @@ from tinstack.network.server.rows import (
     Port,
     PortGroup,
 )
-
-
-class PortAlreadyExists(Conflict):
-    """409: the id that the caller chose is in use."""
-
-    code, message = "network.port.exists", "Port {id} already exists."
 
 
 class ServicePortInUse(Conflict):
@@ -73,12 +69,51 @@ class Asked(msgspec.Struct, kw_only=True):
     chosen_id: bool = False
 
 
+class On(Protocol):
+    """What a port shows of its network."""
+
+    @property
+    def qos_policy_id(self) -> str | None: ...
+
+    @property
+    def physical_network(self) -> str | None: ...
+
+
 class Shown(msgspec.Struct, kw_only=True):
-    """A port with what belongs to it."""
+    """A port with what belongs to it. ``parent``: whether it may be a trunk's."""
 
     port: Port
     addresses: list[Allocation]
     groups: list[str]
+    network: On | None
+    parent: bool
+
+
+class Tied(Port, kw_only=True):
+    """A port, and what others hold of it: a trunk, floating IPs and the like, logs."""
+
+    in_trunk: bool
+    reached: bool
+    logged: bool
+
+
+_P = t.ports.c
+
+
+def _some(*columns: Any) -> Any:
+    return or_(*(exists().where(column == _P.id) for column in columns))
+
+
+TIED = prepared(
+    select(
+        t.ports,
+        _some(t.trunks.c.port_id, t.sub_ports.c.port_id).label("in_trunk"),
+        _some(t.floatingips.c.port_id, t.l3.port_forwardings.c.internal_port_id, t.l3.ndp_proxies.c.port_id).label(
+            "reached"
+        ),
+        _some(t.admin.logs.c.target_id).label("logged"),
+    ).where(_P.id == bindparam("key"))
+)
 
 
 class Ports:
@@ -94,7 +129,7 @@ class Ports:
             copies = [msgspec.structs.replace(one, port=replace(one.port)) for one in asked]
             for one in copies:
                 if one.port.project_id:
-                    await self._quotas.take(change.tx, one.port.project_id, "port")
+                    await self._quotas.take(change.tx, one.port.project_id, "port", known=change.tx.latest)
             await ipam.lock_networks(change, *(one.port.network_id for one in copies))
             return [await self._create(change, one) for one in copies]
 
@@ -102,34 +137,32 @@ class Ports:
 
     async def _create(self, change: Change, asked: Asked) -> Shown:
         port = asked.port
-        network = await store.networks.get(change.tx, port.network_id)
+        known, host = await change.tx.look(port.binding_host)
+        network = await store.networks.get(known, port.network_id)
         if network is None:
             raise NetworkNotFound(id=port.network_id)
-        if asked.chosen_id and await store.ports.get(change.tx, port.id):
-            raise PortAlreadyExists(id=port.id)
         port.created_at = port.updated_at = change.now
-        groups = await self._groups(change, port, asked.groups)
+        groups = await self._groups(change, known, port, asked.groups)
         _check_security(port, groups, PortSecurityAndIPRequiredForSecurityGroups)
-        await own_ports.bind(change, port, port.binding_host)
+        own_ports.bind_new(port, network, host)
         await own_ports.insert(change, port, any_mac=not asked.mac)
-        made = await addresses.assign(change, network, port, asked.fixed)
+        made = await addresses.assign(change, network, port, asked.fixed, known)
         await _set_groups(change, port.id, groups)
-        await change.port(port)
-        await change.members(groups)
-        return Shown(port=port, addresses=made, groups=groups)
+        await change.came_or_goes(port)
+        return Shown(port=port, addresses=made, groups=groups, network=network, parent=False)
 
     @staticmethod
-    async def _groups(change: Change, port: Port, asked: Sequence[str] | None) -> list[str]:
+    async def _groups(change: Change, db: store.Reader, port: Port, asked: Sequence[str] | None) -> list[str]:
         if asked is None:
             if not port.port_security_enabled or port.device_owner.startswith("network:"):
                 return []
-            default = await ensure_default(change, port.project_id)
+            default = await ensure_default(change, port.project_id, db)
             return [default] if default else []
         if len(set(asked)) < len(asked):
             raise HTTPBadRequest("Invalid input for security_groups. Reason: Duplicate items in the list.")
-        found = await store.by_ids(change.tx, store.groups, asked)
+        found = await store.by_ids(db, store.groups, asked)
         others = [id for id, group in found.items() if port.project_id and group.project_id != port.project_id]
-        shared = await sharing.granted(change.tx, "security_group", others, port.project_id)
+        shared = await sharing.granted(db, "security_group", others, port.project_id)
         for id in asked:
             if id not in found or not shared.get(id, True):
                 raise SecurityGroupNotFound(id=id)
@@ -165,7 +198,7 @@ class Ports:
         groups = [one.group_id for one in await change.tx.all(store.GROUPS_OF_PORT, PortGroup, port=old.id)]
         if asked is not None:
             await change.members(groups)
-            groups = await self._groups(change, new, asked)
+            groups = await self._groups(change, change.tx, new, asked)
             await change.tx.run(store.DROP_PORT_GROUPS, port=old.id)
             await _set_groups(change, old.id, groups)
         _check_security(new, groups, PortSecurityPortHasSecurityGroup)
@@ -190,7 +223,7 @@ class Ports:
             _tell(change, events.CHANGED, new)
         if old.status == ACTIVE and new.status == DOWN and new.device_id:
             _tell(change, events.UNPLUGGED, new)
-        return Shown(port=new, addresses=made, groups=groups)
+        return Shown(port=new, addresses=made, groups=groups, network=network, parent=True)
 
     async def _get(self, id: str) -> Port:
         port = await store.ports.get(self._changes.database, id)
@@ -198,20 +231,21 @@ class Ports:
             raise PortNotFound(id=id)
         return port
 
-    async def delete(self, id: str, revision: int | None, *, tell: bool) -> None:
-        """``tell``: the compute service doesn't know yet. Raises PortNotFound, ServicePortInUse."""
-        network_id = (await self._get(id)).network_id
+    async def delete(self, known: Port, revision: int | None, *, tell: bool) -> None:
+        """``known``: as it was last read; ``tell``: the compute service doesn't know yet. Raises PortNotFound, ServicePortInUse."""
 
         async def work(change: Change) -> None:
-            await ipam.lock_networks(change, network_id)
-            port = await store.ports.get(change.tx, id)
+            await ipam.lock_networks(change, known.network_id)
+            port = await change.tx.one(TIED, Tied, key=known.id)
             if port is None:
-                raise PortNotFound(id=id)
+                raise PortNotFound(id=known.id)
             expect(port, revision)
             await self._check_owner(change, port)
-            await trunks.check_free(change, id)
-            await _forget_floating(change, port, set())
-            await own_ports.remove(change, port)
+            if port.in_trunk:
+                await trunks.check_free(change, port.id)
+            if port.reached:
+                await _forget_floating(change, port, set())
+            await own_ports.remove(change, port, logged=port.logged)
             if tell:
                 _tell(change, events.DELETED, port)
 

@@ -81,12 +81,16 @@ class Quotas:
         self._database = database
         self.defaults = BUILT_IN | {name: limit for name, limit in defaults.items() if name in BUILT_IN}
 
-    async def take(self, tx: Transaction, project: str, resource: str, number: int = 1) -> None:
-        """Before the first insert of the transaction. Raises OverQuota."""
-        await self._lock(tx, project)
-        own = await tx.scalar(LIMIT, project=project, kind=resource)
+    async def take(
+        self, tx: Transaction, project: str, resource: str, number: int = 1, known: store.Reader | None = None
+    ) -> None:
+        """Before the first insert of the transaction. ``known``: where to read the limit. Raises OverQuota."""
+        own = await (known or tx).scalar(LIMIT, project=project, kind=resource)
         limit = self.defaults[resource] if own is None else int(own)
-        if limit >= 0 and await COUNTED[resource].count(tx, project) + number > limit:
+        if limit < 0:
+            return
+        await self._lock(tx, project)
+        if await COUNTED[resource].count(tx, project) + number > limit:
             raise OverQuota(overs=[resource])
 
     @staticmethod

@@ -142,6 +142,24 @@ class Port(Standard, kw_only=True):
     qos_policy_id: str | None = None
 
 
+class HostPort(msgspec.Struct, kw_only=True):
+    """What a port's host is told of it. ``addresses``: (subnet, address)."""
+
+    id: str
+    project_id: str
+    name: str
+    network_id: str
+    mac_address: str
+    admin_state_up: bool
+    device_id: str
+    device_owner: str
+    port_security_enabled: bool
+    allowed_address_pairs: list[dict[str, str]]
+    qos_policy_id: str | None
+    addresses: list[tuple[str, str]] = []
+    groups: list[str] = []
+
+
 class PortGroup(msgspec.Struct, frozen=True):
     """A security group of a port."""
 

@@ -24,6 +24,7 @@ from tinstack.network.server.floatingips import FloatingIps
 from tinstack.network.server.gateways import Gateways
 from tinstack.network.server.groups import Groups
 from tinstack.network.server.hosting import Hosting
+from tinstack.network.server.known import KnownDatabase
 from tinstack.network.server.networks import Networks
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.policies import DEFAULTS
@@ -58,9 +59,10 @@ def api(config: Config, parts: Parts, authenticator: Authenticator) -> Api:
 
 
 def assemble(
-    config: Config, database: Database, telling: Telling, events: Events, tracer: Tracer
+    config: Config, storage: Database, telling: Telling, events: Events, tracer: Tracer
 ) -> tuple[Parts, Reconciler]:
     """The domain on a database."""
+    database = KnownDatabase(storage)
     changes, quotas = Changes(database, telling, events), Quotas(database, config.quotas)
     reconciler = Reconciler(config, changes)
     agents = Agents(config, changes, Wanted(config, database), reconciler)

@@ -1,20 +1,44 @@
 """Queries of the network database. What a list asks for is in ``listing``."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, Table, bindparam, case, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
-from tinstack.core.db import Database, Prepared, Transaction, prepared, values
+from tinstack.core.db import Prepared, Statement, Transaction, prepared, values
 from tinstack.network.server import rows as r
 from tinstack.network.server import rows_sharing as rs
 from tinstack.network.server import tables as t
 
-Reader = Database | Transaction
 R = TypeVar("R", bound=r.Owned)
 S = TypeVar("S")
+
+
+class Reader(Protocol):
+    """What a database, a transaction and what is known (``known``) have in common."""
+
+    async def all(self, statement: Statement, into: type[S], **parameters: Any) -> list[S]:
+        """All rows as Structs."""
+
+    async def one(self, statement: Statement, into: type[S], **parameters: Any) -> S | None:
+        """The first row as a Struct, or None."""
+
+    async def scalar(self, statement: Statement, **parameters: Any) -> Any:
+        """The first column of the first row, or None."""
 
 
 class Stale(Exception):
@@ -133,7 +157,7 @@ class Place(msgspec.Struct, frozen=True):
     ports: int
 
 
-PLACES_OF_NETWORK = prepared(
+_PLACES = (
     select(
         _P.binding_host.label("host"),
         func.max(case((_P.device_owner.like("network:%"), 1), else_=0)).label("serving"),
@@ -142,6 +166,24 @@ PLACES_OF_NETWORK = prepared(
     .where(_P.network_id == bindparam("network"), _P.binding_host != "")
     .group_by(_P.binding_host)
 )
+PLACES_OF_NETWORK = prepared(_PLACES)
+
+_OWN, _OTHER, _THEIR = t.port_groups.alias("own"), t.ports.alias("other"), t.port_groups.alias("their")
+_TOLD = (
+    select(_OTHER.c.binding_host, literal_column("0"), literal_column("0"))
+    .join(_THEIR, _THEIR.c.port_id == _OTHER.c.id)
+    .where(
+        _OTHER.c.binding_host != "",
+        _THEIR.c.group_id.in_(
+            select(_U.security_group_id)
+            .join(_OWN, _OWN.c.group_id == _U.remote_group_id)
+            .where(_OWN.c.port_id == bindparam("port"))
+        ),
+    )
+    .distinct()
+)
+PLACES_AROUND_PORT = prepared(union_all(_PLACES, _TOLD))
+"""``PLACES_OF_NETWORK`` of a port's; and, with ``ports`` 0, hosts with rules that speak of a security group of the port."""
 
 
 def padded(keys: Iterable[str]) -> list[str]:
@@ -152,23 +194,38 @@ def padded(keys: Iterable[str]) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def _in(statement: "Select[Any]", column: ColumnElement[Any], size: int) -> Prepared:
+def _in(statement: "Select[Any] | Update", column: ColumnElement[Any], size: int) -> Prepared:
     return prepared(statement.where(column.in_([bindparam(f"one_{place}") for place in range(size)])))
 
 
 MANY = 512
 
 
+async def run_in(tx: Transaction, statement: "Update", column: ColumnElement[Any], keys: Collection[str]) -> None:
+    """The same of an update, in the order of the keys, so that those who update several rows wait for each other in one order."""
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), MANY):
+        part = padded(ordered[start : start + MANY])
+        await tx.run(_in(statement, column, len(part)), **{f"one_{place}": key for place, key in enumerate(part)})
+
+
 async def all_in(
     db: Reader, statement: "Select[Any]", column: ColumnElement[Any], keys: Collection[str], into: type[S], **given: Any
 ) -> list[S]:
     """The rows of ``statement`` whose ``column`` is one of ``keys``, some hundreds at a time. ``given``: its own parameters."""
+    return await all_by(db, lambda size: _in(statement, column, size), keys, into, **given)
+
+
+async def all_by(
+    db: Reader, statement: Callable[[int], Prepared], keys: Collection[str], into: type[S], **given: Any
+) -> list[S]:
+    """The same of a statement for so many keys, its parameters ``one_0`` and so on."""
     found: list[S] = []
     ordered = sorted(set(keys))
     for start in range(0, len(ordered), MANY):
         part = padded(ordered[start : start + MANY])
-        query = _in(statement, column, len(part))
-        found += await db.all(query, into, **given, **{f"one_{place}": key for place, key in enumerate(part)})
+        keyed = {f"one_{place}": key for place, key in enumerate(part)}
+        found += await db.all(statement(len(part)), into, **given, **keyed)
     return found
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 
+import msgspec
 from sqlalchemy import select
 
 from tinstack.core.bus import Bus
@@ -13,11 +14,15 @@ from tinstack.core.errors import ApiError
 from tinstack.network import rpc
 from tinstack.network.server import store
 from tinstack.network.server import tables as t
-from tinstack.network.server.rows import Host
 
 log = logging.getLogger(__name__)
 
-HEARD = select(t.hosts).where(t.hosts.c.heartbeat_at > 0)
+HEARD = select(t.hosts.c.host, t.hosts.c.generation).where(t.hosts.c.heartbeat_at > 0)
+
+
+class _Host(msgspec.Struct, frozen=True):
+    host: str
+    generation: int
 
 
 class Telling:
@@ -63,6 +68,6 @@ class Telling:
 
     async def _send(self, names: set[str]) -> None:
         """Hosts without an agent have no queue and are left out."""
-        hosts = await store.all_in(self._database, HEARD, t.hosts.c.host, names, Host)
+        hosts = await store.all_in(self._database, HEARD, t.hosts.c.host, names, _Host)
         looks = (self._bus.cast(rpc.topic(host.host), rpc.LookHost(generation=host.generation)) for host in hosts)
         await asyncio.gather(*looks)

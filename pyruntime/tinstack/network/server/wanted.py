@@ -10,33 +10,40 @@ from ipaddress import ip_network
 import msgspec
 from sqlalchemy import bindparam, select
 
-from tinstack.core.db import Database, prepared
+from tinstack.core.db import prepared
 from tinstack.core.guestdata import host_key, newest
 from tinstack.network import rpc
 from tinstack.network.server import filters, limits, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.config import Config
+from tinstack.network.server.known import Known, KnownDatabase
 from tinstack.network.server.names import hostname
 from tinstack.network.server.rows import (
     DHCP,
     ROUTER_GATEWAY,
     ROUTER_INTERFACE,
-    Allocation,
     FloatingIp,
+    HostPort,
     Network,
-    Port,
     Router,
     Subnet,
 )
 
+OVERLAYS = ("vxlan", "gre")
 DEVICE_PREFIX = {ROUTER_INTERFACE: "qr-", ROUTER_GATEWAY: "qg-"}
 
-_P, _H, _R, _A, _F, _W = (
-    t.ports.c, t.hosts.c, t.routers.c, t.allocations.c, t.floatingips.c, t.l3.port_forwardings.c,
+_P, _H, _R, _A, _F, _W, _G = (
+    t.ports.c, t.hosts.c, t.routers.c, t.allocations.c, t.floatingips.c, t.l3.port_forwardings.c, t.port_groups.c,
 )  # fmt: skip
 
-GENERATION = prepared(select(_H.generation).where(_H.host == bindparam("name")))
-PORTS = prepared(select(t.ports).where(_P.binding_host == bindparam("name")).order_by(_P.id))
+PORTS = prepared(
+    select(*(_P[name] for name in HostPort.__struct_fields__ if name in _P), _A.subnet_id, _A.ip, _G.group_id)
+    .outerjoin(t.allocations, _A.port_id == _P.id)
+    .outerjoin(t.port_groups, _G.port_id == _P.id)
+    .where(_P.binding_host == bindparam("name"))
+    .order_by(_P.id, _A.key, _G.group_id)
+)
+"""A row for each address of a port with each of its groups."""
 ROUTERS = prepared(select(t.routers).where(_R.host == bindparam("name"), _R.admin_state_up == 1).order_by(_R.id))
 FLOATING = prepared(
     select(t.floatingips)
@@ -67,6 +74,14 @@ LEASES = (
 )
 
 
+class _Held(HostPort, kw_only=True):
+    """A port with one of its addresses and one of its groups."""
+
+    subnet_id: str | None
+    ip: str | None
+    group_id: str | None
+
+
 class _Peer(msgspec.Struct, frozen=True):
     network_id: str
     host: str
@@ -95,7 +110,7 @@ class _Lease(msgspec.Struct, frozen=True):
     extra_dhcp_opts: list[dict[str, str | int]]
 
 
-def device_name(port: Port) -> str:
+def device_name(port: HostPort) -> str:
     """The interface that stands for a port on its host."""
     return f"{DEVICE_PREFIX.get(port.device_owner, 'tap')}{port.id[:11]}"
 
@@ -103,40 +118,36 @@ def device_name(port: Port) -> str:
 class Wanted:
     """Builds it."""
 
-    def __init__(self, config: Config, database: Database) -> None:
+    def __init__(self, config: Config, database: KnownDatabase) -> None:
         self.config, self._db = config, database
 
     async def of(self, host: str) -> rpc.HostNetworkState:
         """For a host without ports: nothing but its generation."""
-        generation = await self._db.scalar(GENERATION, name=host)
-        ports, routers = await asyncio.gather(
-            self._db.all(PORTS, Port, name=host), self._db.all(ROUTERS, Router, name=host)
-        )
+        known, look = await self._db.look(host)
+        ports = _ports(await self._db.all(PORTS, _Held, name=host))
+        routers = await known.all(ROUTERS, Router, name=host)
         network_ids = {port.network_id for port in ports}
-        networks, subnets, held, peers, in_groups = await asyncio.gather(
-            store.by_ids(self._db, store.networks, network_ids),
-            store.all_in(self._db, store.ALL_SUBNETS, t.subnets.c.network_id, network_ids, Subnet),
-            store.allocations(self._db, [port.id for port in ports]),
-            store.all_in(self._db, PEERS, _P.network_id, network_ids, _Peer),
-            store.port_groups(self._db, filters.guarded(ports)),
-        )
+        networks = await store.by_ids(known, store.networks, network_ids)
+        subnets = await store.all_in(known, store.ALL_SUBNETS, t.subnets.c.network_id, network_ids, Subnet)
         up = {router.id for router in routers}
         there = [port for port in ports if port.device_owner not in DEVICE_PREFIX or port.device_id in up]
-        groups, addresses = await filters.wanted(self._db, {id for some in in_groups.values() for id in some})
-        slow = await limits.wanted(self._db, ports, networks)
+        overlays = {network.id for network in networks.values() if network.kind in OVERLAYS}
+        peers, (groups, addresses), leases = await asyncio.gather(
+            store.all_in(self._db, PEERS, _P.network_id, overlays, _Peer),
+            filters.wanted(self._db, known, {id for port in ports for id in filters.groups_of(port)}),
+            self._leases(there),
+        )
+        slow = await limits.wanted(known, ports, networks)
         prefixes = {subnet.id: ip_network(subnet.cidr).prefixlen for subnet in subnets}
         return rpc.HostNetworkState(
-            generation=int(generation or 0),
+            generation=look.generation or 0,
             networks=[
                 self._network(network, subnets, there, [peer for peer in peers if peer.host != host])
                 for network in sorted(networks.values(), key=lambda one: one.id)
             ],
-            ports=[
-                _port(port, held[port.id], prefixes, in_groups.get(port.id, []), slow.get(port.id, limits.NONE))
-                for port in there
-            ],
-            routers=await self._routers(host, routers, there, held, subnets),
-            dhcp_hosts=await self._leases(there),
+            ports=[_port(port, prefixes, slow.get(port.id, limits.NONE)) for port in there],
+            routers=await self._routers(known, host, routers, there, subnets),
+            dhcp_hosts=leases,
             metadata_url=self.config.metadata_url,
             metadata_key=host_key(newest(self.config.metadata_secret), host),
             groups=groups,
@@ -144,17 +155,16 @@ class Wanted:
         )
 
     def _network(
-        self, network: Network, subnets: Iterable[Subnet], ports: Iterable[Port], peers: Iterable[_Peer]
+        self, network: Network, subnets: Iterable[Subnet], ports: Iterable[HostPort], peers: Iterable[_Peer]
     ) -> rpc.WantedNetwork:
         serving = (port.id for port in ports if port.network_id == network.id and port.device_owner == DHCP)
-        overlay = network.kind in ("vxlan", "gre")
         return rpc.WantedNetwork(
             id=network.id,
             kind=network.kind,
             segment=network.segment,
             physical_network=network.physical_network,
             mtu=network.mtu,
-            peers=sorted({peer.tunnel_ip for peer in peers if peer.network_id == network.id}) if overlay else [],
+            peers=sorted({peer.tunnel_ip for peer in peers if peer.network_id == network.id}),
             subnets=[_subnet(subnet) for subnet in subnets if subnet.network_id == network.id],
             dhcp_port=next(serving, None) if network.admin_state_up else None,
             dns_domain=(network.dns_domain or self.config.dns_domain).rstrip("."),
@@ -162,20 +172,21 @@ class Wanted:
 
     async def _routers(
         self,
+        known: Known,
         host: str,
         routers: Collection[Router],
-        ports: Collection[Port],
-        held: dict[str, list[Allocation]],
+        ports: Collection[HostPort],
         subnets: Iterable[Subnet],
     ) -> list[rpc.WantedRouter]:
-        floating = await self._db.all(FLOATING, FloatingIp, name=host) if routers else []
-        forwards = await self._db.all(FORWARDS, _Forward, name=host) if routers else []
+        floating = await known.all(FLOATING, FloatingIp, name=host) if routers else []
+        forwards = await known.all(FORWARDS, _Forward, name=host) if routers else []
         gateways = {subnet.id: subnet.gateway_ip for subnet in subnets}
-        there = {port.id for port in ports}
+        there = {port.id: port for port in ports}
         found = []
         for router in routers:
             gateway = router.gateway_port_id if router.gateway_port_id in there else None
-            hops = [hop for one in held.get(gateway or "", []) if (hop := gateways.get(one.subnet_id))]
+            held = there[gateway].addresses if gateway else []
+            hops = [hop for subnet_id, _ in held if (hop := gateways.get(subnet_id))]
             inside = [port for port in ports if port.device_id == router.id and port.device_owner == ROUTER_INTERFACE]
             found.append(
                 rpc.WantedRouter(
@@ -201,7 +212,7 @@ class Wanted:
             )
         return found
 
-    async def _leases(self, ports: Iterable[Port]) -> list[rpc.DhcpHost]:
+    async def _leases(self, ports: Iterable[HostPort]) -> list[rpc.DhcpHost]:
         """Of every network with a DHCP or router port here: the metadata proxy knows guests by them too."""
         served = {port.network_id for port in ports if port.device_owner in (DHCP, ROUTER_INTERFACE)}
         rows = await store.all_in(self._db, LEASES, _A.network_id, served, _Lease)
@@ -251,13 +262,20 @@ def _subnet(subnet: Subnet) -> rpc.WantedSubnet:
     )
 
 
-def _port(
-    port: Port,
-    held: Iterable[Allocation],
-    prefixes: dict[str, int],
-    groups: list[str],
-    slow: limits.Limits,
-) -> rpc.WantedPort:
+def _ports(rows: Iterable[_Held]) -> list[_Held]:
+    """One of each, with all addresses and groups in their order."""
+    found: dict[str, _Held] = {}
+    for row in rows:
+        port = found.setdefault(row.id, row)
+        held = (row.subnet_id, row.ip) if row.subnet_id and row.ip else None
+        if held and held not in port.addresses:
+            port.addresses.append(held)
+        if row.group_id and row.group_id not in port.groups:
+            port.groups.append(row.group_id)
+    return list(found.values())
+
+
+def _port(port: HostPort, prefixes: dict[str, int], slow: limits.Limits) -> rpc.WantedPort:
     return rpc.WantedPort(
         id=port.id,
         network_id=port.network_id,
@@ -266,15 +284,15 @@ def _port(
         owner=port.device_owner,
         device_id=port.device_id,
         addresses=[
-            rpc.WantedAddress(subnet_id=one.subnet_id, ip=one.ip, prefix=prefixes[one.subnet_id])
-            for one in held
-            if one.subnet_id in prefixes
+            rpc.WantedAddress(subnet_id=subnet_id, ip=ip, prefix=prefixes[subnet_id])
+            for subnet_id, ip in port.addresses
+            if subnet_id in prefixes
         ],
         admin_up=port.admin_state_up,
         port_security=port.port_security_enabled,
         name=port.name,
         project_id=port.project_id,
-        groups=groups,
+        groups=filters.groups_of(port),
         pairs=filters.pairs(port),
         limits=slow[0],
         dscp_mark=slow[1],

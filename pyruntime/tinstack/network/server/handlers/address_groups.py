@@ -19,7 +19,7 @@ async def found(request: Request, parts: Parts, id: str) -> AddressGroup:
     missing = AddressGroupNotFound(id=id)
     if row is None:
         raise missing
-    visible(request, "get_address_group", await shared_target(request, parts, "address_group", row), missing)
+    visible(request, "get_address_group", await shared_target(request, parts.db, "address_group", row), missing)
     return row
 
 
@@ -32,7 +32,7 @@ async def _own(request: Request, parts: Parts, rule: str) -> AddressGroup:
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[AddressGroup]) -> list[Body]:
-    shared = await shared_with(request, parts, "address_group", rows)
+    shared = await shared_with(request, parts.db, "address_group", rows)
     return [views_sharing.address_group(row, shared=row.id in shared) for row in rows]
 
 

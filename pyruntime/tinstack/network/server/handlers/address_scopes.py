@@ -20,13 +20,13 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[AddressScope, 
     missing = AddressScopeNotFound(id=id)
     if row is None:
         raise missing
-    on = await shared_target(request, parts, "address_scope", row)
+    on = await shared_target(request, parts.db, "address_scope", row)
     visible(request, "get_address_scope", on, missing)
     return row, on
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[AddressScope]) -> list[Body]:
-    shared = await shared_with(request, parts, "address_scope", rows)
+    shared = await shared_with(request, parts.db, "address_scope", rows)
     return [views_sharing.address_scope(row, shared=row.id in shared) for row in rows]
 
 

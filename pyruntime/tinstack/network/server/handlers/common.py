@@ -23,21 +23,21 @@ def target(row: Owned | None = None, **more: Any) -> Body:
     return more
 
 
-async def shared_target(request: Request, parts: Parts, kind: str, row: Any) -> Body:
+async def shared_target(request: Request, db: store.Reader, kind: str, row: Any) -> Body:
     """The same of what may be shared: ``shared``, and of networks ``router:external``, as the caller's project has it."""
     shared, external = row.shared, isinstance(row, Network) and row.external
     if request.visible_project() not in (None, row.project_id):
-        actions = (await sharing.granted(parts.db, kind, [row.id], request.project_id))[row.id]
+        actions = (await sharing.granted(db, kind, [row.id], request.project_id))[row.id]
         shared, external = sharing.SHARED in actions, sharing.EXTERNAL in actions
     return target(row, shared=str(shared), **{"router:external": str(external)})
 
 
-async def network_target(request: Request, parts: Parts, row: Owned | None, network_id: str, **more: Any) -> Body:
+async def network_target(request: Request, db: store.Reader, row: Owned | None, network_id: str, **more: Any) -> Body:
     """The same of what is on a network, which is shared with it."""
-    network = await store.networks.get(parts.db, network_id)
+    network = await store.networks.get(db, network_id)
     if network is None:
         return target(row, **more)
-    on = await shared_target(request, parts, "network", network)
+    on = await shared_target(request, db, "network", network)
     owner = {
         "router:external": on["router:external"],
         "network:project_id": network.project_id,
@@ -46,14 +46,14 @@ async def network_target(request: Request, parts: Parts, row: Owned | None, netw
     return target(row, shared=on["shared"], **owner, **more)
 
 
-async def open_to(request: Request, parts: Parts, kind: str, id: str) -> bool:
+async def open_to(request: Request, db: store.Reader, kind: str, id: str) -> bool:
     """Whether some policy lets the caller's project use the object."""
-    return bool((await sharing.granted(parts.db, kind, [id], request.project_id))[id])
+    return bool((await sharing.granted(db, kind, [id], request.project_id))[id])
 
 
-async def shared_with(request: Request, parts: Parts, kind: str, rows: Sequence[Any]) -> set[str]:
+async def shared_with(request: Request, db: store.Reader, kind: str, rows: Sequence[Any]) -> set[str]:
     """Those objects whose ``shared`` is true for the caller."""
-    found = await sharing.granted(parts.db, kind, [row.id for row in rows], request.project_id)
+    found = await sharing.granted(db, kind, [row.id for row in rows], request.project_id)
     return {id for id, actions in found.items() if sharing.SHARED in actions}
 
 
@@ -91,7 +91,7 @@ async def _readable(request: Request, parts: Parts, singular: str, kind: str, ro
         return rows
     if kind not in sharing.KINDS:
         return [row for row in rows if request.may(rule, target(row))]
-    targets = [await shared_target(request, parts, kind, row) for row in rows]
+    targets = [await shared_target(request, parts.db, kind, row) for row in rows]
     return [row for row, on in zip(rows, targets, strict=True) if request.may(rule, on)]
 
 

@@ -30,14 +30,14 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[SecurityGroup,
     missing = SecurityGroupNotFound(id=id)
     if row is None:
         raise missing
-    on = await shared_target(request, parts, "security_group", row)
+    on = await shared_target(request, parts.db, "security_group", row)
     visible(request, "get_security_group", on, missing)
     return row, on
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[SecurityGroup]) -> list[Body]:
     rules = await store.rules_of(parts.db, [row.id for row in rows])
-    shared = await shared_with(request, parts, "security_group", rows)
+    shared = await shared_with(request, parts.db, "security_group", rows)
     return [views.group(row, rules[row.id], shared=row.id in shared) for row in rows]
 
 
@@ -93,7 +93,7 @@ async def _rule(request: Request, parts: Parts) -> tuple[SecurityGroupRule, Body
     group = await store.groups.get(parts.db, row.security_group_id)
     on = _target(row, group)
     if group is not None:
-        on["shared"] = (await shared_target(request, parts, "security_group", group))["shared"]
+        on["shared"] = (await shared_target(request, parts.db, "security_group", group))["shared"]
     visible(request, "get_security_group_rule", on, missing)
     return row, on
 

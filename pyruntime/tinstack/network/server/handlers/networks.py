@@ -37,19 +37,23 @@ async def found(request: Request, parts: Parts, id: str) -> Network:
 
 async def found_target(request: Request, parts: Parts, id: str) -> tuple[Network, Body]:
     """The same with its policy target."""
-    row = await store.networks.get(parts.db, id)
+    known = await parts.db.known()
+    row = await store.networks.get(known, id)
     missing = NetworkNotFound(id=id)
     if row is None:
         raise missing
-    on = await shared_target(request, parts, "network", row)
+    on = await shared_target(request, known, "network", row)
     visible(request, "get_network", on, missing)
     return row, on
 
 
-async def rendered(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
-    """Networks as the caller sees them."""
-    subnets = await store.subnets_of(parts.db, [row.id for row in rows])
-    provider, shared = request.may(SEES_PROVIDER), await shared_with(request, parts, "network", rows)
+async def rendered(
+    request: Request, parts: Parts, rows: Sequence[Network], db: store.Reader | None = None
+) -> list[Body]:
+    """Networks as the caller sees them. ``db``: where to read what belongs to them."""
+    db = db or parts.db
+    subnets = await store.subnets_of(db, [row.id for row in rows])
+    provider, shared = request.may(SEES_PROVIDER), await shared_with(request, db, "network", rows)
     found = [views.network(row, subnets[row.id], provider=provider, shared=row.id in shared) for row in rows]
     several = {row.id for row in rows if row.more_segments}
     return await _with_segments(parts, found, several) if provider and several else found
@@ -77,13 +81,13 @@ async def show(request: Request, parts: Parts) -> Body:
     launch = request.context.launch
     if launch is not None:
         ports = await store.by_ids(parts.db, store.ports, launch.ports)
-        row = await store.networks.get(parts.db, id)
+        row = await store.networks.get(await parts.db.known(), id)
         if row is None or all(port.network_id != id for port in ports.values()):
             raise LaunchTokenForbidden(why=f"none of its ports is on the network {id}")
         request.authorized = True
     else:
         row = await found(request, parts, id)
-    return shown(request, "network", (await rendered(request, parts, [row]))[0])
+    return shown(request, "network", (await rendered(request, parts, [row], parts.db.latest))[0])
 
 
 def _columns(item: Body) -> dict[str, Any]:

@@ -30,23 +30,20 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[Port, Body]:
     missing = PortNotFound(id=id)
     if row is None:
         raise missing
-    on = await network_target(request, parts, row, row.network_id)
+    on = await network_target(request, await parts.db.known(), row, row.network_id)
     visible(request, "get_port", on, missing)
     return row, on
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[Port]) -> list[Body]:
-    ids = [row.id for row in rows]
-    held, groups = await store.allocations(parts.db, ids), await store.port_groups(parts.db, ids)
-    return await _shown(
-        request, parts, [Shown(port=row, addresses=held[row.id], groups=groups[row.id]) for row in rows]
-    )
+    belongings = await port_extras.belongings(parts.db, rows)
+    return await _shown(request, parts, [belongings[row.id] for row in rows])
 
 
 async def _shown(request: Request, parts: Parts, rows: Sequence[Shown]) -> list[Body]:
     launch, domain = request.context.launch is not None, parts.config.dns_domain
     binding, requests = launch or request.may(SEES_BINDING), not launch and request.may(SEES_REQUEST)
-    extras = await port_extras.of(parts.db, [row.port for row in rows], requests=requests)
+    extras = await port_extras.of(parts.db, rows, requests=requests)
     return [
         {**views.port(row.port, row.addresses, row.groups, binding=binding, domain=domain), **extras[row.port.id]}
         for row in rows
@@ -166,9 +163,10 @@ async def _network(request: Request, parts: Parts, item: Body) -> Network:
     launch = request.context.launch
     if launch is None:
         return await networks.found(request, parts, item["network_id"])
-    row = await store.networks.get(parts.db, item["network_id"])
+    known = await parts.db.known()
+    row = await store.networks.get(known, item["network_id"])
     seen = row is not None and (
-        row.project_id == request.project_id or await open_to(request, parts, "network", row.id)
+        row.project_id == request.project_id or await open_to(request, known, "network", row.id)
     )
     if row is None or not (seen or row.id in launch.networks):
         raise NetworkNotFound(id=item["network_id"])
@@ -179,7 +177,7 @@ async def _target(request: Request, parts: Parts, item: Body, network_id: str, r
     project = row.project_id if row else item["project_id"]
     device = str(item.get("device_owner", "").startswith("network:"))
     fixed = {"project_id": project, "tenant_id": project, "network_device": device}
-    return await network_target(request, parts, None, network_id, **fixed)
+    return await network_target(request, parts.db.latest, None, network_id, **fixed)
 
 
 async def create(request: Request, parts: Parts) -> Body:
@@ -230,4 +228,4 @@ async def delete(request: Request, parts: Parts) -> None:
     row, on = await found(request, parts, request.path["id"])
     allowed(request, "delete", "port", on, PortNotFound(id=row.id))
     with crash.around("remove-port"):
-        await parts.ports.delete(row.id, expected(request), tell=not request.context.is_service)
+        await parts.ports.delete(row, expected(request), tell=not request.context.is_service)

@@ -26,7 +26,7 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[QosPolicy, Bod
     missing = QosPolicyNotFound(id=id)
     if row is None:
         raise missing
-    on = await shared_target(request, parts, "qos_policy", row)
+    on = await shared_target(request, parts.db, "qos_policy", row)
     visible(request, "get_policy", on, missing)
     return row, on
 
@@ -49,7 +49,7 @@ async def check_use(request: Request, parts: Parts, item: Body, old: str | None 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[QosPolicy]) -> list[Body]:
     rules = await qos.rules_of(parts.db, [row.id for row in rows])
-    shared = await shared_with(request, parts, "qos_policy", rows)
+    shared = await shared_with(request, parts.db, "qos_policy", rows)
     return [views_sharing.qos_policy(row, rules[row.id], shared=row.id in shared) for row in rows]
 
 
@@ -109,7 +109,7 @@ def rule_handlers(kind: str, *, alias: bool = False) -> dict[str, Handler]:
         row = await store.qos_policies.get(parts.db, id)
         if row is None:
             raise QosPolicyNotFound(id=id)
-        return row, await shared_target(request, parts, "qos_policy", row)
+        return row, await shared_target(request, parts.db, "qos_policy", row)
 
     async def _found(request: Request, parts: Parts) -> tuple[QosRule, Body]:
         """The rule of the path, if the caller sees its policy. Raises QosPolicyNotFound, QosRuleNotFound."""

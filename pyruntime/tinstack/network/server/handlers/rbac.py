@@ -50,7 +50,7 @@ async def _check_object(request: Request, parts: Parts, policy: RbacPolicy) -> N
     kind = KINDS[policy.object_type]
     row = await kind.resource.get(parts.db, policy.object_id)
     mine = request.visible_project() in (None, row.project_id if row else "")
-    if row is None or not (mine or await open_to(request, parts, policy.object_type, row.id)):
+    if row is None or not (mine or await open_to(request, parts.db, policy.object_type, row.id)):
         raise kind.missing(id=policy.object_id)
     if not mine:
         raise InvalidInput(error_message="Only admins can manipulate policies on objects they do not own")

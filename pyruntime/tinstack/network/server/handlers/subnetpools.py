@@ -23,13 +23,13 @@ async def found(request: Request, parts: Parts) -> tuple[SubnetPool, Body]:
     missing = SubnetPoolNotFound(id=request.path["id"])
     if row is None:
         raise missing
-    on = await shared_target(request, parts, "subnetpool", row)
+    on = await shared_target(request, parts.db, "subnetpool", row)
     visible(request, "get_subnetpool", on, missing)
     return row, on
 
 
 async def _show(request: Request, parts: Parts, rows: Sequence[SubnetPool]) -> list[Body]:
-    shared = await shared_with(request, parts, "subnetpool", rows)
+    shared = await shared_with(request, parts.db, "subnetpool", rows)
     return [views.subnetpool(row, shared=row.id in shared) for row in rows]
 
 

@@ -25,7 +25,7 @@ async def found(request: Request, parts: Parts, id: str) -> tuple[Subnet, Body]:
     missing = SubnetNotFound(id=id)
     if row is None:
         raise missing
-    on = await network_target(request, parts, row, row.network_id)
+    on = await network_target(request, parts.db, row, row.network_id)
     visible(request, "get_subnet", on, missing)
     return row, on
 
@@ -82,7 +82,7 @@ async def _pool(request: Request, parts: Parts, item: Body) -> str | None:
         pool = await store.subnetpools.get(parts.db, id)
         if pool is None:
             raise SubnetPoolNotFound(id=id)
-        on = await shared_target(request, parts, "subnetpool", pool)
+        on = await shared_target(request, parts.db, "subnetpool", pool)
         visible(request, "get_subnetpool", on, SubnetPoolNotFound(id=id))
         if pool.ip_version != item["ip_version"]:
             raise HTTPBadRequest(
@@ -94,7 +94,7 @@ async def _pool(request: Request, parts: Parts, item: Body) -> str | None:
 async def _asked(request: Request, parts: Parts, item: Body) -> Asked:
     network = await networks.found(request, parts, item["network_id"])
     project = {"project_id": item["project_id"], "tenant_id": item["project_id"]}
-    on = await network_target(request, parts, None, network.id, **project)
+    on = await network_target(request, parts.db, None, network.id, **project)
     request.authorize("create_subnet", on)
     authorize_attributes(request, "create_subnet", item, on, {"service_types": []})
     pool = await _pool(request, parts, item)

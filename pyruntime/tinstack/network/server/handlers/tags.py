@@ -60,7 +60,7 @@ async def _target(request: Request, parts: Parts, kind: Taggable, row: Standard)
     if kind.noun == "port":
         return (await ports.found(request, parts, row.id))[1]
     shared_as = kind.kind or kind.noun
-    return await shared_target(request, parts, shared_as, row) if shared_as in sharing.KINDS else target(row)
+    return await shared_target(request, parts.db, shared_as, row) if shared_as in sharing.KINDS else target(row)
 
 
 def _tag(request: Request) -> str:
