@@ -38,6 +38,13 @@ class RemoteError(ApiError):
         self.service, self.remote_status = service, status
 
 
+class RemoteAway(RemoteError, Unavailable):
+    """503: what another service, or the gateway before it, answers while it starts anew or is overloaded."""
+
+
+AWAY = (502, 503, 504)
+
+
 def may_have_been_done(error: ApiError) -> bool:
     """Whether nobody knows what became of the request: the service was out of reach or failed, it did not refuse."""
     if isinstance(error, RemoteError):
@@ -129,7 +136,8 @@ class Http:
         try:
             async with self._pool.request(method, url, sent, data, seconds=seconds) as response:
                 if response.status >= 400 and response.status not in ok:
-                    raise RemoteError(service, response.status, sentence_of(await response.read()))
+                    refused = RemoteAway if response.status in AWAY else RemoteError
+                    raise refused(service, response.status, sentence_of(await response.read()))
                 yield response
         except OSError as error:
             raise ServiceUnreachable(
