@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
-from typing import Any
+from typing import cast
 
 import pytest
+from aiormq.abc import AbstractChannel, DeliveredMessage
 from msgspec import Raw
+from pamqp.commands import Basic
+from pamqp.header import ContentHeader
 
 from tinstack.core.bus import Envelope, Message, Refused, RemoteFailure, RemoteTimeout, set_aside
 from tinstack.core.bus.amqp import AmqpBus
@@ -197,30 +200,28 @@ async def test_who_waits_for_others_lets_the_next_messages_in(lab: Lab) -> None:
         served.clear()
 
 
-class Incoming:
-    """A message from RabbitMQ."""
-
-    user_id = "api"
-
-    def __init__(self, number: int) -> None:
-        self.body = encode(envelope_of(Ask(number=number), "api"))
-        self.acknowledged = 0
-
-    async def ack(self) -> None:
-        self.acknowledged += 1
+def delivered(number: int) -> DeliveredMessage:
+    """A message from RabbitMQ, the ``number``th."""
+    body = encode(envelope_of(Ask(number=number), "api"))
+    delivery = Basic.Deliver(delivery_tag=number)
+    header = ContentHeader(body_size=len(body), properties=Basic.Properties(user_id="api"))
+    return DeliveredMessage(delivery=delivery, header=header, body=body, channel=cast(AbstractChannel, None))
 
 
-async def test_a_message_that_is_set_aside_is_acknowledged_once() -> None:
+@pytest.mark.parametrize("aside", [False, True])
+async def test_a_message_is_acknowledged_once_when_handled_or_set_aside(
+    aside: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bus = AmqpBus(BusConfig(url="amqp://api@127.0.0.1:1", side="controller"))
-    seen: list[int] = []
+    acknowledged: list[int | None] = []
+    monkeypatch.setattr(bus, "_handled", lambda message: acknowledged.append(message.delivery_tag))
+    seen: list[int | None] = []
 
     async def handle(message: Ask, envelope: Envelope) -> None:
-        if message.number:
+        if aside:
             await set_aside()
-        seen.append(incoming.acknowledged)
+        seen.extend(acknowledged)
 
-    for number in (0, 1):
-        incoming: Any = Incoming(number)
-        await asyncio.create_task(bus._handle(Dispatcher({Ask: handle}), incoming))
-        assert incoming.acknowledged == 1
-    assert seen == [0, 1]
+    await asyncio.create_task(bus._handle(Dispatcher({Ask: handle}), delivered(7)))
+    assert acknowledged == [7]
+    assert seen == ([7] if aside else [])

@@ -11,15 +11,12 @@ from uuid import uuid4
 import aio_pika
 import aiormq
 import msgspec
-from aio_pika.abc import (
-    AbstractChannel,
-    AbstractIncomingMessage,
-    AbstractQueue,
-    AbstractRobustConnection,
-)
+from aio_pika.abc import AbstractChannel, AbstractQueue, AbstractRobustConnection
+from aiormq.abc import ConsumerCallback, DeliveredMessage
 from pamqp.commands import Basic
 
-from tinstack.core.bus import topology
+from tinstack.core.bus import deliveries, topology
+from tinstack.core.bus.deliveries import Acks
 from tinstack.core.bus.interface import (
     ANSWER,
     CALL_SECONDS,
@@ -78,6 +75,7 @@ class AmqpBus:
         self._private_queue: AbstractQueue | None = None
         self._publishing: AbstractChannel | None = None
         self._calling: AbstractChannel | None = None
+        self._acks: Acks | None = None
 
     async def open(self) -> None:
         self._connection = await self._connect()
@@ -86,12 +84,12 @@ class AmqpBus:
         self._consuming = await self._connection.channel(publisher_confirms=False)
         await self._consuming.set_qos(PREFETCH)
         if self.side == "host":
-            self._private_queue = await self._consuming.get_queue(self.private)
+            self._private_queue = await self._calling.get_queue(self.private)
         else:
-            self._private_queue = await self._consuming.declare_queue(self.private, exclusive=True, auto_delete=True)
+            self._private_queue = await self._calling.declare_queue(self.private, exclusive=True, auto_delete=True)
             await self._private_queue.bind(topology.DOWN, self.private)
             await self._private_queue.bind(topology.UP, self.private)
-        await self._private_queue.consume(self._take_private, no_ack=True)
+        await _consume(self._private_queue, self._take_private, no_ack=True)
 
     async def _connect(self) -> AbstractRobustConnection:
         """A service may start beside its broker: one that does not listen yet is tried again for a while."""
@@ -99,7 +97,12 @@ class AmqpBus:
         while True:
             try:
                 return await aio_pika.connect_robust(
-                    self._url, reconnect_interval=1, timeout=10, heartbeat=15, ssl_context=self._tls
+                    self._url,
+                    connection_class=deliveries.Connection,
+                    reconnect_interval=1,
+                    timeout=10,
+                    heartbeat=15,
+                    ssl_context=self._tls,
                 )
             except aio_pika.exceptions.AMQPConnectionError as error:
                 refused = isinstance(error.__cause__, ConnectionRefusedError)
@@ -110,6 +113,8 @@ class AmqpBus:
     async def close(self) -> None:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
+        if self._acks:
+            await self._acks.told()
         if self._connection:
             await self._connection.close()
 
@@ -128,10 +133,10 @@ class AmqpBus:
         dispatcher = Dispatcher(handlers)
         queue = await self._consuming.get_queue(topic)
 
-        async def take(incoming: AbstractIncomingMessage) -> None:
-            self._spawn(self._handle(dispatcher, incoming))
+        async def take(delivered: DeliveredMessage) -> None:
+            self._spawn(self._handle(dispatcher, delivered))
 
-        await queue.consume(take)
+        await _consume(queue, take)
 
     async def listen(self, key: str, handlers: Mapping[type[Message], Handler]) -> None:
         assert self._private_queue, "the bus is not open"
@@ -159,23 +164,23 @@ class AmqpBus:
                 await _quietly(channel.close)
         return found
 
-    async def _take_private(self, incoming: AbstractIncomingMessage) -> None:
-        envelope = _read(incoming)
+    async def _take_private(self, delivered: DeliveredMessage) -> None:
+        envelope = _read(delivered)
         if envelope is None:
             return
         if envelope.name == ANSWER:
             self._answers.take(envelope)
-        elif dispatcher := self._dispatchers.get(incoming.routing_key or ""):
+        elif dispatcher := self._dispatchers.get(delivered.routing_key or ""):
             self._spawn(self._answer(dispatcher, envelope))
 
-    async def _handle(self, dispatcher: Dispatcher, incoming: AbstractIncomingMessage) -> None:
-        envelope, waiting = _read(incoming), True
+    async def _handle(self, dispatcher: Dispatcher, delivered: DeliveredMessage) -> None:
+        envelope, waiting = _read(delivered), True
 
         async def done() -> None:
             nonlocal waiting
             if waiting:
                 waiting = False
-                await _quietly(incoming.ack)
+                self._handled(delivered)
 
         handling(done)
         try:
@@ -183,6 +188,14 @@ class AmqpBus:
                 await self._answer(dispatcher, envelope)
         finally:
             await done()
+
+    def _handled(self, delivered: DeliveredMessage) -> None:
+        """A channel that was lost acknowledges nothing: its messages come again, which does no harm."""
+        if self._acks is None or self._acks.channel is not delivered.channel:
+            if delivered.channel.is_closed:
+                return
+            self._acks = Acks(delivered.channel)
+        self._acks.handled(delivered.delivery_tag or 0)
 
     async def _answer(self, dispatcher: Dispatcher, envelope: Envelope) -> None:
         answer = await dispatcher.handle(envelope, self.user)
@@ -237,20 +250,26 @@ class AmqpBus:
             raise BusUnavailable from error
 
 
-def _read(incoming: AbstractIncomingMessage) -> Envelope | None:
+async def _consume(queue: AbstractQueue, take: ConsumerCallback, *, no_ack: bool = False) -> None:
+    """From a queue of one of our channels."""
+    await cast(deliveries.Queue, queue).consume(take, no_ack=no_ack)
+
+
+def _read(delivered: DeliveredMessage) -> Envelope | None:
     """The envelope, its sender as the broker vouches for it; None (and a line in the log) where it is not readable."""
+    sender = delivered.header.properties.user_id or ""
     try:
-        envelope = decode(incoming.body)
+        envelope = decode(delivered.body)
     except msgspec.DecodeError as error:
-        log.warning("an unreadable message of '%s' was dropped: %s", incoming.user_id, error)
+        log.warning("an unreadable message of '%s' was dropped: %s", sender, error)
         return None
-    envelope.sender = incoming.user_id or ""
+    envelope.sender = sender
     return envelope
 
 
 async def _quietly(action: Callable[[], Awaitable[object]]) -> None:
-    """Acknowledge; a connection lost meanwhile brings the message again, which does no harm."""
+    """Close; a connection lost meanwhile has closed it already."""
     try:
         await action()
     except (aio_pika.exceptions.AMQPError, ConnectionError, RuntimeError) as error:
-        log.debug("could not acknowledge: %s", error)
+        log.debug("could not close: %s", error)
