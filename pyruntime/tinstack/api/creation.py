@@ -24,6 +24,7 @@ from tinstack.conductor.rpc import FlavorDetails
 from tinstack.core.clock import now_us
 from tinstack.core.errors import NotImplementedHere
 from tinstack.core.http import Request
+from tinstack.core.together import both
 from tinstack.scheduler import rpc as scheduler
 
 MOST = 1000
@@ -62,14 +63,16 @@ async def check(compute: Compute, request: Request) -> Plan:
     check_user_data(body.get("user_data"))
     limits = await quota_limits.limits(compute.db, compute.default_quotas, request.project_id, request.user_id)
     check_metadata(body.get("metadata") or {}, limits["metadata_items"])
-    disks = await devices.plan(compute, request.context, body, most, flavor)
+    asked = body.get("networks")
+    disks, nets = await both(
+        devices.plan(compute, request.context, body, most, flavor),
+        networks.plan(compute, request.context, asked, body.get("security_groups"), most),
+    )
     if disks.volumes:
         request.authorize("os_compute_api:servers:create:attach_volume")
     _check_image(request, disks, flavor)
-    asked = body.get("networks")
     if isinstance(asked, list) and asked:
         request.authorize("os_compute_api:servers:create:attach_network")
-    nets = await networks.plan(compute, request.context, asked, body.get("security_groups"), most)
     hints = request.body.get("os:scheduler_hints") or request.body.get("OS-SCH-HNT:scheduler_hints") or {}
     return Plan(
         body=body,

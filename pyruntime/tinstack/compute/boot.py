@@ -1,8 +1,7 @@
 """Steps 19 to 28 on a host, each a line of the flow."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -16,9 +15,7 @@ from tinstack.compute.steps import Steps
 from tinstack.compute.volumes import Volumes
 from tinstack.conductor.rpc import FlavorDetails, ServerDetails
 from tinstack.core import trace
-
-A = TypeVar("A")
-B = TypeVar("B")
+from tinstack.core.together import both
 
 TASK_STATES = {
     "boot": ("networking", "block_device_mapping", "spawning"),
@@ -41,9 +38,9 @@ class Boot:
         """Everything up to a running guest; its power state. Raises StepFailed, LeaseLost."""
         networking, block_devices, spawning = TASK_STATES.get(server.kind, TASK_STATES["boot"])
         lease.reached(22, networking)
-        image, bodies = await _both(self._image(server, lease, steps), self._allocate(server, lease, steps))
+        image, bodies = await both(self._image(server, lease, steps), self._allocate(server, lease, steps))
         lease.reached(25, block_devices)
-        nics, disks = await _both(self._wired(server, bodies, lease, steps), self._disks(server, lease, steps))
+        nics, disks = await both(self._wired(server, bodies, lease, steps), self._disks(server, lease, steps))
         await lease.still_ours(28, spawning)
         state = await self._spawn(server, image, bodies, nics, disks, steps)
         await self._volumes.complete(server, disks, lease.token)
@@ -106,19 +103,6 @@ class Boot:
                 words = f"The guest was started but does not run (power state {state})."
                 raise StepFailed(28, words, elsewhere=True)
             return state
-
-
-async def _both(one: Coroutine[Any, Any, A], other: Coroutine[Any, Any, B]) -> tuple[A, B]:
-    """What both give, at the same time. Where one fails the other comes to its end all the same, so that nothing of it is
-    under way any more when the failure is undone. Raises what the first of them raised, else the second."""
-    first, second = asyncio.create_task(one), asyncio.create_task(other)
-    try:
-        await asyncio.wait((first, second))
-    finally:
-        first.cancel()
-        second.cancel()
-        await asyncio.gather(first, second, return_exceptions=True)
-    return first.result(), second.result()
 
 
 async def _until_made(lease: Lease) -> None:

@@ -29,7 +29,7 @@ M = TypeVar("M", bound=Message)
 TOKEN_SECONDS = 240.0
 """A launch token is renewed when it is that old."""
 
-SHOWN_SECONDS = 0.02
+SHOWN_SECONDS = 0.2
 """A step that is over sooner is not told: nobody could see its task state."""
 
 AGAIN_SECONDS = 0.5

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from tinstack.computedb.rows import Instance
-from tinstack.computedb.tables import instances
+from tinstack.computedb.tables import instances, operations
 from tinstack.core.clock import now_us
 from tinstack.core.db import Database, Prepared, Transaction, prepared, to_json, values
 from tinstack.core.errors import NotFound
@@ -30,10 +30,16 @@ MOST_IN_ONE = 1024
 
 _COLUMNS = [instances.c[name] for name in Instance.__struct_fields__]
 _ONE = prepared(select(*_COLUMNS).where(instances.c.id == bindparam("key")))
-_LOCK = prepared(
-    update(instances)
-    .where(instances.c.id == bindparam("key"), instances.c.deleted_at == 0)
-    .values(generation=instances.c.generation)
+_LOCKED = prepared(
+    select(*_COLUMNS).where(instances.c.id == bindparam("key"), instances.c.deleted_at == 0).with_for_update()
+)
+_LOCKED_OF = prepared(
+    select(*_COLUMNS)
+    .where(
+        instances.c.id == select(operations.c.subject).where(operations.c.id == bindparam("key")).scalar_subquery(),
+        instances.c.deleted_at == 0,
+    )
+    .with_for_update()
 )
 _INSERT = prepared(
     insert(instances).values({name: bindparam(name) for name in Instance.__struct_fields__ if name != "number"})
@@ -131,9 +137,15 @@ async def find(db: Database | Transaction, id: str, *, deleted: bool = False) ->
 
 async def locked(tx: Transaction, id: str) -> Instance:
     """The row, which nobody else can change until this transaction ends. Raises ServerNotFound."""
-    if not await tx.run(_LOCK, key=id):
+    found = await tx.one(_LOCKED, Instance, key=id)
+    if found is None:
         raise ServerNotFound(id=id)
-    return await find(tx, id)
+    return found
+
+
+async def locked_of(tx: Transaction, operation_id: str) -> Instance | None:
+    """The same of the server that an operation is of."""
+    return await tx.one(_LOCKED_OF, Instance, key=operation_id)
 
 
 async def add(tx: Transaction, server: Instance) -> None:

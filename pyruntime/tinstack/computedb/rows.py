@@ -34,7 +34,6 @@ class Interface(msgspec.Struct, kw_only=True):
     network_name: str
     mac: str
     addresses: list[Address]
-    state: str = "DOWN"
     tag: str | None = None
     mtu: int | None = None
 

@@ -314,15 +314,6 @@ _HAND_OVER = prepared(
         updated_at=bindparam("now"),
     )
 )
-_LOCK_SERVER = prepared(
-    update(instances_table)
-    .where(
-        instances_table.c.id
-        == select(operations_table.c.subject).where(operations_table.c.id == bindparam("key")).scalar_subquery(),
-        instances_table.c.deleted_at == 0,
-    )
-    .values(generation=instances_table.c.generation)
-)
 _RUNNING_ON = prepared(
     select(operations_table)
     .join(instances_table, instances_table.c.id == operations_table.c.subject)
@@ -335,15 +326,15 @@ _RUNNING_ON = prepared(
 
 
 async def locked(tx: Transaction, operation_id: str) -> tuple[Operation, Instance]:
-    """An operation and its server's row, locked before either is read: nobody else changes them until this transaction ends.
+    """An operation and its server's row, locked before the operation is read: nobody else changes them until this transaction ends.
 
     Raises OperationTaken where it is over, or where the server is at another one.
     """
-    if not await tx.run(_LOCK_SERVER, key=operation_id):
+    server = await instances.locked_of(tx, operation_id)
+    if server is None:
         raise OperationTaken(id=operation_id)
     operation = await OPERATIONS.get(tx, operation_id)
     assert operation
-    server = await instances.find(tx, operation.subject)
     if operation.state != RUNNING or server.generation != operation.generation:
         raise OperationTaken(id=operation_id)
     return operation, server

@@ -144,7 +144,7 @@ class Endings:
 
     async def _booted(self, message: Finished) -> tuple[str, Instance | None]:
         """What is done, looked at before anything is locked: the operation's kind, and the server where it has ports that its row
-        does not show yet. Those of a boot were read when they were wired, as the network service says then that they changed."""
+        does not show yet."""
         operation = await OPERATIONS.get(self._parts.db, message.operation_id)
         if operation is None or operation.owner != message.owner:
             raise OperationTaken(id=message.operation_id)

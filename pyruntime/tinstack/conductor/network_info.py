@@ -41,9 +41,12 @@ class NetworkInfo:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def of(self, server: Instance) -> list[Interface] | None:
-        """Read now; None where the network service can't say: the next look will. It holds while the row is as ``server`` has it."""
+        """Read now; None where the network service can't say: the next look will. It holds while the row is as ``server`` has it.
+
+        Of ports that are made with the server no floating IPs are asked for: one that came meanwhile was told of as a change.
+        """
         try:
-            return await self._read(server)
+            return await self._read(server, new=not server.network_info and all(port.ours for port in server.ports))
         except ApiError as error:
             log.warning("the addresses of server %s are not known yet: %s", server.id, error.text)
             return None
@@ -89,10 +92,10 @@ class NetworkInfo:
 
         return await self._parts.db.transact(work)
 
-    async def _read(self, server: Instance) -> list[Interface]:
+    async def _read(self, server: Instance, *, new: bool = False) -> list[Interface]:
         ports = await self._get(f"/v2.0/ports?device_id={quote(server.id)}", "ports")
         wanted = "&".join(f"port_id={quote(port['id'])}" for port in ports)
-        floating = await self._get(f"/v2.0/floatingips?{wanted}", "floatingips") if ports else []
+        floating = await self._get(f"/v2.0/floatingips?{wanted}", "floatingips") if ports and not new else []
         return await self._interfaces(server, ports, floating)
 
     async def _interfaces(self, server: Instance, ports: list[Body], floating: Iterable[Body]) -> list[Interface]:
@@ -108,7 +111,6 @@ class NetworkInfo:
                 mtu=networks[port["network_id"]].mtu,
                 mac=port["mac_address"],
                 addresses=_addresses(port, nat),
-                state=port["status"],
                 tag=tags.get(port["id"]),
             )
             for port in sorted(ports, key=lambda port: order.get(port["id"], len(order)))

@@ -92,6 +92,7 @@ class Scheduler:
 
     async def select_host(self, message: SelectHost, envelope: Envelope) -> Accepted:
         """Step 9: hold the operation, answer, and decide in the background."""
+        self._view.prepare()
         asked, owner = time.monotonic(), f"scheduler@{self._config.host}/{uuid4().hex[:12]}"
         with self._tracer.step(9, message.server_id):
             begin = BeginScheduling(operation_id=message.operation_id, generation=message.generation, owner=owner)

@@ -44,10 +44,15 @@ class Kept(Generic[T]):
         """
         if self.value is None or self.asked < moment:
             await self._ask_again(moment)
-        elif self.asked < soon and not self._asking.locked():
-            self._refreshing = asyncio.create_task(self._refresh(soon), name="refreshing the view")
+        else:
+            self.prepare(soon)
         assert self.value is not None
         return self.value
+
+    def prepare(self, moment: float) -> None:
+        """Ask now, in the background, where it was not asked since: who wants it in a moment waits for the rest of the way alone."""
+        if self.asked < moment and not self._asking.locked():
+            self._refreshing = asyncio.create_task(self._refresh(moment), name="refreshing the view")
 
     async def _ask_again(self, moment: float) -> None:
         async with self._asking:
@@ -75,9 +80,17 @@ class View:
         self._ask_hosts, self._ask_room, self._seconds = ask_hosts, ask_room, seconds
         self._hosts = Kept(self._by_name)
         self._room: dict[Resources, Kept[set[str]]] = {}
+        self._latest: Kept[set[str]] | None = None
 
     async def _by_name(self) -> dict[str, HostState]:
         return {host.host: host for host in await self._ask_hosts()}
+
+    def prepare(self) -> None:
+        """A request is about to come, most likely one like the last."""
+        moment = time.monotonic() - self._seconds
+        self._hosts.prepare(moment)
+        if self._latest:
+            self._latest.prepare(moment)
 
     async def look(self, request: SchedulingRequest, *, fresh: bool = False) -> tuple[list[HostState], set[str]]:
         """The hosts, and the providers that have room for the request. ``fresh``: as they are now."""
@@ -96,7 +109,8 @@ class View:
             for one in old:
                 del self._room[one]
             self._room[key] = Kept(lambda: self._ask_room(wanted))
-        return self._room[key]
+        self._latest = self._room[key]
+        return self._latest
 
     def count(self, host: str, request: SchedulingRequest, number: int = 1) -> None:
         """So many such servers more (or, below 0, fewer) on a host, until the hosts are asked for again."""

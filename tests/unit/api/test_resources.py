@@ -327,11 +327,12 @@ async def test_usage_counts_the_time_that_servers_ran(lab: Lab) -> None:
 async def test_external_events_reach_the_host_and_the_conductor(lab: Lab) -> None:
     id, nowhere = await lab.up(), "99999999-9999-4999-8999-999999999999"
     plugged = {"name": "network-vif-plugged", "server_uuid": id, "tag": "port"}
-    body: Any = {"events": [plugged]}
+    changed = {"name": "network-changed", "server_uuid": id}
+    body: Any = {"events": [plugged, changed]}
     assert (await lab("POST", "/os-server-external-events", body)).status_code == 403
     told = await lab("POST", "/os-server-external-events", body, token="service")
     assert told.status_code == 200
-    assert told.json["events"] == [{**plugged, "status": "completed", "code": 200}]
+    assert told.json["events"] == [{**one, "status": "completed", "code": 200} for one in (plugged, changed)]
     assert (await lab.told(ServerEvent)).tag == "port"
     assert (await lab.told(NetworkChanged)).server_id == id
     missing = {"name": "network-changed", "server_uuid": nowhere}

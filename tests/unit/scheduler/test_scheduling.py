@@ -1,6 +1,8 @@
 """Decisions: what is held in memory may be old, and still nobody is refused who has room."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -186,6 +188,34 @@ async def test_the_view_is_refreshed_while_decisions_go_on(monkeypatch: pytest.M
     await turns()
     ((one,), _) = await view.look(request())
     assert (one.host, asked) == ("h2", 2)
+
+
+async def test_what_a_decision_needs_is_asked_while_its_request_is_on_its_way() -> None:
+    asked: Counter[str] = Counter()
+
+    async def hosts() -> list[HostState]:
+        asked["hosts"] += 1
+        return []
+
+    async def room(wanted: Mapping[str, int]) -> set[str]:
+        asked[f"room for {wanted['VCPU']}"] += 1
+        return set()
+
+    view = View(hosts, room, 3600.0)
+    view.prepare()
+    await turns()
+    assert asked == {"hosts": 1}
+    await view.look(request())
+    assert asked == {"hosts": 1, "room for 1": 1}
+    view.prepare()
+    await turns()
+    assert asked == {"hosts": 1, "room for 1": 1}, "what is new enough is not asked for again"
+    old = View(hosts, room, 0.0)
+    await old.look(request())
+    asked.clear()
+    old.prepare()
+    await turns()
+    assert asked == {"hosts": 1, "room for 1": 1}, "a request like the last is expected"
 
 
 async def test_what_is_sold_counts_until_the_hosts_are_asked_for_again():

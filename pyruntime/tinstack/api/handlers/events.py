@@ -10,8 +10,8 @@ from tinstack.conductor import rpc as conductor
 from tinstack.core.errors import NotFound
 from tinstack.core.http import Request, Response
 
-FOR_THE_CACHE = {"network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"}
-"""Events after which a server's addresses are looked up again."""
+FOR_THE_CACHE = {"network-changed", "network-vif-unplugged", "network-vif-deleted"}
+"""Events after which a server's addresses are looked up again. Plugging changes none: who asked for it looks when it is done."""
 
 FOR_THE_HOST = {"network-vif-plugged", "network-vif-unplugged", "network-vif-deleted"}
 
