@@ -13,6 +13,7 @@ from tinstack.compute.steps import Steps
 from tinstack.core import trace
 from tinstack.core.client import Http
 
+CHUNK = 1 << 20
 USUAL = "sha512"
 
 
@@ -71,7 +72,7 @@ class ImageCache:
         hasher = hashlib.new(USUAL)
         with self._part(id).open("wb") as file:
             async with self._http.stream("GET", url, token=token, service="image") as response:
-                async for chunk in response.chunks():
+                async for chunk in response.content.iter_chunked(CHUNK):
                     await asyncio.to_thread(_take, file, hasher, chunk)
             os.fchmod(file.fileno(), 0o640)
         return hasher.hexdigest()

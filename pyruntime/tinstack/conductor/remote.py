@@ -74,7 +74,7 @@ class Remote:
             }
         }
         answer = await self._session.request("POST", "identity", "/OS-TINSTACK/launch_tokens", json=body)
-        return answer.headers["x-subject-token"]
+        return answer.headers["X-Subject-Token"]
 
     async def endpoints(self) -> dict[str, str]:
         """Where hosts find the services that they need."""

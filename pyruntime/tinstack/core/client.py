@@ -7,17 +7,21 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import msgspec
+from yarl import URL
 
 from tinstack.core.clock import SECOND, now_us, parse_iso
 from tinstack.core.config import AuthConfig
-from tinstack.core.connections import Pool, Response
 from tinstack.core.context import Context, request_id_of_task
 from tinstack.core.errors import ApiError, Unavailable
 from tinstack.core.tls import trusting
 
 SECONDS = 30.0
 """Nobody bounds a silence by less."""
+KEEP_SECONDS = 25.0
+"""For which a connection waits for its next request. Less than a silence may last: when the end of a long body comes while its
+reader is behind, aiohttp bounds the silence after it as well, and who asks on that connection later would get that timeout."""
 MARKUP = re.compile(r"<(title|h1)>.*?</\1>|<[^>]*>|<[^>]*$", re.DOTALL)
 """Of a page of HTML: all but the sentence in it."""
 EARLY = 60 * SECOND
@@ -53,7 +57,7 @@ def may_have_been_done(error: ApiError) -> bool:
 
 
 class Answer:
-    """A whole answer. ``headers``: their names in lower case."""
+    """A whole answer."""
 
     __slots__ = ("data", "headers", "status")
 
@@ -85,12 +89,22 @@ class Http:
 
     def __init__(self, ca: str | None = None) -> None:
         self._ca = ca
-        self._pool: Pool | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The pool, opened at first use in the running loop."""
+        if self._session is None:
+            connector = aiohttp.TCPConnector(
+                limit=0, limit_per_host=64, keepalive_timeout=KEEP_SECONDS, ssl=trusting(self._ca) or True
+            )
+            self._session = aiohttp.ClientSession(connector=connector, auto_decompress=False)
+        return self._session
 
     async def close(self) -> None:
         """Close the pool."""
-        if self._pool:
-            self._pool.close()
+        if self._session:
+            await self._session.close()
 
     async def send(
         self,
@@ -124,22 +138,24 @@ class Http:
         service: str = "service",
         ok: tuple[int, ...] = (),
         seconds: float = SECONDS,
-    ) -> AsyncIterator[Response]:
-        """The same with the body unread: ``response.chunks()``. ``seconds`` bounds the silence."""
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The same with the body unread: ``response.content.iter_chunked(n)``. ``seconds`` bounds the silence."""
         sent = {"X-OpenStack-Request-Id": request_id_of_task.get(), **(headers or {})}
         if token:
             sent["X-Auth-Token"] = token
         if json is not None:
             data = msgspec.json.encode(json)
             sent.setdefault("Content-Type", "application/json")
-        self._pool = self._pool or Pool(trusting(self._ca))
+        timeout = aiohttp.ClientTimeout(total=None, connect=5, sock_read=seconds)
         try:
-            async with self._pool.request(method, url, sent, data, seconds=seconds) as response:
+            async with self.session.request(
+                method, URL(url, encoded=True), data=data, headers=sent, timeout=timeout
+            ) as response:
                 if response.status >= 400 and response.status not in ok:
                     refused = RemoteAway if response.status in AWAY else RemoteError
                     raise refused(service, response.status, sentence_of(await response.read()))
                 yield response
-        except OSError as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ServiceUnreachable(
                 service=service, url=url.split("?")[0], reason=str(error) or type(error).__name__
             ) from error
@@ -220,7 +236,7 @@ class Session(Http):
         answer = await self.send("POST", f"{self.auth.auth_url}/auth/tokens", json=body, service="identity")
         token = answer.json()["token"]
         self._endpoints = _endpoints(token.get("catalog", []), self.region)
-        self._token = answer.headers["x-subject-token"]
+        self._token = answer.headers["X-Subject-Token"]
         self._expires = parse_iso(token["expires_at"])
 
     async def wait_until_signed_in(self, seconds: float) -> None:

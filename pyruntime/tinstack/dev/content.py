@@ -48,7 +48,7 @@ class Client:
         body = {"auth": {"identity": identity, "scope": scope}}
         answer = await self._http.send("POST", f"{self._auth_url}/auth/tokens", json=body, service="identity")
         token = answer.json()["token"]
-        self._token, self.project_id = answer.headers["x-subject-token"], token["project"]["id"]
+        self._token, self.project_id = answer.headers["X-Subject-Token"], token["project"]["id"]
         self._urls = {entry["type"]: entry["endpoints"][0]["url"] for entry in token["catalog"]}
 
     async def request(self, method: str, kind: str, path: str, body: Any = None, **options: Any) -> Any:

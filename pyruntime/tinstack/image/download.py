@@ -3,19 +3,22 @@
 The addresses that a name stands for are judged when the connection is made, and each redirect is judged anew.
 """
 
-import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from tinstack.core.connections import Pool
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
 from tinstack.image.config import DownloadConfig
 from tinstack.image.errors import Invalid
 from tinstack.image.files import StoreFailed
 
 REDIRECTS = 5
+CHUNK = 256 * 1024
 PORTS = {"http": 80, "https": 443}
 SECONDS = 60.0
 
@@ -65,35 +68,39 @@ class Downloads:
     @asynccontextmanager
     async def open(self, uri: str) -> AsyncIterator[AsyncIterator[bytes]]:
         """The data in chunks. Raises Invalid, DownloadFailed."""
-        pool = _Guarded(self)
+        connector = aiohttp.TCPConnector(resolver=_Guarded(self), use_dns_cache=False)
+        timeout = aiohttp.ClientTimeout(total=None, connect=SECONDS, sock_read=SECONDS)
         try:
-            for _ in range(REDIRECTS + 1):
-                self.check(uri)
-                async with pool.request("GET", uri, {}, seconds=SECONDS, connect=SECONDS) as response:
-                    if response.status in (301, 302, 303, 307, 308) and "location" in response.headers:
-                        uri = urljoin(uri, response.headers["location"])
-                        continue
-                    if response.status != 200:
-                        raise DownloadFailed(reason=f"the answer is {response.status}")
-                    yield response.chunks()
-                    return
-            raise DownloadFailed(reason="there are too many redirects")
-        except OSError as error:
+            async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
+                for _ in range(REDIRECTS + 1):
+                    self.check(uri)
+                    async with session.get(uri, allow_redirects=False) as response:
+                        if response.status in (301, 302, 303, 307, 308) and "Location" in response.headers:
+                            uri = urljoin(uri, response.headers["Location"])
+                            continue
+                        if response.status != 200:
+                            raise DownloadFailed(reason=f"the answer is {response.status}")
+                        yield response.content.iter_chunked(CHUNK)
+                        return
+                raise DownloadFailed(reason="there are too many redirects")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise DownloadFailed(reason=str(error) or type(error).__name__) from error
-        finally:
-            pool.close()
 
 
-class _Guarded(Pool):
-    """Connects to addresses that are permitted; a name with none of them is not found."""
+class _Guarded(AbstractResolver):
+    """Names to addresses that are permitted; a name with none of them is not found."""
 
     def __init__(self, downloads: Downloads) -> None:
-        super().__init__()
-        self._downloads = downloads
+        self._downloads, self._inner = downloads, aiohttp.ThreadedResolver()
 
-    async def addresses(self, host: str, port: int) -> Iterable[str]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        permitted = [str(address[0]) for *_, address in found if self._downloads.permits(str(address[0]))]
+    async def resolve(
+        self, host: str, port: int = 0, family: Any = socket.AddressFamily.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        permitted = [one for one in found if self._downloads.permits(one["host"])]
         if not permitted:
             raise OSError(f"the addresses of {host} are not allowed")
         return permitted
+
+    async def close(self) -> None:
+        await self._inner.close()

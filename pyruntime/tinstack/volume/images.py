@@ -10,6 +10,7 @@ from tinstack.volume.errors import Invalid
 from tinstack.volume.schemas.bodies import UUID
 
 GIB = 1 << 30
+CHUNK = 1024 * 1024
 
 _BASE = {"checksum", "container_format", "disk_format", "min_disk", "min_ram", "size"}
 _NOT_COPIED = {
@@ -46,7 +47,7 @@ class Images:
         url = f"{await self._session.endpoint('image')}/v2/images/{id}/file"
         token = await self._session.token()
         async with self._session.stream("GET", url, token=token, service="image") as response:
-            async for chunk in response.chunks():
+            async for chunk in response.content.iter_chunked(CHUNK):
                 yield chunk
 
 

@@ -18,12 +18,12 @@ from tinstack.core.operations import Operation
 from tinstack.volume import store
 from tinstack.volume.drivers.interface import Driver
 from tinstack.volume.errors import Invalid, InvalidState, OverLimit
+from tinstack.volume.images import CHUNK
 from tinstack.volume.rows import AVAILABLE, IN_USE, UPLOADING, Volume
 from tinstack.volume.work import Work
 
 UPLOAD = "volume.upload"
 SECONDS = 3600.0
-CHUNK = 1024 * 1024
 
 _NOT_PROPERTIES = {
     "image_id", "image_name", "checksum", "container_format", "disk_format", "size", "min_disk", "min_ram", "os_hash_algo",

@@ -6,14 +6,14 @@ import pytest
 import uvloop
 from aiohttp import web
 
-from tinstack.core import client, connections
+from tinstack.core import client
 from tinstack.core.client import Http, RemoteError
 from tinstack.core.errors import Unavailable
 
 
 def test_who_asks_after_a_long_body_was_read_gets_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """On the loop that services run on; the times are the real ones, a hundred times shorter."""
-    monkeypatch.setattr(connections, "KEEP_SECONDS", connections.KEEP_SECONDS / 100)
+    monkeypatch.setattr(client, "KEEP_SECONDS", client.KEEP_SECONDS / 100)
     silence, body = client.SECONDS / 100, bytes(4 << 20)
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -25,7 +25,7 @@ def test_who_asks_after_a_long_body_was_read_gets_an_answer(monkeypatch: pytest.
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         async with http.stream("GET", f"{site.name}/long", seconds=silence) as response:
-            async for chunk in response.chunks():
+            async for chunk in response.content.iter_chunked(1 << 16):
                 found += len(chunk)
                 await asyncio.sleep(0.001)
         await asyncio.sleep(silence + 0.05)

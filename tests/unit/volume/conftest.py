@@ -95,7 +95,7 @@ class Elsewhere:
 
 class _Stream:
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self.content, self._data = self, data
 
     async def __aenter__(self) -> Any:
         return self
@@ -103,7 +103,7 @@ class _Stream:
     async def __aexit__(self, *_: object) -> None:
         return None
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
         yield self._data
 
 
