@@ -115,6 +115,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Held]:
     state = tmp_path_factory.mktemp("messages")
     tuning = tomllib.loads(rigs.TUNING) | {"api": {"owner_lease_seconds": 2.0, "boot_deadline_seconds": 40.0}}
     tuning["scheduler"]["hosts_seconds"] = 0.0
+    tuning["conductor"]["network_seconds"] = 3.0
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(MemoryBus, "call", call)
@@ -167,15 +168,17 @@ def ended(small: clouds.Held, ids: list[str], status: str, fault: OfServers) -> 
 
 BOOT = cases(
     ["SelectHost", "BeginScheduling", "AssignHost", "AskServer", "Progress", "Finished"],
-    ["Look", "ServerEvent", "NetworkChanged"],
+    ["Look", "ServerEvent"],
 )
+LASTING = {"tinstack:delay": "28:400"}
+"""So that progress is told: of what is over at once it is not."""
 
 
 @pytest.mark.short
 def test_a_boot_survives_any_trouble_with_its_messages(small: clouds.Held) -> None:
     with trouble(small, OfServers(BOOT)) as fault:
         ids: list[str] = []
-        at_once([lambda n=n: ids.append(small.boot(f"message-{n}")) for n in range(len(BOOT))])
+        at_once([lambda n=n: ids.append(small.boot(f"message-{n}", metadata=LASTING)) for n in range(len(BOOT))])
         ended(small, ids, "ACTIVE", fault)
     small.delete_all()
 
@@ -211,6 +214,35 @@ def deleted(small: clouds.Held, ids: list[str], fault: OfServers) -> None:
     checks.owned_by_someone(small.admin, small.state)
     missed = [case for id, case in fault.of.items() if id not in fault.happened]
     assert not missed and not fault._waiting, f"not sent: {missed}"
+
+
+CHANGED = cases([], ["NetworkChanged"])
+
+
+def test_a_floating_ip_is_shown_whatever_became_of_that_news(small: clouds.Held) -> None:
+    ids = {small.boot(f"floating-{case}"): case for case in CHANGED}
+    small.until_settled(list(ids))
+    outside = small.demo.get("network", "/v2.0/networks?router:external=True").json["networks"][0]["id"]
+    given: dict[str, Any] = {}
+    with trouble(small, OfServers([], ids)) as fault:
+        for id in ids:
+            [port] = ports_of(small, id)
+            wanted = {"floatingip": {"floating_network_id": outside, "port_id": port}}
+            given[id] = small.demo.post("network", "/v2.0/floatingips", wanted).json["floatingip"]
+
+        def shown() -> bool:
+            return all(
+                given[server["id"]]["floating_ip_address"]
+                in {one["addr"] for one in itertools.chain(*server["addresses"].values())}
+                for server in small.servers()
+                if server["id"] in ids
+            )
+
+        checks.until(shown, 60, "each floating IP is shown")
+        assert fault.happened == set(ids)
+    for one in given.values():
+        assert small.demo.delete("network", f"/v2.0/floatingips/{one['id']}").status == 204
+    small.delete_all()
 
 
 ACTING = cases(["AskServer", "Finished"], ["Look"])
