@@ -4,7 +4,7 @@ A consumer's generation is never seen twice, so what is written by a generation 
 that stood still between reading and writing changes nothing of a claim that was made since.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -53,9 +53,26 @@ class Claims:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._empty: dict[str, int] = {}
 
-    async def consumers(self, provider: str) -> set[str]:
-        """Who holds something of a provider."""
+    async def consumers(self, providers: Iterable[str]) -> dict[str, set[str]]:
+        """Who holds something of these providers: consumer → providers.
+
+        Whoever claims raises the provider's generation, so one that was empty is not asked again before that.
+        """
+        answer = await self._session.request("GET", "placement", "/resource_providers", version=VERSION)
+        there = {one["uuid"]: one["generation"] for one in answer.json()["resource_providers"]}
+        empty, self._empty = self._empty, {}
+        found: dict[str, set[str]] = {}
+        for provider in there.keys() & set(providers):
+            holders = set() if empty.get(provider) == there[provider] else await self._consumers_of(provider)
+            for consumer in holders:
+                found.setdefault(consumer, set()).add(provider)
+            if not holders:
+                self._empty[provider] = there[provider]
+        return found
+
+    async def _consumers_of(self, provider: str) -> set[str]:
         path = f"/resource_providers/{provider}/allocations"
         answer = await self._session.request("GET", "placement", path, version=VERSION, ok=(404,))
         return set(answer.json()["allocations"]) if answer.status == 200 else set()

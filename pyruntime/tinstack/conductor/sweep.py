@@ -42,10 +42,8 @@ class Sweep:
 
     async def look(self) -> None:
         """Once. Claims are read before servers: what is made meanwhile has its row first."""
-        claims: dict[str, set[str]] = {}
-        for node in await fleet.all_nodes(self._parts.db):
-            for consumer in await self._remote.claims.consumers(node.id):
-                claims.setdefault(consumer, set()).add(node.id)
+        nodes = await fleet.all_nodes(self._parts.db)
+        claims = await self._remote.claims.consumers([node.id for node in nodes])
         holders = await self._remote.holders() | claims.keys()
         servers = {one.id: one for one in await instances.places(self._parts.db)}
         gone = holders - servers.keys()

@@ -35,6 +35,8 @@ class Cloud:
         self.stuck: dict[str, asyncio.Event] = {}
         """Kinds whose answers, as they were when they were asked for, wait for that; ``waiting``: how many do."""
         self.waiting: Counter[str] = Counter()
+        self.held: dict[str, tuple[int, list[str]]] = {}
+        """Generations of providers, and who held something of them then."""
         self.slow: dict[str, float] = {}
         """Kinds whose deletions take that many seconds."""
 
@@ -42,6 +44,7 @@ class Cloud:
         app = web.Application(middlewares=[self._trouble])
         app.router.add_post("/v3/auth/tokens", self.sign_in)
         app.router.add_post("/v3/OS-TINSTACK/launch_tokens", self.launch)
+        app.router.add_get("/placement/resource_providers", self.all_providers)
         app.router.add_get("/placement/resource_providers/{id}", self.provider)
         app.router.add_post("/placement/resource_providers", self.add_provider)
         app.router.add_get("/placement/resource_providers/{id}/inventories", self.inventory)
@@ -96,6 +99,16 @@ class Cloud:
 
     async def provider(self, request: web.Request) -> web.Response:
         return web.json_response({}, status=200 if request.match_info["id"] in self.providers else 404)
+
+    async def all_providers(self, request: web.Request) -> web.Response:
+        """A generation is another when what is held of a provider is."""
+        shown = []
+        for id in self.providers:
+            held = sorted(consumer for consumer, one in self.allocations.items() if id in one)
+            if held != self.held.setdefault(id, (0, []))[1]:
+                self.held[id] = (self.held[id][0] + 1, held)
+            shown.append({"uuid": id, "generation": self.held[id][0]})
+        return web.json_response({"resource_providers": shown})
 
     async def add_provider(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -308,6 +308,29 @@ async def remote(lab: Lab) -> AsyncIterator[Remote]:
     await session.close()
 
 
+async def test_a_host_without_claims_is_not_asked_again_before_there_is_one(
+    lab: Lab, remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    ask = remote.claims._consumers_of
+
+    async def noted(provider: str) -> set[str]:
+        asked.append(provider)
+        return await ask(provider)
+
+    monkeypatch.setattr(remote.claims, "_consumers_of", noted)
+    server = await lab.booted()
+    assert server.host
+    full = rpc.provider_of(server.host)
+    empty = rpc.provider_of("compute2" if server.host == "compute1" else "compute1")
+    for _ in range(3):
+        assert await remote.claims.consumers([full, empty]) == {server.id: {full}}
+    assert sorted(asked) == sorted([empty, full, full, full])
+    lab.cloud.allocations[server.id] |= {empty: {"VCPU": 1}}
+    assert await remote.claims.consumers([full, empty]) == {server.id: {full, empty}}
+    assert await remote.claims.consumers([full]) == {server.id: {full}}
+
+
 class Late(Exception):
     """What a fence raises once another has the operation."""
 

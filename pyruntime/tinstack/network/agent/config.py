@@ -17,5 +17,5 @@ class Config(ServiceConfig, kw_only=True, forbid_unknown_fields=True):
     roles: list[str] = msgspec.field(default_factory=lambda: ["l2"])
     physical_networks: dict[str, str] = {}
     look_seconds: float = 60.0
-    report_seconds: float = 10.0
+    report_seconds: float = 30.0
     state_dir: str = "/var/lib/tinstack/network-agent"

@@ -12,7 +12,7 @@ from tinstack.core.periodic import Periodic
 from tinstack.core.service import Service
 from tinstack.network import rpc
 
-REPORT_SECONDS = 10.0
+REPORT_SECONDS = 30.0
 LOOK_SECONDS = 60.0
 PHYSICAL_NETWORKS = {"physnet1": "fake0"}
 

@@ -227,6 +227,7 @@ class Agents:
     async def applied(self, message: rpc.Applied, envelope: Envelope) -> None:
         """Ports that are wired now are ACTIVE, and the compute service is told; those that fail are DOWN."""
         _vouched(message.host, envelope)
+        self._changes.made(message.host, message.generation)
         for id, why in message.errors.items():
             log.warning("host %s, %s: %s", message.host, id, why)
         made = await self._db.all(MADE_ON_HOST, _Made, name=message.host, made=message.generation)

@@ -145,6 +145,10 @@ class Changes:
         """Let these hosts' agents look."""
         self._telling.tell(hosts)
 
+    def made(self, host: str, generation: int) -> None:
+        """A host's agent has looked."""
+        self._telling.made(host, generation)
+
     async def run(self, work: Callable[[Change], Awaitable[T]]) -> T:
         """``work`` in one transaction, again when others were faster. Raises StaleDataError after many tries."""
 
