@@ -55,10 +55,13 @@ _C, _H = t.cursors.c, t.hosts.c
 
 _HERE = _H.host == bindparam("name")
 _MARK = select(_C.generation).where(_C.name == MARK)
+MARK_NOW = _MARK.scalar_subquery().label("mark")
+"""For statements that read the mark with something else."""
+
 NEWEST = prepared(_MARK)
 LOOK = prepared(
     select(
-        _MARK.scalar_subquery().label("mark"),
+        MARK_NOW,
         select(_H.generation).where(_HERE).scalar_subquery().label("generation"),
         select(_H.physical_networks).where(_HERE, _H.heartbeat_at > 0).scalar_subquery().label("physical_networks"),
     )
@@ -216,8 +219,6 @@ class KnownDatabase:
         """As of the last look of anybody: for a request that has looked already."""
         return Known(self._memory.kept, self._database)
 
-    async def look(self, host: str) -> tuple[Known, Look]:
-        """The same with a host."""
-        found = await self._database.one(LOOK, Look, name=host)
-        assert found
-        return Known(self._memory.at(found.mark), self._database), found
+    def at(self, mark: int | None) -> Known:
+        """By the mark that was just read, with something else."""
+        return Known(self._memory.at(mark), self._database)

@@ -1,6 +1,7 @@
 """The wanted state of a host: all that its networking should be, from a handful of queries, with the generation it holds for.
 
-The generation is read first: what changes meanwhile may be in the answer already, and makes the host look again all the same.
+The generation is read first, with the ports: what changes meanwhile may be in the answer already, and makes the host look again
+all the same.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from tinstack.network import rpc
 from tinstack.network.server import filters, limits, store
 from tinstack.network.server import tables as t
 from tinstack.network.server.config import Config
-from tinstack.network.server.known import Known, KnownDatabase
+from tinstack.network.server.known import MARK_NOW, Known, KnownDatabase
 from tinstack.network.server.names import hostname
 from tinstack.network.server.rows import (
     DHCP,
@@ -36,14 +37,19 @@ _P, _H, _R, _A, _F, _W, _G = (
     t.ports.c, t.hosts.c, t.routers.c, t.allocations.c, t.floatingips.c, t.l3.port_forwardings.c, t.port_groups.c,
 )  # fmt: skip
 
+_LOOK = select(
+    MARK_NOW, select(_H.generation).where(_H.host == bindparam("name")).scalar_subquery().label("generation")
+)
+_SEEN = _LOOK.subquery("seen")
 PORTS = prepared(
-    select(*(_P[name] for name in HostPort.__struct_fields__ if name in _P), _A.subnet_id, _A.ip, _G.group_id)
+    select(_SEEN, *(_P[name] for name in HostPort.__struct_fields__ if name in _P), _A.subnet_id, _A.ip, _G.group_id)
+    .select_from(_SEEN)
+    .outerjoin(t.ports, _P.binding_host == bindparam("name"))
     .outerjoin(t.allocations, _A.port_id == _P.id)
     .outerjoin(t.port_groups, _G.port_id == _P.id)
-    .where(_P.binding_host == bindparam("name"))
     .order_by(_P.id, _A.key, _G.group_id)
 )
-"""A row for each address of a port with each of its groups."""
+"""A row for each address of a port with each of its groups; one without a port where the host has none."""
 ROUTERS = prepared(select(t.routers).where(_R.host == bindparam("name"), _R.admin_state_up == 1).order_by(_R.id))
 FLOATING = prepared(
     select(t.floatingips)
@@ -75,8 +81,10 @@ LEASES = (
 
 
 class _Held(HostPort, kw_only=True):
-    """A port with one of its addresses and one of its groups."""
+    """A port with one of its addresses and one of its groups; the mark and the host's generation as they are now."""
 
+    mark: int | None
+    generation: int | None
     subnet_id: str | None
     ip: str | None
     group_id: str | None
@@ -123,8 +131,8 @@ class Wanted:
 
     async def of(self, host: str) -> rpc.HostNetworkState:
         """For a host without ports: nothing but its generation."""
-        known, look = await self._db.look(host)
-        ports = _ports(await self._db.all(PORTS, _Held, name=host))
+        rows = await self._db.all(PORTS, _Held, name=host)
+        known, ports = self._db.at(rows[0].mark), _ports(row for row in rows if row.id)
         routers = await known.all(ROUTERS, Router, name=host)
         network_ids = {port.network_id for port in ports}
         networks = await store.by_ids(known, store.networks, network_ids)
@@ -140,7 +148,7 @@ class Wanted:
         slow = await limits.wanted(known, ports, networks)
         prefixes = {subnet.id: ip_network(subnet.cidr).prefixlen for subnet in subnets}
         return rpc.HostNetworkState(
-            generation=look.generation or 0,
+            generation=rows[0].generation or 0,
             networks=[
                 self._network(network, subnets, there, [peer for peer in peers if peer.host != host])
                 for network in sorted(networks.values(), key=lambda one: one.id)

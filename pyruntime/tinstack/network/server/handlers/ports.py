@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+from sqlalchemy import bindparam, select
+
 from tinstack.core import crash
-from tinstack.core.db import to_json
+from tinstack.core.db import prepared, to_json
 from tinstack.core.http import Request
 from tinstack.network.server import lists, own_ports, port_extras, store, views
+from tinstack.network.server import tables as t
 from tinstack.network.server.addresses import Fixed
 from tinstack.network.server.bodies import authorize_attributes
 from tinstack.network.server.errors import HTTPBadRequest, NetworkNotFound, PortNotFound
 from tinstack.network.server.handlers import launches, networks, qos
 from tinstack.network.server.handlers.common import Body, allowed, listed, network_target, open_to, shown, visible
+from tinstack.network.server.known import MARK_NOW
 from tinstack.network.server.names import LABEL, is_name
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.ports import Asked, Shown
@@ -23,14 +27,22 @@ from tinstack.network.server.schemas.ports import COLUMNS, DEFAULTS, PORT, PORT_
 SEES_BINDING, SEES_REQUEST = "get_port:binding:host_id", "get_port:resource_request"
 PROFILE_BYTES = 4095
 
+SEEN = prepared(select(t.ports, MARK_NOW).where(t.ports.c.id == bindparam("key")))
+
+
+class _Seen(Port, kw_only=True):
+    """A port with the mark of what is known."""
+
+    mark: int | None
+
 
 async def found(request: Request, parts: Parts, id: str) -> tuple[Port, Body]:
     """A port that the caller sees, with its policy target. Raises PortNotFound."""
-    row = await store.ports.get(parts.db, id)
+    row = await parts.db.one(SEEN, _Seen, key=id)
     missing = PortNotFound(id=id)
     if row is None:
         raise missing
-    on = await network_target(request, await parts.db.known(), row, row.network_id)
+    on = await network_target(request, parts.db.at(row.mark), row, row.network_id)
     visible(request, "get_port", on, missing)
     return row, on
 
