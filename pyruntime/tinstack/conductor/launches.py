@@ -67,7 +67,7 @@ class Launches:
         try:
             await self._reserve(operation, server)
             if KINDS[operation.kind].token:
-                details.token = await self._token(operation, server, envelope.host)
+                details.token = await self._parts.tokens.get(operation, server, envelope.host)
                 details.endpoints = await self._remote.endpoints()
         finally:
             slow.cancel()
@@ -92,7 +92,7 @@ class Launches:
         if not (message.fresh_token and KINDS[operation.kind].token):
             return Renewed()
         await set_aside()
-        return Renewed(token=await self._token(operation, server, envelope.host))
+        return Renewed(token=await self._parts.tokens.get(operation, server, envelope.host))
 
     async def progress(self, message: Progress, envelope: Envelope) -> Done:
         """Swap the task state in. Raises OperationTaken."""
@@ -150,10 +150,6 @@ class Launches:
                 status = error.remote_status if isinstance(error, RemoteError) else error.status
                 await self._endings.refuse(operation, error.text, status)
             raise OperationTaken(id=operation.id) from error
-
-    async def _token(self, operation: Operation, server: Instance, host: str) -> str:
-        image = operation.data.get("image_id", server.image_id)
-        return await self._remote.launch_token(server, host, self._parts.config.launch_token_seconds, image, operation)
 
 
 class _Steps:

@@ -8,6 +8,7 @@ from tinstack.compute import rpc as compute
 from tinstack.computedb.store import OPERATIONS
 from tinstack.conductor.beats import Awake
 from tinstack.conductor.config import Config
+from tinstack.conductor.launch_tokens import LaunchTokens
 from tinstack.conductor.over import Over
 from tinstack.core.background import Background
 from tinstack.core.bus import Bus, Envelope, Refused
@@ -33,6 +34,7 @@ class Parts:
         self.owner = f"conductor@{config.host}/{uuid4().hex[:12]}"
         self.background = Background()
         self.over = Over(session)
+        self.tokens = LaunchTokens(session, config.launch_token_seconds)
         self.awake = Awake(config.service_down_seconds)
         self._launched: dict[tuple[str, str], None] = {}
 

@@ -1,4 +1,4 @@
-"""What belongs to a server at other services: its claim, ports and attachments, brought to absent; and its launch tokens."""
+"""What belongs to a server at other services: its claim, ports and attachments, brought to absent."""
 
 import asyncio
 import logging
@@ -14,7 +14,6 @@ from tinstack.conductor.rpc import RequestedVolume
 from tinstack.core import crash
 from tinstack.core.client import RemoteError, Session
 from tinstack.core.errors import ApiError, Unavailable
-from tinstack.core.operations import Operation
 
 log = logging.getLogger(__name__)
 
@@ -54,27 +53,6 @@ class Remote:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.claims = Claims(session)
-
-    async def launch_token(
-        self, server: Instance, host: str, seconds: int, image: str | None, operation: Operation
-    ) -> str:
-        """A token that allows a host what this server needs, and nothing else (step 18). ``image``: the one it may read or write."""
-        body = {
-            "launch_token": {
-                "project_id": server.project_id,
-                "host": host,
-                "server": server.id,
-                "image": image,
-                "ports": [port.id for port in server.ports],
-                "volumes": [volume.volume_id for volume in server.volumes if volume.volume_id],
-                "networks": sorted({port.network_id for port in server.ports if port.network_id}),
-                "operation": operation.id,
-                "attempt": operation.attempt,
-                "seconds": seconds,
-            }
-        }
-        answer = await self._session.request("POST", "identity", "/OS-TINSTACK/launch_tokens", json=body)
-        return answer.headers["X-Subject-Token"]
 
     async def endpoints(self) -> dict[str, str]:
         """Where hosts find the services that they need."""

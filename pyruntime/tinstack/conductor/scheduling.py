@@ -165,16 +165,19 @@ class Scheduling:
         return Hosts(hosts=found)
 
     async def assign(self, message: AssignHost, envelope: Envelope) -> Done:
-        """Swap the host into the server. Said twice it is done once. Raises OperationTaken, GroupRefuses."""
+        """Swap the host into the server, which will ask for its launch token in a moment. Said twice it is done once.
+
+        Raises OperationTaken, GroupRefuses.
+        """
         only(envelope, "scheduler")
         db = self._parts.db
         zones = await aggregates.everything(db)
         zone = aggregates.zone_of(zones, message.host, self._parts.config.default_zone)
 
-        async def work(tx: Transaction) -> None:
+        async def work(tx: Transaction) -> tuple[Operation, Instance]:
             operation, server = await store.locked(tx, message.operation_id)
             if server.host == message.host:
-                return
+                return operation, server
             if operation.owner != message.owner or server.host is not None:
                 raise OperationTaken(id=message.operation_id)
             await _check_group(tx, server, message.host)
@@ -184,9 +187,11 @@ class Scheduling:
                 tx, server.id, host=message.host, node=message.host, availability_zone=zone, task_state=None
             )
             await actions.keep_verdicts(tx, server.id, operation, message.verdicts)
+            return operation, server
 
         with crash.around(11):
-            await db.transact(work)
+            operation, server = await db.transact(work)
+        self._parts.tokens.expect(operation, server, message.host)
         return Done()
 
     async def failed(self, message: SchedulingFailed, envelope: Envelope) -> Done:
