@@ -2,11 +2,13 @@
 
 import importlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
-import sqlalchemy as sa
-
 from tinstack.core.config import ConfigError, DatabaseConfig
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 PACKAGES = {
     "identity": "tinstack.identity",
@@ -22,7 +24,7 @@ OF_SERVICE = {"api": "compute", "conductor": "compute"}
 """Services whose database has another name than they."""
 
 
-def metadata_of(database: str) -> sa.MetaData:
+def metadata_of(database: str) -> "sa.MetaData":
     """The tables of a database as the code has them."""
     metadata: sa.MetaData = importlib.import_module(f"{PACKAGES[database]}.tables").metadata
     return metadata

@@ -11,7 +11,13 @@ from pathlib import Path
 from tinstack.dev.cache import cache
 
 OPTION = "-OO"
-SETTINGS = {"PYTHONNODEBUGRANGES": "1", "MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+SETTINGS = {
+    "PYTHONNODEBUGRANGES": "1",
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "SSL_CERT_FILE": os.devnull,
+}
+"""In the place of a lab's authority: none."""
 
 
 def _environment() -> dict[str, str]:

@@ -209,6 +209,8 @@ class Backends:
         self.folder, self.databases, self.tables = folder, databases, tables
         self.password, self.users, self.hosts = password, users, hosts
         self.watch: Callable[[int], None] = lambda pid: None
+        self.fresh = False
+        """Whether the databases were made now, with the tables of this version."""
         self.database_port, self.bus_port, self._node_port = _ports(folder)
         self._processes: list[Process] = []
 
@@ -247,14 +249,14 @@ class Backends:
         """A data directory, the server, databases and users."""
         debian.install(MARIADB)
         data, sock = self.folder / "mariadb", self.folder / "mariadb.sock"
-        fresh = not data.exists()
-        if fresh:
+        self.fresh = not data.exists()
+        if self.fresh:
             shutil.copytree(self._data_with_tables(), data)
         server = _mariadbd(data, sock, self.database_port, self.folder / "mariadb.log")
         self._processes.append(server)
         self.watch(server.child.pid)
         server.wait_for(self.database_port)
-        if fresh:
+        if self.fresh:
             self._make_users(sock)
 
     def _data_with_tables(self) -> Path:

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from tinstack.core import bus as buses
 from tinstack.core import config as configs_core
 from tinstack.core.bus.memory import Hub
 from tinstack.core.metrics.port import MetricsPort
-from tinstack.core.migrate_paths import head_revision, metadata_of, sync_url
 from tinstack.dev import configs
 from tinstack.dev.configs import Places
 from tinstack.dev.secrets import Secrets, of_state
@@ -75,8 +73,11 @@ class Cloud:
 
     def prepare_databases(self) -> None:
         """Every database at this version."""
+        from tinstack.dev import databases  # loads SQLAlchemy
+
         for name in DATABASES:
-            self._prepare_database(name)
+            user = "api" if name == "compute" else name
+            databases.prepare(name, self.places.of_database(name, user, self.state, self.secrets.databases))
 
     async def stop(self) -> None:
         """All of it: nobody listens any more, then the parts, newest first."""
@@ -102,16 +103,6 @@ class Cloud:
         one = Running(user, bus, None, fake.create(host, roles, bus))
         self._running.append(one)
         await one.start()
-
-    def _prepare_database(self, name: str) -> None:
-        config = self.places.of_database(name, "api" if name == "compute" else name, self.state, self.secrets.databases)
-        sqlite, path = config.url.startswith("sqlite:"), config.url.removeprefix("sqlite:///")
-        if sqlite and not Path(path).exists():
-            _create(name, config)
-        elif _revision(config) != head_revision(name):
-            from tinstack.core.migrate import upgrade_database  # loads Alembic
-
-            upgrade_database(name, config)
 
     async def _bootstrap(self) -> None:
         first: Any = importlib.import_module("tinstack.identity.bootstrap")
@@ -141,25 +132,6 @@ class Cloud:
                 for kind, url in urls.items()
             ],
         }
-
-
-def _revision(config: configs_core.DatabaseConfig) -> str | None:
-    engine = sa.create_engine(sync_url(config), poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        try:
-            revision: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
-        except sa.exc.DatabaseError:
-            return None
-    return revision
-
-
-def _create(name: str, config: configs_core.DatabaseConfig) -> None:
-    """A new SQLite file straight from the tables, stamped with the newest revision: Alembic need not be loaded."""
-    engine = sa.create_engine(config.url, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        metadata_of(name).create_all(connection)
-        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": head_revision(name)})
 
 
 def clouds_yaml(auth_url: str, admin: str, demo: str | None) -> bytes:

@@ -3,6 +3,7 @@
 Made over the public APIs, as an operator would; making it again changes nothing.
 """
 
+import asyncio
 import random
 from typing import Any
 
@@ -74,11 +75,13 @@ async def fill(auth_url: str, admin_password: str, demo_password: str) -> None:
     try:
         admin = Client(http, auth_url, "admin", admin_password, "admin")
         await admin.sign_in()
-        await _flavors(admin)
-        await _images(admin, http)
-        public = await _public_network(admin)
-        await _subnet_pools(admin)
-        await _demo_project(admin, demo_password)
+        public, *_ = await asyncio.gather(
+            _public_network(admin),
+            _subnet_pools(admin),
+            _flavors(admin),
+            _images(admin, http),
+            _demo_project(admin, demo_password),
+        )
         demo = Client(http, auth_url, "demo", demo_password, "demo")
         await demo.sign_in()
         await _demo_network(demo, public)

@@ -8,11 +8,13 @@ from tinstack.core import db
 from tinstack.core.bus import amqp
 from tinstack.core.db import mariadb
 from tinstack.core.http import serve
+from tinstack.identity import bootstrap
 
-__all__ = ["amqp", "db", "main", "mariadb", "serve"]
+__all__ = ["amqp", "bootstrap", "db", "main", "mariadb", "serve"]
 
-for _package in running.PACKAGES.values():
-    importlib.import_module(f"{_package}.service")
+for _name, _package in running.PACKAGES.items():
+    if _name != "network-agent":  # only simulated ones run here
+        importlib.import_module(f"{_package}.service")
 importlib.import_module("tinstack.dev.fleet")
 gc.collect()
 gc.freeze()

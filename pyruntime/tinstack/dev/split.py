@@ -25,7 +25,7 @@ from tinstack import main
 from tinstack.core import crash
 from tinstack.core.client import Http
 from tinstack.core.config import ConfigError
-from tinstack.dev import apart, configs, content, fleet, forks, toml
+from tinstack.dev import apart, configs, content, first, fleet, forks, toml
 from tinstack.dev.backends import Backends
 from tinstack.dev.cloud import CONTROLLERS, Cloud, clouds_yaml
 from tinstack.dev.configs import Places
@@ -34,8 +34,7 @@ from tinstack.dev.given import check_given
 from tinstack.dev.guard import Guard
 from tinstack.dev.rig import backends_for
 from tinstack.dev.secrets import write_private
-from tinstack.dev.supervisor import RESTART_SECONDS, Program, Supervisor
-from tinstack.identity import bootstrap
+from tinstack.dev.supervisor import RESTART_SECONDS, Program, ServiceDied, Supervisor
 
 if TYPE_CHECKING:
     from tinstack.dev.options import DevOptions
@@ -198,7 +197,7 @@ class Split:
     async def _start(self) -> None:
         """The services start while the broker does: it takes longest, and they wait for it."""
         self.write_configs()
-        await asyncio.to_thread(self._prepare)
+        await self._prepare()
         await asyncio.gather(self.supervisor.start(), self._bus_listens())
         cloud, filled = self.cloud, self.state / "filled"
         if not (self.options.empty or filled.exists()):
@@ -214,13 +213,15 @@ class Split:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _prepare(self) -> None:
-        """Databases at this version, and identity's first content."""
+    async def _prepare(self) -> None:
+        """What services find in their databases. Raises ServiceDied."""
         if self._own.get("apart"):
-            apart.compile_all()
-        self.cloud.prepare_databases()
-        document = msgspec.json.encode(self.cloud.first_identity())
-        bootstrap.run(self._config("identity"), document.decode())
+            await asyncio.to_thread(apart.compile_all)
+        log = self.state / "logs" / "first.log"
+        process = forks.Fork(first.main, (str(self._rig_file), self.backends.fresh))
+        await asyncio.to_thread(process.start, "first", {}, log)
+        if await process.wait():
+            raise ServiceDied(f"The databases can't be prepared: {log.read_text(errors='replace')[-800:]}")
 
     async def _hosts_up(self) -> None:
         """Until every simulated host has reported."""
