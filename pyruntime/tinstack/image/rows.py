@@ -41,6 +41,12 @@ class Image(msgspec.Struct, kw_only=True):
     updated_at: int
 
 
+class Listed(Image, kw_only=True):
+    """One of a list. ``tagged``: it has tags, which are worth a question."""
+
+    tagged: bool = False
+
+
 class Member(msgspec.Struct, kw_only=True):
     """A project with which an image is shared."""
 

@@ -9,7 +9,19 @@ from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, or
 
 from tinstack.core.db import Database, Prepared, Statement, Transaction, prepared, values
 from tinstack.image import tables as t
-from tinstack.image.rows import ACCEPTED, COMMUNITY, IMPORTING, PUBLIC, SAVING, SHARED, UPLOADING, Image, Member, Tag
+from tinstack.image.rows import (
+    ACCEPTED,
+    COMMUNITY,
+    IMPORTING,
+    PUBLIC,
+    SAVING,
+    SHARED,
+    UPLOADING,
+    Image,
+    Listed,
+    Member,
+    Tag,
+)
 
 Reader = Database | Transaction
 
@@ -118,7 +130,8 @@ def _after(row: Image, order: list[tuple[str, bool]]) -> ColumnElement[bool]:
 
 def query(wanted: Wanted) -> "Select[Any]":
     """The statement of a list, with the parameters ``viewer`` (the caller's project), ``most`` and ``tag_0`` …"""
-    found = select(t.images).where(*wanted.conditions)
+    tagged = select(_T.image_id).where(_T.image_id == _I.id).exists()
+    found = select(t.images, tagged.label("tagged")).where(*wanted.conditions)
     seen = _seen(wanted)
     if seen is not None:
         found = found.where(seen)
@@ -161,10 +174,10 @@ def _statement(wanted: Wanted) -> Statement:
     )
 
 
-async def images(db: Reader, wanted: Wanted) -> list[Image]:
+async def images(db: Reader, wanted: Wanted) -> list[Listed]:
     """A page of images."""
     given = {f"tag_{place}": tag for place, tag in enumerate(wanted.tags)}
-    rows = await db.all(_statement(wanted), Image, viewer=wanted.project or "", most=wanted.limit, **given)
+    rows = await db.all(_statement(wanted), Listed, viewer=wanted.project or "", most=wanted.limit, **given)
     if wanted.properties:
         rows = [
             row for row in rows if all(row.properties.get(name) == value for name, value in wanted.properties.items())

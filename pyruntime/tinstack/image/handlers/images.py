@@ -52,11 +52,11 @@ async def index(request: Request, parts: Parts) -> views.Body:
         if wanted.after is None:
             raise Invalid(f"The marker {marker} is no image.")
     rows = await store.images(parts.database, wanted) if wanted.limit else []
-    tags = await store.tags(parts.database, [row.id for row in rows])
+    tags = await store.tags(parts.database, [row.id for row in rows if row.tagged])
     kept = [(key, value) for key, value in request.query.pairs if key != "marker"]
     first = f"?{urlencode(kept)}" if kept else ""
     body: views.Body = {
-        "images": [views.image(row, tags[row.id]) for row in rows],
+        "images": [views.image(row, tags.get(row.id, [])) for row in rows],
         "schema": "/v2/schemas/images",
         "first": f"/v2/images{first}",
     }
