@@ -46,7 +46,7 @@ RARE = frozenset(
 RARE_NAMES = {table.name for table in RARE}
 
 SECONDS = 10.0
-MOST_ROWS = 20_000
+MOST_ROWS = 10_000
 """More than that aren't kept."""
 
 MARK = "known"
