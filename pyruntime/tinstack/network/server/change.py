@@ -60,13 +60,13 @@ class Change:
         """Every host that has ports of the network must look."""
         self.host(*(place.host for place in await self._places(network_id)))
 
-    async def port(self, port: Port, old_host: str = "", *, gone: bool = False) -> None:
-        """A port was made, changed, moved (from ``old_host``) or removed.
+    async def port(self, port: Port, old_host: str = "") -> None:
+        """A port was made, changed or moved (from ``old_host``).
 
         Its own hosts must look, and those that serve the network's guests (a lease for every port); where a host got its
         first port of the network or lost its last one, all must: they are each other's peers.
         """
-        here = "" if gone else port.binding_host
+        here = port.binding_host
         self.host(here, old_host)
         places = {place.host: place for place in await self._places(port.network_id)}
         came = here and here != old_host and places[here].ports == 1

@@ -236,7 +236,6 @@ SUBNET_IDS = (
 )
 ALL_ALLOCATIONS = select(t.allocations).order_by(_A.key)
 ALL_GATEWAYS = select(t.ports).where(_P.device_owner == r.ROUTER_GATEWAY).order_by(_P.device_id, _P.created_at, _P.id)
-ALL_PORT_GROUPS = select(t.port_groups).order_by(_G.group_id)
 ALL_RULES = select(t.rules).order_by(_U.created_at, _U.id)
 ALL_SUBNETS = select(t.subnets).order_by(_S.created_at, _S.id)
 
@@ -271,14 +270,6 @@ async def gateways_of(db: Reader, router_ids: Collection[str]) -> dict[str, list
     found: dict[str, list[r.Port]] = {id: [] for id in router_ids}
     for one in await all_in(db, ALL_GATEWAYS, _P.device_id, router_ids, r.Port):
         found[one.device_id].append(one)
-    return found
-
-
-async def port_groups(db: Reader, port_ids: Collection[str]) -> dict[str, list[str]]:
-    """The security groups of several ports."""
-    found: dict[str, list[str]] = {id: [] for id in port_ids}
-    for one in await all_in(db, ALL_PORT_GROUPS, _G.port_id, port_ids, r.PortGroup):
-        found[one.port_id].append(one.group_id)
     return found
 
 
