@@ -79,12 +79,16 @@ class NetworkInfo:
             await self._write(server.id, server.network_info, found)
 
     async def _write(self, id: str, known: list[Interface], found: list[Interface]) -> bool:
-        """``known``: what the row had before ``found`` was read. False where it has something else by now, which may be newer."""
+        """``known``: what the row had before ``found`` was read. False where it has something else by now, which may be newer.
+        A server that is gone meanwhile shows nothing any more."""
         if known == found:
             return True
 
         async def work(tx: Transaction) -> bool:
-            row = await instances.locked(tx, id)
+            try:
+                row = await instances.locked(tx, id)
+            except instances.ServerNotFound:
+                return True
             if row.network_info != known:
                 return False
             await instances.write(tx, id, network_info=found, updated_at=row.updated_at)

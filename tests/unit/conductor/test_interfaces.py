@@ -1,7 +1,8 @@
 """Ports plugged in and out: what heals by itself, and what is undone."""
 
 import asyncio
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -10,6 +11,8 @@ from tinstack.computedb import actions, instances
 from tinstack.computedb.rows import Address, Instance
 from tinstack.computedb.store import Begun
 from tinstack.conductor import rpc
+from tinstack.conductor.network_info import NetworkInfo
+from tinstack.conductor.parts import Parts
 from tinstack.conductor.rpc import RequestedPort
 from tinstack.core.db import Transaction
 
@@ -168,3 +171,11 @@ async def test_addresses_that_were_read_before_are_not_written_over_newer_ones(l
             assert [one.ip for one in found.addresses] == ["192.168.50.99"]
             await asyncio.sleep(0.005)
     assert [one.ip for one in found.addresses] == ["192.168.50.99"]
+
+
+async def test_a_server_that_is_deleted_meanwhile_does_not_end_the_look_at_all(lab: Lab) -> None:
+    info = NetworkInfo(cast(Parts, SimpleNamespace(db=lab.db)))
+    server = await lab.booted()
+    await lab.act(server.id, "delete")
+    await lab.until(server.id, "deleted")
+    assert await info._write(server.id, server.network_info, [])

@@ -29,6 +29,9 @@ async def test_every_project_has_a_default_group_of_four_rules(client: Any) -> N
     assert renamed.json["NeutronError"]["type"] == "SecurityGroupCannotUpdateDefault"
     second = await client.post("security-groups", {"security_group": {"name": "default"}})
     assert second.json["NeutronError"]["type"] == "SecurityGroupDefaultAlreadyExists"
+    other = await client.make("security_group", name="web")
+    taken = await client.put(f"security-groups/{other['id']}", {"security_group": {"name": "default"}})
+    assert (taken.status_code, taken.json["NeutronError"]["type"]) == (409, "SecurityGroupDefaultAlreadyExists")
 
 
 async def test_a_group_lets_out_and_nothing_in(client: Any) -> None:

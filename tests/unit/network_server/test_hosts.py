@@ -7,6 +7,7 @@ import pytest
 from tinstack.core.bus.interface import RemoteFailure
 from tinstack.core.guestdata import host_key
 from tinstack.network import rpc
+from tinstack.network.agent import fake
 
 SERVER = "5e54e400-0000-4000-8000-000000000001"
 
@@ -83,6 +84,21 @@ async def test_a_router_comes_with_its_ports_floating_ips_and_routes(client: Any
     await client.put(f"routers/{router['id']}", {"router": {"admin_state_up": False}})
     down = await rig.state("controller")
     assert down.routers == [] and all(port.device.startswith("tap") for port in down.ports)
+
+
+async def test_a_port_is_bound_once_its_host_has_the_wire(
+    client: Any, rig: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake, "PHYSICAL_NETWORKS", {})
+    agent = await rig.host("compute1")
+    public = await client.external()
+    wanted = {"network_id": public["id"], "binding:host_id": "compute1", "device_owner": "compute:nova"}
+    port = (await client.post("ports", {"port": wanted}, "admin")).json["port"]
+    assert port["binding:vif_type"] == "binding_failed"
+    monkeypatch.setattr(fake, "PHYSICAL_NETWORKS", {"physnet1": "eth1"})
+    await agent.report()
+    shown = (await client.get(f"ports/{port['id']}", "admin")).json["port"]
+    assert shown["binding:vif_type"] == "tap"
 
 
 async def test_only_hosts_that_a_change_concerns_look_again(client: Any, rig: Any) -> None:

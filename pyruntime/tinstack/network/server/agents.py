@@ -298,8 +298,8 @@ def _vouched(host: str, envelope: Envelope) -> None:
 
 def _same(host: Host, message: rpc.AgentReport) -> bool:
     """Nothing that others care about is new. A host whose agents were removed has no heartbeat."""
-    known = host.tunnel_ip, sorted(host.roles), host.heartbeat_at > 0
-    return known == (message.tunnel_ip, sorted(message.roles), True)
+    known = host.tunnel_ip, sorted(host.roles), host.physical_networks, host.heartbeat_at > 0
+    return known == (message.tunnel_ip, sorted(message.roles), message.physical_networks, True)
 
 
 def _status(made: _Made, message: rpc.Applied, up: Container[str]) -> str:

@@ -152,7 +152,7 @@ class Groups:
         return bool(await change.tx.scalar(store.DEFAULT_GROUP, project=group.project_id) == group.id)
 
     async def update(self, id: str, changes: Mapping[str, Any], revision: int | None) -> SecurityGroup:
-        """Raises SecurityGroupNotFound, SecurityGroupCannotUpdateDefault, SecurityGroupInUse."""
+        """Raises SecurityGroupNotFound, SecurityGroupCannotUpdateDefault, SecurityGroupDefaultAlreadyExists, SecurityGroupInUse."""
 
         async def work(change: Change) -> SecurityGroup:
             old = await self._of(change, id)
@@ -160,6 +160,8 @@ class Groups:
             new = replace(old, **changes)
             if new.name != old.name and await self._is_default(change, old):
                 raise SecurityGroupCannotUpdateDefault
+            if new.name != old.name and new.name == DEFAULT:
+                raise SecurityGroupDefaultAlreadyExists
             members = await change.tx.one(store.PORTS_IN_GROUP, PortGroup, group=id)
             if members and new.stateful != old.stateful:
                 raise SecurityGroupInUse(id=id)
