@@ -1,7 +1,6 @@
 """Processes that load for themselves, by the command and the settings that units of a deployment have (roles/runtime, roles/service):
 what they hold is what a host's hold."""
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tinstack.dev.cache import cache
+from tinstack.dev.forks import readable
 
 OPTION = "-OO"
 SETTINGS = {
@@ -61,11 +61,9 @@ class Apart:
         """Until it has ended; its exit code, or less than zero for the signal that killed it."""
         assert self._process
         if not self.ended:
-            loop, over, watched = asyncio.get_running_loop(), asyncio.Event(), os.pidfd_open(self._process.pid)
-            loop.add_reader(watched, over.set)
+            watched = os.pidfd_open(self._process.pid)
             try:
-                await over.wait()
+                await readable(watched)
             finally:
-                loop.remove_reader(watched)
                 os.close(watched)
         return self._process.wait()

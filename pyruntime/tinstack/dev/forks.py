@@ -48,13 +48,18 @@ class Fork:
     async def wait(self) -> int:
         """Until it has ended; its exit code, or less than zero for the signal that killed it."""
         if not self.ended:
-            loop, over = asyncio.get_running_loop(), asyncio.Event()
-            loop.add_reader(self._process.sentinel, over.set)
-            try:
-                await over.wait()
-            finally:
-                loop.remove_reader(self._process.sentinel)
+            await readable(self._process.sentinel)
         return int(self._process.exitcode)
+
+
+async def readable(descriptor: int) -> None:
+    """Until there is something to read, or its other end is gone."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(descriptor, over.set)
+    try:
+        await over.wait()
+    finally:
+        loop.remove_reader(descriptor)
 
 
 def _become(target: Callable[..., Any], arguments: tuple[Any, ...], environment: dict[str, str], log: str) -> None:

@@ -1,6 +1,6 @@
 """Queries of the network database. What a list asks for is in ``listing``."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -201,12 +201,18 @@ def _in(statement: "Select[Any] | Update", column: ColumnElement[Any], size: int
 MANY = 512
 
 
-async def run_in(tx: Transaction, statement: "Update", column: ColumnElement[Any], keys: Collection[str]) -> None:
-    """The same of an update, in the order of the keys, so that those who update several rows wait for each other in one order."""
-    ordered = sorted(keys)
+def _keyed(keys: Collection[str]) -> Iterator[dict[str, str]]:
+    """The parameters ``one_0`` and so on of each statement that asks for some of the keys, in their order."""
+    ordered = sorted(set(keys))
     for start in range(0, len(ordered), MANY):
-        part = padded(ordered[start : start + MANY])
-        await tx.run(_in(statement, column, len(part)), **{f"one_{place}": key for place, key in enumerate(part)})
+        yield {f"one_{place}": key for place, key in enumerate(padded(ordered[start : start + MANY]))}
+
+
+async def run_in(tx: Transaction, statement: "Update", column: ColumnElement[Any], keys: Collection[str]) -> None:
+    """Update those whose ``column`` is one of ``keys``, in the order of the keys, so that those who update several rows wait for
+    each other in one order."""
+    for keyed in _keyed(keys):
+        await tx.run(_in(statement, column, len(keyed)), **keyed)
 
 
 async def all_in(
@@ -221,11 +227,8 @@ async def all_by(
 ) -> list[S]:
     """The same of a statement for so many keys, its parameters ``one_0`` and so on."""
     found: list[S] = []
-    ordered = sorted(set(keys))
-    for start in range(0, len(ordered), MANY):
-        part = padded(ordered[start : start + MANY])
-        keyed = {f"one_{place}": key for place, key in enumerate(part)}
-        found += await db.all(statement(len(part)), into, **given, **keyed)
+    for keyed in _keyed(keys):
+        found += await db.all(statement(len(keyed)), into, **given, **keyed)
     return found
 
 
