@@ -175,7 +175,8 @@ class _Thread:
     async def _serve(self) -> None:
         try:
             await self.cloud.start()
-            await content.fill(self.cloud.auth_url, self.cloud.secrets.admin, self.cloud.secrets.demo)
+            async with content.signed_in(self.cloud.auth_url, self.cloud.secrets.admin) as admin:
+                await content.fill(admin, self.cloud.secrets.demo)
         except BaseException as problem:
             self.problem = problem
         self.ready.set()

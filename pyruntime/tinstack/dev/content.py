@@ -4,7 +4,9 @@ Made over the public APIs, as an operator would; making it again changes nothing
 """
 
 import asyncio
+import contextlib
 import random
+from collections.abc import AsyncIterator
 from typing import Any
 
 from tinstack.core.client import Http, RemoteError
@@ -69,24 +71,26 @@ class Client:
         return next((one for one in found if one["name"] == name), None)
 
 
-async def fill(auth_url: str, admin_password: str, demo_password: str) -> None:
-    """Make all of it. Raises RemoteError."""
+@contextlib.asynccontextmanager
+async def signed_in(auth_url: str, password: str) -> AsyncIterator[Client]:
+    """The administrator. Raises RemoteError."""
     http = Http()
     try:
-        admin = Client(http, auth_url, "admin", admin_password, "admin")
+        admin = Client(http, auth_url, "admin", password, "admin")
         await admin.sign_in()
-        public, *_ = await asyncio.gather(
-            _public_network(admin),
-            _subnet_pools(admin),
-            _flavors(admin),
-            _images(admin, http),
-            _demo_project(admin, demo_password),
-        )
-        demo = Client(http, auth_url, "demo", demo_password, "demo")
-        await demo.sign_in()
-        await _demo_network(demo, public)
+        yield admin
     finally:
         await http.close()
+
+
+async def fill(admin: Client, demo_password: str) -> None:
+    """Make all of it. Raises RemoteError."""
+    await asyncio.gather(_networks(admin, demo_password), _subnet_pools(admin), _flavors(admin), _images(admin))
+
+
+async def _networks(admin: Client, demo_password: str) -> None:
+    public, project = await asyncio.gather(_public_network(admin), _demo_project(admin))
+    await asyncio.gather(_demo_user(admin, project, demo_password), _demo_network(admin, project, public))
 
 
 async def _flavors(admin: Client) -> None:
@@ -97,7 +101,7 @@ async def _flavors(admin: Client) -> None:
             await admin.request("POST", "compute", "/flavors", {"flavor": flavor})
 
 
-async def _images(admin: Client, http: Http) -> None:
+async def _images(admin: Client) -> None:
     there = {image["name"]: image for image in (await admin.request("GET", "image", "/v2/images"))["images"]}
     for name, seed in IMAGES:
         image = there.get(name)
@@ -156,37 +160,43 @@ async def _subnet_pools(admin: Client) -> None:
             await admin.request("POST", "network", "/v2.0/subnetpools", {"subnetpool": pool})
 
 
-async def _demo_project(admin: Client, password: str) -> None:
+async def _demo_project(admin: Client) -> str:
     project = await admin.named("identity", "projects", "/projects?name=demo", "demo")
     if project is None:
         wanted = {"name": "demo", "domain_id": "default", "description": "The demo project"}
         project = (await admin.request("POST", "identity", "/projects", {"project": wanted}))["project"]
+    found: str = project["id"]
+    return found
+
+
+async def _demo_user(admin: Client, project: str, password: str) -> None:
     user = await admin.named("identity", "users", "/users?name=demo", "demo")
     if user is None:
-        wanted = {"name": "demo", "domain_id": "default", "password": password, "default_project_id": project["id"]}
+        wanted = {"name": "demo", "domain_id": "default", "password": password, "default_project_id": project}
         user = (await admin.request("POST", "identity", "/users", {"user": wanted}))["user"]
     role = await admin.named("identity", "roles", "/roles?name=member", "member")
-    await admin.put("identity", f"/projects/{project['id']}/users/{user['id']}/roles/{role['id']}")
+    await admin.put("identity", f"/projects/{project}/users/{user['id']}/roles/{role['id']}")
 
 
-async def _demo_network(demo: Client, public: str) -> None:
-    network = await demo.named("network", "networks", "/v2.0/networks?name=demo-net", "demo-net")
+async def _demo_network(admin: Client, project: str, public: str) -> None:
+    """The demo project's own, made for it: nobody has to sign in as its user."""
+    made, of = {"project_id": project}, f"project_id={project}"
+    network = await admin.named("network", "networks", f"/v2.0/networks?name=demo-net&{of}", "demo-net")
     if network is None:
-        network = (await demo.request("POST", "network", "/v2.0/networks", {"network": {"name": "demo-net"}}))[
-            "network"
-        ]
-    subnet = await demo.named("network", "subnets", "/v2.0/subnets?name=demo-subnet", "demo-subnet")
+        body = {"network": {"name": "demo-net", **made}}
+        network = (await admin.request("POST", "network", "/v2.0/networks", body))["network"]
+    subnet = await admin.named("network", "subnets", f"/v2.0/subnets?name=demo-subnet&{of}", "demo-subnet")
     if subnet is None:
-        wanted = {"name": "demo-subnet", "network_id": network["id"], "ip_version": 4, "cidr": DEMO_CIDR}
-        subnet = (await demo.request("POST", "network", "/v2.0/subnets", {"subnet": wanted}))["subnet"]
-    router = await demo.named("network", "routers", "/v2.0/routers?name=demo-router", "demo-router")
+        wanted = {"name": "demo-subnet", "network_id": network["id"], "ip_version": 4, "cidr": DEMO_CIDR, **made}
+        subnet = (await admin.request("POST", "network", "/v2.0/subnets", {"subnet": wanted}))["subnet"]
+    router = await admin.named("network", "routers", f"/v2.0/routers?name=demo-router&{of}", "demo-router")
     if router is None:
-        wanted = {"name": "demo-router", "external_gateway_info": {"network_id": public}}
-        router = (await demo.request("POST", "network", "/v2.0/routers", {"router": wanted}))["router"]
+        wanted = {"name": "demo-router", "external_gateway_info": {"network_id": public}, **made}
+        router = (await admin.request("POST", "network", "/v2.0/routers", {"router": wanted}))["router"]
     path = f"/v2.0/ports?device_id={router['id']}&network_id={network['id']}"
-    if not (await demo.request("GET", "network", path))["ports"]:
+    if not (await admin.request("GET", "network", path))["ports"]:
         try:
-            await demo.request(
+            await admin.request(
                 "PUT", "network", f"/v2.0/routers/{router['id']}/add_router_interface", {"subnet_id": subnet["id"]}
             )
         except RemoteError as error:

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tinstack.core.config import ConfigError
@@ -16,7 +16,9 @@ class PackageError(ConfigError):
 
 def install(packages: Iterable[str]) -> None:
     """Have these packages. Raises PackageError."""
-    missing = [name for name in packages if not _installed(name)]
+    wanted = list(packages)
+    there = _installed(wanted)
+    missing = [name for name in wanted if name not in there]
     if missing:
         apt("install", "-y", "--no-install-recommends", *missing)
 
@@ -40,6 +42,8 @@ def run(command: list[str], environment: Mapping[str, str] | None = None, cwd: P
     return done.stdout
 
 
-def _installed(package: str) -> bool:
-    done = subprocess.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package], capture_output=True, text=True)
-    return done.stdout == "installed"
+def _installed(packages: Sequence[str]) -> set[str]:
+    """Those of them that are."""
+    ask = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *packages]
+    lines = subprocess.run(ask, capture_output=True, text=True).stdout.splitlines()
+    return {name for name, _, status in (line.partition(" ") for line in lines) if status == "installed"}

@@ -16,5 +16,6 @@ for _name, _package in running.PACKAGES.items():
     if _name != "network-agent":  # only simulated ones run here
         importlib.import_module(f"{_package}.service")
 importlib.import_module("tinstack.dev.fleet")
+importlib.import_module("tinstack.dev.content")
 gc.collect()
 gc.freeze()

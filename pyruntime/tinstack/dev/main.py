@@ -81,7 +81,8 @@ async def _start(cloud: Cloud, options: DevOptions) -> None:
     await cloud.start()
     filled = options.state / "filled"
     if not (options.empty or filled.exists()):
-        await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
+        async with content.signed_in(cloud.auth_url, cloud.secrets.admin) as admin:
+            await content.fill(admin, cloud.secrets.demo)
         filled.touch()
     demo = cloud.secrets.demo if filled.exists() else None
     write_private(options.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))

@@ -23,9 +23,8 @@ import uvloop
 
 from tinstack import main
 from tinstack.core import crash
-from tinstack.core.client import Http
 from tinstack.core.config import ConfigError
-from tinstack.dev import apart, configs, content, first, fleet, forks, toml
+from tinstack.dev import apart, configs, first, fleet, forks, last, toml
 from tinstack.dev.backends import Backends
 from tinstack.dev.cloud import CONTROLLERS, Cloud, clouds_yaml
 from tinstack.dev.configs import Places
@@ -49,7 +48,6 @@ SEVERAL = ("placement", "network", "conductor", "scheduler", "api")
 
 HOSTS_PER_PROCESS = 250
 MOST_PROCESSES = 4
-HOSTS_SECONDS = 60.0
 LOOK_SECONDS = 0.05
 DIED_BEFORE = "crashed"
 """The folder of the state with a marker for each crash that has happened."""
@@ -200,12 +198,12 @@ class Split:
         await self._prepare()
         await asyncio.gather(self.supervisor.start(), self._bus_listens())
         cloud, filled = self.cloud, self.state / "filled"
-        if not (self.options.empty or filled.exists()):
-            await content.fill(cloud.auth_url, cloud.secrets.admin, cloud.secrets.demo)
+        fill = not (self.options.empty or filled.exists())
+        await self._forked("last", last.main, fill)
+        if fill:
             filled.touch()
         demo = cloud.secrets.demo if filled.exists() else None
         write_private(self.state / "clouds.yaml", clouds_yaml(cloud.auth_url, cloud.secrets.admin, demo))
-        await self._hosts_up()
 
     async def _bus_listens(self) -> None:
         while True:
@@ -217,32 +215,15 @@ class Split:
         """What services find in their databases. Raises ServiceDied."""
         if self._own.get("apart"):
             await asyncio.to_thread(apart.compile_all)
-        log = self.state / "logs" / "first.log"
-        process = forks.Fork(first.main, (str(self._rig_file), self.backends.fresh))
-        await asyncio.to_thread(process.start, "first", {}, log)
-        if await process.wait():
-            raise ServiceDied(f"The databases can't be prepared: {log.read_text(errors='replace')[-800:]}")
+        await self._forked("first", first.main, self.backends.fresh)
 
-    async def _hosts_up(self) -> None:
-        """Until every simulated host has reported."""
-        http = Http()
-        try:
-            admin = content.Client(http, self.cloud.auth_url, "admin", self.cloud.secrets.admin, "admin")
-            await admin.sign_in()
-            until = time.monotonic() + HOSTS_SECONDS
-            while time.monotonic() < until:
-                found = await admin.request("GET", "compute", "/os-services?binary=nova-compute")
-                if sum(one["state"] == "up" for one in found["services"]) >= len(self.cloud.hosts):
-                    query = "/resource_providers?resources=VCPU:1"
-                    sold = await admin.request(
-                        "GET", "placement", query, headers={"OpenStack-API-Version": "placement 1.4"}
-                    )
-                    if len(sold["resource_providers"]) >= len(self.cloud.hosts):
-                        return
-                await asyncio.sleep(LOOK_SECONDS)
-        finally:
-            await http.close()
-        raise ConfigError(f"Not all simulated hosts reported within {HOSTS_SECONDS:g} s: see the logs.")
+    async def _forked(self, name: str, target: Callable[[str, bool], int], asked: bool) -> None:
+        """Until such a process is done. Raises ServiceDied with what it said."""
+        log = self.state / "logs" / f"{name}.log"
+        process = forks.Fork(target, (str(self._rig_file), asked))
+        await asyncio.to_thread(process.start, name, {}, log)
+        if await process.wait():
+            raise ServiceDied(f"The cloud can't be made ready: {log.read_text(errors='replace')[-800:]}")
 
     # --- what runs -----------------------------------------------------------------------------
 

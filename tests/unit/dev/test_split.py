@@ -137,6 +137,18 @@ def test_a_broker_gets_what_it_depends_on_and_no_more(tmp_path):
     assert found == {"rabbit-1.0", "ra-1.0", "gen_batch_server-1.0", "jsx-1.0"}
 
 
+def test_no_module_is_listed_of_applications_that_declare_nothing(tmp_path):
+    written = "{application, x, [{vsn, \"1\"}, {modules, [a,\n 'b']}, {env, []}]}."
+    for name in ("rabbit", "ra"):
+        folder = tmp_path / "all" / f"{name}-1.0" / "ebin"
+        folder.mkdir(parents=True)
+        (folder / f"{name}.app").write_text(written)
+    broker.specify(tmp_path / "own", (tmp_path / "all").iterdir())
+    (own,) = (tmp_path / "own").iterdir()
+    assert own.name == "ra.app"
+    assert own.read_text() == written.replace("[a,\n 'b']", "[]")
+
+
 def test_crash_points_are_given_to_their_service():
     wanted = ["conductor:after-11", "compute:before-28", "conductor:before-29"]
     assert split.crashes(wanted) == {"conductor": ["after-11", "before-29"], "compute": ["before-28"]}
