@@ -53,9 +53,11 @@ async def put(database: Database, claims: list[Claim]) -> None:
 
     async def work(tx: Transaction) -> None:
         now = now_us()
+        new = [claim for claim in claims if claim.generation is None and claim.resources]
         for claim in sorted(claims, key=lambda claim: claim.consumer):
-            if await _consumer(tx, claim, now):
+            if claim not in new and await _consumer(tx, claim, now):
                 await tx.run(store.DELETE_OF_CONSUMER, key=claim.consumer)
+        await _add(tx, new, now)
         room = await _room(tx, claims, now)
         for claim in claims:
             for provider, resources in claim.resources.items():
@@ -81,20 +83,8 @@ async def _consumer(tx: Transaction, claim: Claim, now: int) -> bool:
     if there is None:
         if claim.generation not in (None, ANY):
             raise ConcurrentUpdate(kind="Consumer", id=claim.consumer)
-        if not claim.resources:
-            return False
-        made = Consumer(
-            uuid=claim.consumer,
-            project_id=claim.project_id,
-            user_id=claim.user_id,
-            consumer_type=claim.consumer_type,
-            generation=1 + secrets.randbelow(FIRST),
-            updated_at=now,
-        )
-        try:
-            await tx.run(store.ADD_CONSUMER, **values(made))
-        except Duplicate as error:
-            raise ConcurrentUpdate(kind="Consumer", id=claim.consumer) from error
+        if claim.resources:
+            await _add(tx, [claim], now)
         return False
     if wanted is None or not await tx.run(
         store.BUMP_CONSUMER,
@@ -109,6 +99,25 @@ async def _consumer(tx: Transaction, claim: Claim, now: int) -> bool:
     if not claim.resources:
         await tx.run(store.DELETE_CONSUMER, key=claim.consumer)
     return True
+
+
+async def _add(tx: Transaction, claims: list[Claim], now: int) -> None:
+    """The consumers of claims that are to be their first. Raises ConcurrentUpdate where one has a claim already."""
+    made = [
+        Consumer(
+            uuid=claim.consumer,
+            project_id=claim.project_id,
+            user_id=claim.user_id,
+            consumer_type=claim.consumer_type,
+            generation=1 + secrets.randbelow(FIRST),
+            updated_at=now,
+        )
+        for claim in sorted(claims, key=lambda claim: claim.consumer)
+    ]
+    try:
+        await tx.run_many(store.ADD_CONSUMER, [values(row) for row in made])
+    except Duplicate as error:
+        raise ConcurrentUpdate(kind="Consumer", id=", ".join(row.uuid for row in made)) from error
 
 
 class Room:
@@ -138,15 +147,26 @@ async def _room(tx: Transaction, claims: list[Claim], now: int) -> Room:
     ids = sorted({id for claim in claims for id in claim.resources})
     if not ids:
         return Room({}, {})
-    for id in ids:
-        expected = next((claim.providers[id] for claim in claims if id in claim.providers), None)
-        if expected is not None and not await tx.run(store.BUMP_FROM, key=id, wanted=expected, now=now):
-            raise ConcurrentUpdate(kind="Resource provider", id=id)
-        if expected is None and not await tx.run(store.BUMP, key=id, now=now):
-            raise Invalid(f"Allocation for resource provider '{id}' that does not exist.")
+    await _bump(tx, ids, {id: generation for claim in claims for id, generation in claim.providers.items()}, now)
     await check_classes(tx, {kind for claim in claims for resources in claim.resources.values() for kind in resources})
-    inventories = [row for id in ids for row in await tx.all(store.INVENTORIES, Inventory, key=id)]
-    return Room({(row.provider, row.resource_class): row for row in inventories}, await store.used(tx, ids))
+    inventories, used = await store.stock(tx, ids)
+    return Room({(row.provider, row.resource_class): row for row in inventories}, used)
+
+
+async def _bump(tx: Transaction, ids: list[str], expected: dict[str, int], now: int) -> None:
+    """Take the providers' turns. ``expected``: generations that were named. Raises ConcurrentUpdate, Invalid."""
+    for id in ids:
+        if id in expected and not await tx.run(store.BUMP_FROM, key=id, wanted=expected[id], now=now):
+            raise ConcurrentUpdate(kind="Resource provider", id=id)
+    others = [id for id in ids if id not in expected]
+    if not others:
+        return
+    keys = store.padded(others)
+    if await tx.run(store.bump_all(len(keys)), **store.named(keys), now=now) == len(others):
+        return
+    for id in others:
+        if await tx.one(store.PROVIDER, Provider, key=id) is None:
+            raise Invalid(f"Allocation for resource provider '{id}' that does not exist.")
 
 
 async def of_consumer(database: Database, consumer: str) -> Held:

@@ -1,11 +1,12 @@
 """Rows and statements of the placement database."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import BindParameter, bindparam, delete, func, select, update
 
-from tinstack.core.db import Database, Statement, Transaction, prepared, values
+from tinstack.core.db import Database, Prepared, Statement, Transaction, prepared, values
 from tinstack.placement import tables as t
 
 
@@ -96,6 +97,36 @@ BUMP_FROM = prepared(
     .where(_P.uuid == bindparam("key"), _P.generation == bindparam("wanted"))
     .values(generation=_P.generation + 1, updated_at=bindparam("now"))
 )
+
+
+@lru_cache(maxsize=16)
+def bump_all(size: int) -> Prepared:
+    """``BUMP`` of so many providers, ``key_0`` and on."""
+    return prepared(
+        update(t.providers)
+        .where(_P.uuid.in_(_keys(size)))
+        .values(generation=_P.generation + 1, updated_at=bindparam("now"))
+    )
+
+
+@lru_cache(maxsize=16)
+def _inventories_of(size: int) -> Prepared:
+    return prepared(select(t.inventories).where(_I.provider.in_(_keys(size))))
+
+
+@lru_cache(maxsize=16)
+def _used_of(size: int) -> Prepared:
+    return prepared(
+        select(_A.provider, _A.resource_class, func.sum(_A.used).label("used"))
+        .where(_A.provider.in_(_keys(size)))
+        .group_by(_A.provider, _A.resource_class)
+    )
+
+
+def _keys(size: int) -> list[BindParameter[str]]:
+    return [bindparam(f"key_{n}") for n in range(size)]
+
+
 INVENTORIES = prepared(select(t.inventories).where(_I.provider == bindparam("key")).order_by(_I.resource_class))
 ADD_INVENTORY = prepared(t.inventories.insert())
 DELETE_INVENTORIES = prepared(delete(t.inventories).where(_I.provider == bindparam("key")))
@@ -123,11 +154,6 @@ OF_PROVIDER = prepared(select(t.allocations).where(_A.provider == bindparam("key
 ADD_ALLOCATION = prepared(t.allocations.insert())
 DELETE_OF_CONSUMER = prepared(delete(t.allocations).where(_A.consumer == bindparam("key")))
 USED_CLASSES = prepared(select(_A.resource_class.label("name")).where(_A.provider == bindparam("key")).distinct())
-USED_OF_PROVIDER = prepared(
-    select(_A.provider, _A.resource_class, func.sum(_A.used).label("used"))
-    .where(_A.provider == bindparam("key"))
-    .group_by(_A.provider, _A.resource_class)
-)
 TRAITS_OF = prepared(
     select(t.provider_traits.c.trait.label("name"))
     .where(t.provider_traits.c.provider == bindparam("key"))
@@ -179,10 +205,27 @@ async def world(db: Reader) -> World:
     return found
 
 
+async def stock(db: Reader, providers: Iterable[str]) -> tuple[list[Inventory], dict[tuple[str, str], int]]:
+    """What a few providers have, and (provider, class) → what is sold of it."""
+    keys = padded(providers)
+    given = named(keys)
+    rows = await db.all(_used_of(len(keys)), Usage, **given)
+    return (
+        await db.all(_inventories_of(len(keys)), Inventory, **given),
+        {(row.provider, row.resource_class): int(row.used) for row in rows},
+    )
+
+
 async def used(db: Reader, providers: Iterable[str]) -> dict[tuple[str, str], int]:
     """(provider, class) → what is sold, of a few providers."""
-    rows = [row for provider in providers for row in await db.all(USED_OF_PROVIDER, Usage, key=provider)]
+    keys = padded(providers)
+    rows = await db.all(_used_of(len(keys)), Usage, **named(keys))
     return {(row.provider, row.resource_class): int(row.used) for row in rows}
+
+
+def named(keys: Iterable[str]) -> dict[str, str]:
+    """``key_0`` and on, for statements about several."""
+    return {f"key_{n}": key for n, key in enumerate(keys)}
 
 
 def padded(keys: Iterable[str]) -> list[str]:

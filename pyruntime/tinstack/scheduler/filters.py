@@ -119,6 +119,8 @@ def passing(hosts: list[HostState], request: SchedulingRequest) -> tuple[list[Ho
         if not (detailed or asked(request)):
             continue
         reasons = [refuses(host, request) for host in left]
+        if not detailed and not any(reasons):
+            continue
         for host, reason in zip(left, reasons, strict=True):
             if reason or detailed:
                 verdicts.append(Verdict(host=host.host, filter=name, passed=reason is None, reason=reason or ""))

@@ -160,16 +160,21 @@ class Scheduler:
         """The best hosts first, and why the others are out. ``shunned``: those that refused this server. Raises NoValidHost."""
         hosts, roomy = await self._view.look(request, fresh=fresh)
         left, verdicts = passing(hosts, request)
-        verdicts += [shunned[host.host] for host in left if host.host in shunned]
-        left = [host for host in left if host.host not in shunned]
+        if shunned:
+            verdicts += [shunned[host.host] for host in left if host.host in shunned]
+            left = [host for host in left if host.host not in shunned]
         room = [host for host in left if host.provider in roomy]
-        verdicts += [
-            Verdict(
-                host=host.host, filter="Placement", passed=False, reason="it has not enough free CPUs, memory or disk"
-            )
-            for host in left
-            if host.provider not in roomy
-        ]
+        if len(room) < len(left):
+            verdicts += [
+                Verdict(
+                    host=host.host,
+                    filter="Placement",
+                    passed=False,
+                    reason="it has not enough free CPUs, memory or disk",
+                )
+                for host in left
+                if host.provider not in roomy
+            ]
         if not room:
             raise NoValidHost(10, len(hosts), verdicts)
         return best_first(room, request, self._config), kept(verdicts, len(hosts))

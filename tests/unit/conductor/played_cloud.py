@@ -50,9 +50,9 @@ class Cloud:
         app.router.add_get("/placement/resource_providers/{id}/inventories", self.inventory)
         app.router.add_put("/placement/resource_providers/{id}/inventories", self.set_inventory)
         app.router.add_get("/placement/resource_providers/{id}/allocations", self.allocations_of)
-        app.router.add_get("/placement/allocation_candidates", self.candidates)
         app.router.add_get("/placement/allocations/{id}", self.allocation)
         app.router.add_put("/placement/allocations/{id}", self.allocate)
+        app.router.add_post("/placement/allocations", self.allocate_all)
         app.router.add_delete("/placement/allocations/{id}", self.give_back)
         app.router.add_get("/image/v2/images/{id}", self.image)
         app.router.add_get("/image/v2/images/{id}/file", self.download)
@@ -103,7 +103,15 @@ class Cloud:
     async def all_providers(self, request: web.Request) -> web.Response:
         """A generation is another when what is held of a provider is."""
         shown = []
+        wanted = {
+            name: int(amount)
+            for part in request.query.get("resources", "").split(",")
+            if part
+            for name, amount in [part.split(":")]
+        }
         for id in self.providers:
+            if wanted and not self._room(id, wanted, ""):
+                continue
             held = sorted(consumer for consumer, one in self.allocations.items() if id in one)
             if held != self.held.setdefault(id, (0, []))[1]:
                 self.held[id] = (self.held[id][0] + 1, held)
@@ -127,11 +135,6 @@ class Cloud:
         id = request.match_info["id"]
         return web.json_response({"allocations": {c: {} for c, one in self.allocations.items() if id in one}})
 
-    async def candidates(self, request: web.Request) -> web.Response:
-        wanted = dict(part.split(":") for part in request.query["resources"].split(","))
-        fits = [id for id in self.inventories if self._room(id, {name: int(n) for name, n in wanted.items()}, "")]
-        return web.json_response({"allocation_requests": [], "provider_summaries": {id: {} for id in fits}})
-
     def _room(self, provider: str, wanted: dict[str, int], but: str) -> bool:
         for name, amount in wanted.items():
             stock = self.inventories[provider][name]
@@ -150,18 +153,32 @@ class Cloud:
         return web.json_response({"allocations": held, "consumer_generation": generation, **owner})
 
     async def allocate(self, request: web.Request) -> web.Response:
-        consumer, body = request.match_info["id"], await request.json()
+        return self._allocate({request.match_info["id"]: await request.json()})
+
+    async def allocate_all(self, request: web.Request) -> web.Response:
+        return self._allocate(await request.json())
+
+    def _allocate(self, bodies: dict[str, Any]) -> web.Response:
+        """All of them or none."""
+        before = dict(self.allocations), dict(self.generations)
+        for consumer, body in bodies.items():
+            if why := self._refused(consumer, body):
+                self.allocations, self.generations = before
+                return web.json_response({"errors": [{"detail": why}]}, status=409)
+        return web.Response(status=204)
+
+    def _refused(self, consumer: str, body: dict[str, Any]) -> str | None:
         there = self.generations.setdefault(consumer, next(self.numbers)) if consumer in self.allocations else None
         if body["consumer_generation"] != there:
-            return web.json_response({"errors": [{"detail": "consumer generation conflict"}]}, status=409)
+            return "consumer generation conflict"
         wanted = {provider: one["resources"] for provider, one in body["allocations"].items()}
         if not all(self._room(provider, resources, consumer) for provider, resources in wanted.items()):
-            return web.json_response({"errors": [{"detail": "over capacity"}]}, status=409)
+            return "over capacity"
         self.allocations.pop(consumer, None)
         self.generations.pop(consumer, None)
         if wanted:
             self.allocations[consumer], self.generations[consumer] = wanted, next(self.numbers)
-        return web.Response(status=204)
+        return None
 
     async def give_back(self, request: web.Request) -> web.Response:
         return web.Response(status=204 if self.allocations.pop(request.match_info["id"], None) else 404)

@@ -152,6 +152,30 @@ async def test_several_consumers_are_changed_together_or_not_at_all(client: Any,
     assert (await client("POST", "/allocations", moved)).status_code == 204
 
 
+async def test_sellers_of_several_claims_at_once_do_not_oversell(client: Any, provider: Any) -> None:
+    uuid, other = await provider("one", VCPU=5), await provider("other", VCPU=50)
+    pairs = [{str(uuid4()): claim(uuid, VCPU=1), str(uuid4()): claim(other, VCPU=1)} for _ in range(6)]
+    pairs += [{str(uuid4()): claim(uuid, VCPU=1), str(uuid4()): claim(uuid, VCPU=1)} for _ in range(4)]
+    answers = await asyncio.gather(*(client("POST", "/allocations", pair) for pair in pairs))
+    assert {answer.status_code for answer in answers} == {204, 409}
+    wanted = [sum(uuid in one["allocations"] for one in pair.values()) for pair in pairs]
+    sold = sum(number for number, answer in zip(wanted, answers, strict=True) if answer.status_code == 204)
+    assert sold <= 5
+    usages = (await client("GET", f"/resource_providers/{uuid}/usages")).json["usages"]
+    assert usages == {"VCPU": sold}
+
+
+async def test_what_is_wrong_with_one_of_several_claims_leaves_all_undone(client: Any, provider: Any) -> None:
+    uuid, old, new, nowhere = await provider("one", VCPU=4), str(uuid4()), str(uuid4()), str(uuid4())
+    await client("PUT", f"/allocations/{old}", claim(uuid, VCPU=1))
+    again = await client("POST", "/allocations", {old: claim(uuid, VCPU=1), new: claim(uuid, VCPU=1)})
+    assert (again.status_code, code(again)) == (409, "placement.concurrent_update")
+    lost = await client("POST", "/allocations", {str(uuid4()): claim(nowhere, VCPU=1), new: claim(uuid, VCPU=1)})
+    assert lost.status_code == 400 and nowhere in lost.text
+    assert (await client("GET", f"/allocations/{new}")).json == {"allocations": {}}
+    assert (await client("GET", f"/resource_providers/{uuid}/usages")).json["usages"] == {"VCPU": 1}
+
+
 async def test_a_project_sees_its_own_usage(client: Any, provider: Any) -> None:
     uuid = await provider("one", VCPU=4)
     await client("PUT", f"/allocations/{uuid4()}", claim(uuid, VCPU=1))

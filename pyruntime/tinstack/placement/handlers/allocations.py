@@ -34,9 +34,9 @@ async def put(request: Request, placement: Placement) -> None:
 
 async def post(request: Request, placement: Placement) -> None:
     """The same for several consumers, all or nothing."""
-    await allocations.put(
-        placement.database, [_claim(request, consumer, body) for consumer, body in request.body.items()]
-    )
+    claims = [_claim(request, consumer, body) for consumer, body in request.body.items()]
+    with crash.around(11 if any(claim.resources for claim in claims) else "give-back"):
+        await allocations.put(placement.database, claims)
 
 
 async def show(request: Request, placement: Placement) -> Response:
