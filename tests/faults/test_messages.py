@@ -23,6 +23,7 @@ from tinstack.core.bus.memory import MemoryBus
 from tinstack.dev import configs
 from tinstack.dev.cloud import Cloud
 from tinstack.network.agent import fake
+from tinstack.network.server import telling
 
 CALL_SECONDS = 2.0
 """How long a call waits at most here; a late message comes after that."""
@@ -119,7 +120,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[clouds.Held]:
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(MemoryBus, "call", call)
-        patch.setattr(fake, "LOOK_SECONDS", 2.0)
+        patch.setattr(telling, "AGAIN_SECONDS", 2.0)
         patch.setattr(fake, "REPORT_SECONDS", 2.0)
         cloud = Cloud(state, configs.ports(clouds.api.free_base()), hosts=2, tuning=tuning)
         stack.enter_context(clouds.api._Thread(cloud))

@@ -104,15 +104,15 @@ class HostReports:
             known.selling = False
 
     async def _is_sold(self, message: HostReport, known: _Known) -> bool:
-        wanted = {
-            "VCPU": _stock(message.vcpus, message.cpu_ratio, 0),
-            "MEMORY_MB": _stock(message.ram_mib, message.ram_ratio, message.reserved_mib),
-            "DISK_GB": _stock(message.disk_gib, message.disk_ratio, 0),
-        }
-        wanted = {kind: stock for kind, stock in wanted.items() if stock["total"]}
-        inventory = (message.provider, msgspec.json.encode(wanted))
+        amounts = (
+            ("VCPU", message.vcpus, message.cpu_ratio, 0),
+            ("MEMORY_MB", message.ram_mib, message.ram_ratio, message.reserved_mib),
+            ("DISK_GB", message.disk_gib, message.disk_ratio, 0),
+        )
+        inventory = (message.provider, *amounts)
         if known.inventory == inventory:
             return True
+        wanted = {kind: _stock(total, ratio, reserved) for kind, total, ratio, reserved in amounts if total}
         await set_aside()
         try:
             await self._remote.inventory(message.provider, message.host, wanted)

@@ -4,6 +4,7 @@
 a server that is not its own: the envelope's sender, vouched for by the broker, must be ``compute.<host>`` of the row.
 """
 
+from functools import lru_cache
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
@@ -145,6 +146,7 @@ class ObservedServer(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
 
 
+@lru_cache(4096)
 def provider_of(host: str) -> str:
     """The uuid of a host's resource provider: the same after a reinstall, and no other host's."""
     return str(uuid5(NAMESPACE_DNS, f"{host}.compute.tinstack"))

@@ -27,13 +27,14 @@ class Maker:
 
     def __init__(self) -> None:
         self.made: list[int] = []
+        self.up = [GUEST_PORT]
         self.gate = asyncio.Event()
         self.loop = asyncio.get_running_loop()
 
     def make(self, wanted: rpc.HostNetworkState) -> Outcome:
         asyncio.run_coroutine_threadsafe(self.gate.wait(), self.loop).result(5)
         self.made.append(wanted.generation)
-        return Outcome(up=[GUEST_PORT], errors={"n": "why"}, doors={}, changes=1)
+        return Outcome(up=list(self.up), errors={"n": "why"}, doors={}, changes=1)
 
 
 class Server:
@@ -130,6 +131,74 @@ async def test_many_messages_during_one_look_make_one_more(rig: Rig) -> None:
     rig.maker.gate.set()
     seen = [(await asyncio.wait_for(rig.server.applied.get(), 5)).generation for _ in range(2)]
     assert seen == rig.maker.made == [1, 7]
+
+
+async def test_it_looks_again_by_what_it_was_answered_and_asks_only_when_told(rig: Rig) -> None:
+    rig.maker.gate.set()
+    await rig.server.start()
+    await rig.agent.start()
+    await asyncio.wait_for(rig.server.applied.get(), 5)
+    for _ in range(3):
+        await rig.agent.look()
+    assert rig.maker.made == [1] * 4 and len(rig.server.asked_for) == 1 and rig.server.applied.empty()
+    await rig.server.tell(2)
+    assert (await asyncio.wait_for(rig.server.applied.get(), 5)).generation == 2
+    assert len(rig.server.asked_for) == 2
+
+
+async def test_it_asks_now_and_then_without_being_told(rig: Rig) -> None:
+    rig.maker.gate.set()
+    rig.agent.config.ask_seconds = 0.0
+    await rig.server.start()
+    for asked in (1, 2):
+        await rig.agent.look()
+        assert len(rig.server.asked_for) == asked
+
+
+async def test_what_it_finds_by_itself_it_says_at_once_and_again_after_the_next_look(rig: Rig) -> None:
+    rig.maker.gate.set()
+    await rig.server.start()
+    await rig.agent.look()
+    rig.maker.up = []
+    for asked in (1, 2, 2):
+        await rig.agent.look()
+        assert len(rig.server.asked_for) == asked
+    said = [(await asyncio.wait_for(rig.server.applied.get(), 5)).up for _ in range(3)]
+    assert said == [[GUEST_PORT], [], []] and rig.server.applied.empty()
+
+
+async def test_what_could_not_be_said_is_asked_for_and_said_later(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.maker.gate.set()
+    await rig.server.start()
+
+    async def cast(*arguments: Any) -> None:
+        raise ApiError("nobody there")
+
+    with monkeypatch.context() as lost:
+        lost.setattr(rig.bus, "cast", cast)
+        await rig.agent.look()
+    await rig.agent.look()
+    assert (await asyncio.wait_for(rig.server.applied.get(), 5)).up == [GUEST_PORT]
+
+
+async def test_what_could_not_be_made_at_first_is_said_when_it_is(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.maker.gate.set()
+    await rig.server.start()
+    await rig.agent.look()
+    await asyncio.wait_for(rig.server.applied.get(), 5)
+    rig.server.generation = 2
+    rig.agent._ask_at = 0.0
+
+    def fail(wanted: rpc.HostNetworkState) -> Outcome:
+        raise CommandFailed(command="ip", reason="no memory.")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(rig.maker, "make", fail)
+        with pytest.raises(CommandFailed):
+            await rig.agent.look()
+    assert rig.agent.generation == 1
+    await rig.agent.look()
+    assert (await asyncio.wait_for(rig.server.applied.get(), 5)).generation == rig.agent.generation == 2
 
 
 async def test_without_the_server_all_stays_and_it_asks_again(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

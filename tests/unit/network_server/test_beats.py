@@ -11,7 +11,7 @@ from tinstack.network.server.beats import Beats
 
 def report(host: str, **more: Any) -> rpc.AgentReport:
     facts: dict[str, Any] = {"tunnel_ip": "10.0.0.1", "roles": ["l2"], "physical_networks": {}, "started_at": 1}
-    return rpc.AgentReport(host=host, generation=0, **{**facts, **more})
+    return rpc.AgentReport(host=host, **{"generation": 0, **facts, **more})
 
 
 class Alone:
@@ -83,3 +83,12 @@ async def test_a_host_that_is_behind_is_told_to_look(rig: Any, alone: Alone) -> 
     assert told == []
     await beats._write([msgspec.structs.replace(same, generation=generation - 1)])
     assert told == ["near"]
+
+
+async def test_who_worked_before_this_process_did_is_told_to_look_once(rig: Any, alone: Alone) -> None:
+    told: list[str] = []
+    beats = Beats(rig.parts.db, 60.0, alone, told.extend)
+    await beats.heard(report("new"))
+    for started_at in (1, 1, 2):
+        await beats.heard(report("old", generation=7, started_at=started_at))
+    assert told == ["old"]

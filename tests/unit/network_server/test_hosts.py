@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tinstack.core.bus.interface import RemoteFailure
 from tinstack.core.guestdata import host_key
@@ -129,6 +130,21 @@ async def test_only_hosts_that_a_change_concerns_look_again(client: Any, rig: An
     after = await generations()
     assert {name for name in before if after[name] > before[name]} == {"controller", "compute1"}
     assert first["id"] in {port.id for port in (await rig.state("compute1")).ports}
+
+
+async def test_peers_of_a_host_whose_agents_are_removed_are_told(client: Any, rig: Any) -> None:
+    for name in ("compute1", "compute2", "compute3"):
+        await rig.host(name)
+    net = await client.network()
+    for name in ("compute1", "compute2"):
+        await _bound(client, net, name)
+    before = {name: await rig.generation(name) for name in rig.agents}
+    rig.parts.agents.config = structs.replace(rig.parts.agents.config, agent_down_seconds=-1.0)
+    agent = (await client.get("agents?host=compute2", "admin")).json["agents"][0]
+    assert (await client.delete(f"agents/{agent['id']}", "admin")).status_code == 204
+    assert await rig.generation("compute1") > before["compute1"]
+    assert await rig.generation("compute3") == before["compute3"]
+    assert (await rig.state("compute1")).networks[0].peers == []
 
 
 async def test_a_port_is_active_when_its_host_has_wired_it_and_compute_is_told(client: Any, rig: Any) -> None:

@@ -16,8 +16,8 @@ from aiormq.abc import AbstractChannel, ConsumerCallback
 
 log = logging.getLogger(__name__)
 
-ACK_SECONDS = 0.02
-"""For which what is handled waits for company before the broker is told."""
+ACK_SECONDS = 0.1
+"""For which what is handled waits for company before the broker is told: a frame and a task for ten heartbeats, not for two."""
 MOST = 32
 """So many go at once: half of what may be under way, so that the broker never waits for us."""
 

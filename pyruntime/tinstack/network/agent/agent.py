@@ -1,7 +1,8 @@
 """The agent: asks what its host's networking should be, makes it so, says what became of it.
 
 Level-triggered. ``LookHost`` only says that there is something to see; any number of them that come during one look make
-one more. It also looks when it starts and every now and then, so a lost message is healed by the next look.
+one more. It also looks every now and then by what it was answered last, so what others change on the host is put back; it asks
+anew when it starts, when it is told to, and rarely else. Lost messages: its report names what it has made, and who is behind is told.
 """
 
 import asyncio
@@ -31,6 +32,9 @@ class Agent:
         self.generation = 0
         self.started_at = now_us()
         self._ids: set[str] = set()
+        self._state: rpc.HostNetworkState | None = None
+        self._ask_at = 0.0
+        self._said: tuple[object, ...] = ()
         self._looking = Periodic("network look", config.look_seconds, self.look)
         self._reporting = Periodic("network report", config.report_seconds, self.report)
 
@@ -49,18 +53,18 @@ class Agent:
 
     async def _told(self, message: rpc.LookHost, envelope: Envelope) -> None:
         self._ids.add(envelope.request_id)
+        self._ask_at = 0.0
         self._looking.nudge()
 
     async def look(self) -> None:
-        """Ask, make, report; noted under the request that asked for it, if it was one."""
+        """Ask if need be, make, report what is new; noted under the request that asked for it, if it was one."""
         ids, self._ids = self._ids, set()
         request_id_of_task.set(only_request_id(ids))
-        try:
-            state = await self.bus.call(rpc.TOPIC, rpc.AskHostState(host=self.config.host), rpc.HostNetworkState)
-        except ApiError as error:
-            log.warning("the wanted state can't be had, all stays as it is: %s", error.text)
-            self._look_again_soon()
+        asks = self._state is None or time.monotonic() >= self._ask_at
+        if asks and not await self._ask():
             return
+        state = self._state
+        assert state
         began = time.perf_counter()
         outcome = await asyncio.to_thread(self.host.make, state)
         errors = dict(outcome.errors)
@@ -71,14 +75,31 @@ class Agent:
         if outcome.changes:
             milliseconds = (time.perf_counter() - began) * 1000
             log.info("generation %d: %d changes in %.0f ms", state.generation, outcome.changes, milliseconds)
+        said, self._said = self._said, (state.generation, frozenset(outcome.up), errors)
+        if not asks and said == self._said:
+            return
+        if not asks:  # nobody waits for it, so nobody misses it: the next look asks, and says it again
+            self._ask_at = 0.0
         done = rpc.Applied(host=self.config.host, generation=state.generation, up=outcome.up, errors=errors)
         try:
             await self.bus.cast(rpc.TOPIC, done)
         except ApiError as error:
             log.warning("what was made can't be reported yet: %s", error.text)
-            self._look_again_soon()
+            self._ask_again_soon()
 
-    def _look_again_soon(self) -> None:
+    async def _ask(self) -> bool:
+        """What is wanted. Told meanwhile, it asks again; where it gets no answer, all stays as it is, and it asks again soon."""
+        self._ask_at = time.monotonic() + self.config.ask_seconds
+        try:
+            self._state = await self.bus.call(rpc.TOPIC, rpc.AskHostState(host=self.config.host), rpc.HostNetworkState)
+        except ApiError as error:
+            log.warning("the wanted state can't be had, all stays as it is: %s", error.text)
+            self._ask_again_soon()
+            return False
+        return True
+
+    def _ask_again_soon(self) -> None:
+        self._ask_at = 0.0
         asyncio.get_running_loop().call_later(AGAIN_SECONDS, self._looking.nudge)
 
     async def report(self) -> None:

@@ -13,7 +13,7 @@ from tinstack.core.service import Service
 from tinstack.network import rpc
 
 REPORT_SECONDS = 30.0
-LOOK_SECONDS = 60.0
+LOOK_SECONDS = 600.0
 PHYSICAL_NETWORKS = {"physnet1": "fake0"}
 
 
@@ -40,7 +40,7 @@ class FakeAgent:
         await self._reporting.stop()
 
     async def _told(self, message: rpc.LookHost, envelope: Envelope) -> None:
-        if message.generation > self.generation:
+        if message.generation >= self.generation:
             self._looking.nudge()
 
     async def report(self) -> None:

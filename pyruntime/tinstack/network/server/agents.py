@@ -183,8 +183,7 @@ class Agents:
         self._refused[message.host] = refused
         return structs.replace(message, roles=[role for role in message.roles if role in EVERYWHERE])
 
-    @staticmethod
-    async def _learn(change: Change, message: rpc.AgentReport, fields: Mapping[str, Any]) -> None:
+    async def _learn(self, change: Change, message: rpc.AgentReport, fields: Mapping[str, Any]) -> None:
         """A host that is new, or whose roles or tunnel address changed."""
         host = Host(host=message.host)
         if not await change.tx.run(BEAT, name=message.host, **fields):
@@ -216,8 +215,7 @@ class Agents:
                     created_at=change.now,
                 )
         change.host(message.host)
-        for one in await change.tx.all(NETWORKS_OF_HOST, _Network, name=message.host):
-            await change.network(one.network_id)
+        await self._tell_peers(change, message.host)
 
     async def ask(self, message: rpc.AskHostState, envelope: Envelope) -> rpc.HostNetworkState:
         """All that a host's networking should be."""
@@ -282,12 +280,19 @@ class Agents:
         if self.alive(agent):
             raise AgentAlive(host=agent.host)
 
-        async def work(tx: Transaction) -> None:
-            await tx.run(DROP_AGENT, key=id)
-            if not await tx.all(AGENTS_OF, Agent, name=agent.host):
-                await tx.run(FORGET_HOST, name=agent.host)
+        async def work(change: Change) -> None:
+            await change.tx.run(DROP_AGENT, key=id)
+            if not await change.tx.all(AGENTS_OF, Agent, name=agent.host):
+                await change.tx.run(FORGET_HOST, name=agent.host)
+                await self._tell_peers(change, agent.host)
 
-        await self._db.transact(work)
+        await self._changes.run(work)
+
+    @staticmethod
+    async def _tell_peers(change: Change, host: str) -> None:
+        """Others send this host their networks' packets, or do no more."""
+        for one in await change.tx.all(NETWORKS_OF_HOST, _Network, name=host):
+            await change.network(one.network_id)
 
 
 def _vouched(host: str, envelope: Envelope) -> None:

@@ -60,7 +60,11 @@ class Beats:
         await self._gathering.stop()
 
     async def heard(self, report: rpc.AgentReport) -> None:
-        """A report. One that says what the last one said is written with others; any other, and the first after silence, at once."""
+        """A report. One that says what the last one said is written with others; any other, and the first after silence, at once.
+
+        Whoever worked before this process began is told to look: what it said meanwhile may be lost, and what is wanted may follow
+        from another configuration or release. One that has just begun itself asks anyway.
+        """
         known, facts, now = self._known.get(report.host), _facts(report), time.monotonic()
         if known and known.facts == facts and now - known.heard < self._down_seconds:
             known.heard = now
@@ -68,6 +72,8 @@ class Beats:
             return
         await self._alone(report)
         self._known[report.host] = _Known(facts, now)
+        if known is None and report.generation:
+            self._tell([report.host])
 
     async def _write(self, reports: list[rpc.AgentReport]) -> None:
         by_host = {report.host: report for report in reports}

@@ -1,7 +1,7 @@
 """One change of the network: a transaction, the hosts whose wanted state it touches, and what is told after its commit.
 
 Every host has a generation number. It is raised in the transaction of any change that matters to the host, and the host's
-agent is told to look once the change is there. A lost message costs nothing: agents look periodically.
+agent is told to look once the change is there. A lost message costs nothing: whose report names an older one is told again.
 """
 
 import logging

@@ -61,7 +61,7 @@ class Telling:
         self._again.start()
 
     async def stop(self) -> None:
-        """Stop; agents look by themselves soon enough."""
+        """Stop; who is behind is told by its report."""
         await self._again.stop()
         if self._task:
             self._task.cancel()
@@ -99,9 +99,9 @@ class Telling:
             try:
                 await self._send(hosts)
             except ApiError as error:
-                log.warning("hosts are not told to look, they will by themselves: %s", error.text)
+                log.warning("hosts are not told to look before their next reports: %s", error.text)
             except Exception:
-                log.exception("hosts are not told to look, they will by themselves")
+                log.exception("hosts are not told to look before their next reports")
 
     async def _send(self, names: set[str]) -> None:
         """Hosts without an agent have no queue and are left out."""
