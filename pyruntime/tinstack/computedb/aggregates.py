@@ -51,7 +51,7 @@ _SERVERS_ON = prepared(
 )
 
 
-async def everything(db: Database) -> list[Aggregate]:
+async def everything(db: Database | Transaction) -> list[Aggregate]:
     """All, by id."""
     return await db.all(_ALL, Aggregate)
 

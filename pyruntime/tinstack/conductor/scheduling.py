@@ -78,16 +78,13 @@ class Scheduling:
         only(envelope, "scheduler")
 
         async def work(tx: Transaction) -> tuple[Operation, Instance]:
-            operation = await OPERATIONS.get(tx, message.operation_id)
-            if operation is None:
-                raise OperationTaken(id=message.operation_id)
+            operation, server = await store.locked(tx, message.operation_id)
+            if operation.generation != message.generation or server.host is not None:
+                raise OperationTaken(id=operation.id)
             giver = operation.owner if operation.owner.startswith(("api@", "conductor@")) else "-"
             seconds = self._parts.config.scheduler_lease_seconds
-            taken = await OPERATIONS.take(tx, operation.id, message.generation, message.owner, giver, seconds)
-            server = await instances.locked(tx, taken.subject)
-            if server.generation != taken.generation or server.host is not None:
-                raise OperationTaken(id=taken.id)
-            return taken, server
+            await OPERATIONS.take_found(tx, operation, message.owner, giver, seconds)
+            return operation, server
 
         with crash.around(9):
             operation, server = await self._parts.db.transact(work)
@@ -170,9 +167,6 @@ class Scheduling:
         Raises OperationTaken, GroupRefuses.
         """
         only(envelope, "scheduler")
-        db = self._parts.db
-        zones = await aggregates.everything(db)
-        zone = aggregates.zone_of(zones, message.host, self._parts.config.default_zone)
 
         async def work(tx: Transaction) -> tuple[Operation, Instance]:
             operation, server = await store.locked(tx, message.operation_id)
@@ -182,6 +176,8 @@ class Scheduling:
                 raise OperationTaken(id=message.operation_id)
             await _check_group(tx, server, message.host)
             operation.data["alternates"] = message.alternates
+            zones = await aggregates.everything(tx)
+            zone = aggregates.zone_of(zones, message.host, self._parts.config.default_zone)
             await OPERATIONS.reach(tx, operation, 11, self._parts.config.scheduler_lease_seconds)
             await instances.write(
                 tx, server.id, host=message.host, node=message.host, availability_zone=zone, task_state=None
@@ -190,7 +186,7 @@ class Scheduling:
             return operation, server
 
         with crash.around(11):
-            operation, server = await db.transact(work)
+            operation, server = await self._parts.db.transact(work)
         self._parts.tokens.expect(operation, server, message.host)
         return Done()
 

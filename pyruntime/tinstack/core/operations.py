@@ -184,15 +184,28 @@ class Operations:
 
         Raises OperationTaken.
         """
+        await self._swap(tx, id, generation, owner, giver, lease_seconds)
+        operation = await self.get(tx, id)
+        assert operation
+        return operation
+
+    async def take_found(
+        self, tx: Transaction, operation: Operation, owner: str, giver: str, lease_seconds: float
+    ) -> None:
+        """The same for one that was read while its subject's row was locked, so that what stands in memory is what there is."""
+        until = await self._swap(tx, operation.id, operation.generation, owner, giver, lease_seconds)
+        operation.owner, operation.lease_until = owner, until
+
+    async def _swap(
+        self, tx: Transaction, id: str, generation: int, owner: str, giver: str, lease_seconds: float
+    ) -> int:
         now = await tx.now()
         until = now + int(lease_seconds * SECOND)
         if not await tx.run(
             self._take, key=id, wanted=generation, now=now, giver=giver + "%", holder=owner, until=until
         ):
             raise OperationTaken(id=id)
-        operation = await self.get(tx, id)
-        assert operation
-        return operation
+        return until
 
     async def renew(self, tx: Transaction, id: str, owner: str, lease_seconds: float) -> None:
         """Hold it longer. Raises OperationTaken."""
