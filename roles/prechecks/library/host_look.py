@@ -34,7 +34,7 @@ options:
 
 EXAMPLES = r"""
 - name: Look
-  host_look: {now: "{{ now(utc=true).timestamp() }}", ports: [5000], features: [vxlan]}
+  host_look: {now: "{{ now().timestamp() }}", ports: [5000], features: [vxlan]}
 """
 
 RETURN = r"""

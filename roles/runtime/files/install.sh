@@ -2,6 +2,8 @@
 # install.sh FOLDER LOCKED OWN: the virtual environment FOLDER/venv from an archive of locked wheels and our own wheel, which lie in
 # FOLDER. The file that says that something is installed is written last, so what was interrupted is done again.
 set -eu
+# The services' accounts read it, whatever root's own files are for.
+umask 022
 folder=$1 locked=$2 own=$3
 venv=$folder/venv
 export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore

@@ -2,6 +2,7 @@
 # A minimal Debian root in FOLDER, unpacked from TARBALL, which is made first where it is not there.
 #   base.sh TARBALL FOLDER SUITE PACKAGE,PACKAGE... SOURCES
 set -eu
+umask 022
 tarball=$1 folder=$2 suite=$3 packages=$4 sources=$5
 
 mkdir -p "$(dirname "$tarball")" "$(dirname "$folder")"

@@ -2,10 +2,18 @@
 
 import importlib.util
 import os
+import re
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import pytest
+import yaml
+
 PATH = Path(__file__).parents[3] / "roles" / "prechecks" / "library" / "host_look.py"
+TASKS = PATH.parents[1] / "tasks" / "main.yml"
 
 
 def load():
@@ -65,3 +73,19 @@ def test_a_name_that_nobody_knows_has_no_address():
 
 def test_a_module_that_no_kernel_has_is_lacking():
     assert not host_look.has("no_such_module_at_all")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_the_clock_of_who_deploys_is_right_in_every_zone(zone: str):
+    """What the role hands over, as Ansible evaluates it."""
+    [task] = [one for one in yaml.safe_load(TASKS.read_text()) if "host_look" in one]
+    program = Path(sys.executable).parent / "ansible"
+    words = [program, "localhost", "-i", "localhost,", "-c", "local", "-m", "ansible.builtin.debug"]
+    environment = {**os.environ, "TZ": zone, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    begun = time.time()
+    done = subprocess.run(
+        [*words, "-a", f"msg={task['host_look']['now']}"], env=environment, capture_output=True, text=True, check=True
+    )
+    found = re.search(r"msg\W+([0-9.]+)", done.stdout)
+    assert found, done.stdout
+    assert begun - 1 <= float(found[1]) <= time.time() + 1

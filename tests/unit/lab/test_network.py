@@ -37,6 +37,16 @@ def a_port(id: str, network: str, owner: str, device: str, host: str, address: s
     }
 
 
+SUBNET = {
+    "id": "s1",
+    "enable_dhcp": True,
+    "ip_version": 4,
+    "gateway_ip": "10.0.0.1",
+    "ipv6_address_mode": None,
+    "ipv6_ra_mode": None,
+}
+
+
 def a_rule(**more):
     plain = dict.fromkeys(("protocol", "port_range_min", "port_range_max", "remote_group_id", "remote_ip_prefix"))
     return {"direction": "ingress", "ethertype": "IPv4", **plain, **more}
@@ -52,7 +62,13 @@ def wanted() -> Rows:
         a_port(QG, EXT, "network:router_gateway", ROUTER, "ctl", "10.0.0.9"),
         a_port(DH, NET, "network:dhcp", "dhcp", "ctl", "192.168.0.2"),
     ]
-    router = {"id": ROUTER, "name": "r1", "admin_state_up": True, "external_gateway_info": {"enable_snat": True}}
+    router = {
+        "id": ROUTER,
+        "name": "r1",
+        "admin_state_up": True,
+        "external_gateway_info": {"enable_snat": True},
+        "routes": [],
+    }
     floating = {
         "port_id": PORT,
         "router_id": ROUTER,
@@ -60,17 +76,18 @@ def wanted() -> Rows:
         "fixed_ip_address": "192.168.0.5",
     }
     ssh = a_rule(protocol="tcp", port_range_min=22, port_range_max=22)
+    out = [a_rule(direction="egress", ethertype=family) for family in ("IPv4", "IPv6")]
     return Rows(
         ports={one["id"]: one for one in ports},
         networks={
             NET: {**network, "provider:segmentation_id": 7, "provider:physical_network": None},
             EXT: {**external, "provider:segmentation_id": None, "provider:physical_network": "physnet1"},
         },
-        subnets={"s1": {"id": "s1", "enable_dhcp": True, "ip_version": 4, "ipv6_address_mode": None}},
+        subnets={"s1": SUBNET},
         routers={ROUTER: router},
         floating=[floating],
         trunks=[],
-        groups={"g1": {"id": "g1", "name": "web", "security_group_rules": [ssh]}},
+        groups={"g1": {"id": "g1", "name": "web", "security_group_rules": [ssh, *out]}},
         tunnels={"hv": "10.9.0.2", "ctl": "10.9.0.1"},
         physical={"ctl": {"physnet1": "ext0"}},
         alive={"hv": True, "ctl": True},
@@ -230,7 +247,7 @@ def test_only_who_gets_an_address_by_dhcp_needs_its_server(wanted: Rows, seen: d
     said = "The DHCP server of the network on ctl is unknown: the guest gets no address."
     seen["ctl"] = changed(seen["ctl"], dhcp={})
     for mode, verdict_then in (("slaac", None), (None, None), ("dhcpv6-stateless", None), ("dhcpv6-stateful", said)):
-        wanted.subnets["s1"] = {"id": "s1", "enable_dhcp": True, "ip_version": 6, "ipv6_address_mode": mode}
+        wanted.subnets["s1"] = {**SUBNET, "ip_version": 6, "ipv6_address_mode": mode}
         assert verdict(wanted, seen) == (verdict_then or "Nothing on the path drops a packet."), mode
 
 
@@ -265,7 +282,8 @@ def test_groups_without_a_fitting_rule_drop_what_comes_in(wanted: Rows, seen: di
 
 
 def test_a_rule_is_for_one_family_of_addresses(wanted: Rows, seen: dict[str, Seen]) -> None:
-    rules = wanted.groups["g1"]["security_group_rules"] = [a_rule(ethertype="IPv6", protocol="tcp")]
+    rules = wanted.groups["g1"]["security_group_rules"]
+    rules[0] = a_rule(ethertype="IPv6", protocol="tcp")
     assert verdict(wanted, seen).endswith(
         "No rule of its security groups (web) lets tcp:22 in: such packets are dropped at the port."
     )
@@ -291,3 +309,69 @@ def test_a_port_is_found_by_what_people_know_of_it(wanted: Rows) -> None:
     wanted.ports["another"] = two
     with pytest.raises(LabError, match="2 ports are meant by"):
         rows.find_port(wanted, None, SERVER)  # type: ignore[arg-type]
+
+
+def test_groups_that_let_nothing_out_are_said(wanted: Rows, seen: dict[str, Seen]) -> None:
+    rules = wanted.groups["g1"]["security_group_rules"]
+    del rules[1:]
+    said = "lets anything out: it answers, but what it begins is dropped at the port."
+    assert verdict(wanted, seen).endswith(f"but: No rule of its security groups (web) {said}")
+    wanted.ports[PORT]["security_groups"] = []
+    wanted.ports[PORT]["fixed_ips"].append({"subnet_id": "s6", "ip_address": "2001:db8::5"})
+    assert Path(wanted, seen, {}, wanted.ports[PORT], "tcp:22").hops()[-1].message.endswith(f"(none) {said}")
+    wanted.ports[PORT]["security_groups"] = ["g1"]
+    rules += [a_rule(direction="egress", protocol="udp"), a_rule(ethertype="IPv6", protocol="tcp")]
+    assert "(web) lets anything out by IPv6: it answers" in verdict(wanted, seen)
+    wanted.ports[PORT]["port_security_enabled"] = False
+    seen["hv"] = changed(seen["hv"], guards=Guards())
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+
+
+@pytest.mark.parametrize(
+    "destination, to, hop",
+    [
+        ("10.5.0.0/16", "10.5.0.0/16", "192.168.0.9"),
+        ("10.5.0.1/32", "10.5.0.1", "192.168.0.9"),
+        ("2001:db8:5::/48", "2001:db8:5::/48", "2001:db8::9"),
+    ],
+)
+def test_an_extra_route_that_the_host_lacks_is_named(wanted: Rows, seen: dict[str, Seen], destination, to, hop) -> None:
+    wanted.routers[ROUTER]["routes"] = [{"destination": destination, "nexthop": hop}]
+    default = {"to": "default", "via": "10.0.0.1"}
+    said = f"The router r1 on ctl lacks its route to {destination} by {hop}."
+    assert verdict(wanted, seen) == said
+    in_router(routes=[default, {"to": to, "via": "192.168.0.8"}])(seen)
+    assert verdict(wanted, seen) == said
+    in_router(routes=[default, {"to": to, "via": hop}])(seen)
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+
+
+def test_a_default_route_is_of_one_family(wanted: Rows, seen: dict[str, Seen]) -> None:
+    in_router(routes=[{"to": "default", "via": "fd00::1"}])(seen)
+    assert verdict(wanted, seen) == "The router r1 on ctl has no default route."
+    wanted.ports[QG]["fixed_ips"].append({"subnet_id": "s6", "ip_address": "fd00::9"})
+    wanted.subnets["s6"] = {**SUBNET, "ip_version": 6, "gateway_ip": "fd00::1"}
+    held = [*seen["ctl"].spaces[f"router-{ROUTER}"].links[f"qg-{QG[:11]}"].addresses, "fd00::9/64"]
+    links = {**seen["ctl"].spaces[f"router-{ROUTER}"].links, f"qg-{QG[:11]}": Link(up=True, addresses=held)}
+    in_router(links=links, routes=[{"to": "default", "via": "10.0.0.1"}])(seen)
+    assert verdict(wanted, seen) == "The router r1 on ctl has no default route for IPv6."
+    in_router(routes=[{"to": "default", "via": "10.0.0.1"}, {"to": "default", "via": "fd00::1"}])(seen)
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+
+
+def test_a_router_that_is_not_advertised_is_said(wanted: Rows, seen: dict[str, Seen]) -> None:
+    wanted.subnets["s6"] = {**SUBNET, "ip_version": 6, "ipv6_address_mode": "slaac", "ipv6_ra_mode": "slaac"}
+    own = f"qr-{QR[:11]}"
+    links = seen["ctl"].spaces[f"router-{ROUTER}"].links
+    held = Link(up=True, addresses=[*links[own].addresses, "2001:db8::1/64"])
+    wanted.ports[QR]["fixed_ips"].append({"subnet_id": "s6", "ip_address": "2001:db8::1"})
+    in_router(links={**links, own: held}, advertiser="failed")(seen)
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."
+    wanted.ports[PORT]["fixed_ips"].append({"subnet_id": "s6", "ip_address": "2001:db8::5"})
+    rule = a_rule(ethertype="IPv6", protocol="tcp")
+    wanted.groups["g1"]["security_group_rules"].append(rule)
+    assert verdict(wanted, seen) == (
+        "What advertises the router r1 on ctl (tinstack-ra@) is failed: guests do not learn their way out by IPv6."
+    )
+    in_router(advertiser="active")(seen)
+    assert verdict(wanted, seen) == "Nothing on the path drops a packet."

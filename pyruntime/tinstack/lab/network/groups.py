@@ -1,4 +1,4 @@
-"""What a port's security groups let in. Source: Network API reference, "Security group rules"."""
+"""What a port's security groups let in and out. Source: Network API reference, "Security group rules"."""
 
 import ipaddress
 
@@ -38,13 +38,8 @@ def verdict(rows: Rows, port: Row, host: str, traffic: str) -> Hop:
     if not port.get("port_security_enabled", True):
         return ok("groups", host, "port security is off: everything passes")
     protocol, _, number = traffic.partition(":")
-    families = {"IPv6" if ":" in one["ip_address"] else "IPv4" for one in port["fixed_ips"]} or {"IPv4"}
-    rules = [
-        rule
-        for group in port["security_groups"]
-        for rule in rows.groups.get(group, {}).get("security_group_rules", [])
-        if rule["direction"] == "ingress" and rule["ethertype"] in families
-    ]
+    families = families_of(port)
+    rules = [rule for rule in rules_of(rows, port, "ingress") if rule["ethertype"] in families]
     fit = [rule for rule in rules if passes(rule, protocol, int(number or 0))]
     if wide := {rule["ethertype"] for rule in fit if everybody(rule)}:
         only = f", by {''.join(wide)} alone" if wide < families else ""
@@ -56,12 +51,40 @@ def verdict(rows: Rows, port: Row, host: str, traffic: str) -> Hop:
             host,
             f"{traffic} is let in from {said} only.",
         )
-    names = ", ".join(rows.groups[one]["name"] for one in port["security_groups"] if one in rows.groups) or "none"
     return note(
         "groups",
         host,
-        f"No rule of its security groups ({names}) lets {traffic} in: such packets are dropped at the port.",
+        f"No rule of its security groups ({names(rows, port)}) lets {traffic} in: such packets are dropped at the port.",
     )
+
+
+def outwards(rows: Rows, port: Row, host: str) -> Hop | None:
+    """A word where no rule lets out anything of a family of addresses that the port has."""
+    if not port.get("port_security_enabled", True):
+        return None
+    shut = families_of(port) - {rule["ethertype"] for rule in rules_of(rows, port, "egress")}
+    if not shut:
+        return None
+    only = "" if shut == families_of(port) else f" by {''.join(shut)}"
+    said = f"No rule of its security groups ({names(rows, port)}) lets anything out{only}"
+    return note("groups", host, f"{said}: it answers, but what it begins is dropped at the port.")
+
+
+def families_of(port: Row) -> set[str]:
+    return {"IPv6" if ":" in one["ip_address"] else "IPv4" for one in port["fixed_ips"]} or {"IPv4"}
+
+
+def rules_of(rows: Rows, port: Row, direction: str) -> list[Row]:
+    return [
+        rule
+        for group in port["security_groups"]
+        for rule in rows.groups.get(group, {}).get("security_group_rules", [])
+        if rule["direction"] == direction
+    ]
+
+
+def names(rows: Rows, port: Row) -> str:
+    return ", ".join(rows.groups[one]["name"] for one in port["security_groups"] if one in rows.groups) or "none"
 
 
 def passes(rule: Row, protocol: str, number: int) -> bool:

@@ -37,6 +37,8 @@ class Path:
         if seen and not own and (unset := groups.unset(self.rows, self.port, self.host, seen)):
             yield unset
         yield groups.verdict(self.rows, self.port, self.host, self.traffic)
+        if not own and (shut := groups.outwards(self.rows, self.port, self.host)):
+            yield shut
 
     def _hosts(self) -> list[str]:
         """The port's own first."""

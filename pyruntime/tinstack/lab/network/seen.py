@@ -19,12 +19,13 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Space(msgspec.Struct, frozen=True):
-    """A namespace as it is."""
+    """A namespace as it is. ``advertiser``: of a router's, the state of what advertises it to guests of IPv6."""
 
     links: dict[str, Link] = {}
     routes: list[dict[str, str]] = []
     maps: dict[str, dict[str, str]] = {}
     snat: list[str] = []
+    advertiser: str = ""
     foreign: list[str] = []
 
 

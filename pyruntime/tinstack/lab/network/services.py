@@ -1,5 +1,6 @@
 """What serves a port's network: DHCP, and the routers with their gateways and floating IPs."""
 
+import ipaddress
 from collections.abc import Iterator
 
 from tinstack.lab.network.hop import Hop, broken, note, ok
@@ -107,7 +108,28 @@ class Services:
             yield broken("router", host, f"The router {name} is switched off (admin_state_up is false).")
         elif not bad:
             yield ok("router", host, f"{name} with {', '.join(router_end(one) for one in (inside, *gateways))}")
+        yield from self._advertised(inside, name, host, space)
+        yield from self._extra_routes(router, name, host, space)
         yield from self._outwards(router, name, host, space, gateways)
+
+    def _advertised(self, inside: Row, name: str, host: str, space: Space) -> Iterator[Hop]:
+        """The router, to guests with addresses of IPv6 of which it is to be told."""
+        shared = {one["subnet_id"] for one in inside["fixed_ips"]} & {
+            one["subnet_id"] for one in self.port["fixed_ips"]
+        }
+        told = any(self.rows.subnets.get(one, {}).get("ipv6_ra_mode") for one in shared)
+        if told and space.advertiser != "active":
+            said = f"What advertises the router {name} on {host} (tinstack-ra@) is {space.advertiser or 'unknown'}"
+            yield broken("router", host, f"{said}: guests do not learn their way out by IPv6.")
+
+    @staticmethod
+    def _extra_routes(router: Row, name: str, host: str, space: Space) -> Iterator[Hop]:
+        there = {(one["to"], one["via"]) for one in space.routes}
+        for one in router.get("routes") or []:
+            to = as_printed(one["destination"])
+            if to != "default" and (to, str(ipaddress.ip_address(one["nexthop"]))) not in there:
+                said = f"The router {name} on {host} lacks its route to {one['destination']} by {one['nexthop']}."
+                yield broken("router", host, said)
 
     def _router_end(self, host: str, space: Space, port: Row) -> Hop | None:
         end = router_end(port)
@@ -131,10 +153,13 @@ class Services:
         if not info or not gateways:
             yield note("gateway", host, f"The router {name} has no gateway: nothing leaves by it.")
             return
-        default = next((one for one in space.routes if one["to"] == "default"), None)
-        if default is None:
-            yield broken("gateway", host, f"The router {name} on {host} has no default route.")
-        elif info.get("enable_snat") and not space.snat:
+        subnets = {one["subnet_id"]: ":" in one["ip_address"] for one in gateways[0]["fixed_ips"]}
+        wanted = {six for one, six in subnets.items() if self.rows.subnets.get(one, {}).get("gateway_ip")}
+        defaults = {":" in one["via"]: one["via"] for one in space.routes if one["to"] == "default"}
+        if lacking := wanted - defaults.keys():
+            six = "" if False in lacking else " for IPv6"
+            yield broken("gateway", host, f"The router {name} on {host} has no default route{six}.")
+        elif info.get("enable_snat") and False in subnets.values() and not space.snat:
             yield broken(
                 "gateway",
                 host,
@@ -145,7 +170,8 @@ class Services:
             yield ok(
                 "gateway",
                 host,
-                f"{addresses(gateways[0])} on {external.get('name', '?')}, default by {default['via']}",
+                f"{addresses(gateways[0])} on {external.get('name', '?')}, default by "
+                f"{', '.join(defaults[six] for six in sorted(defaults)) or 'nobody, as the network has no gateway'}",
             )
             if external.get("provider:network_type") == "flat":
                 yield from provider(self.rows, external, host, self.seen[host])
@@ -164,3 +190,11 @@ class Services:
         if not held:
             return broken("floating", host, f"Nobody on {host} answers for the floating IP {public}.")
         return ok("floating", host, f"{public} leads to {fixed}")
+
+
+def as_printed(destination: str) -> str:
+    """As the kernel names where a route leads."""
+    where = ipaddress.ip_network(destination, strict=False)
+    if where.prefixlen == 0:
+        return "default"
+    return str(where.network_address) if where.prefixlen == where.max_prefixlen else str(where)

@@ -91,12 +91,14 @@ def spaces(wanted: list[str]) -> dict[str, dict[str, Any]]:
 
     def one(name: str) -> dict[str, Any]:
         inside = ("ip", "netns", "exec", name)
-        nat = output(*inside, "nft", "list", "chain", "inet", OURS, "source") if name.startswith("router-") else ""
+        router = name.removeprefix("router-") if name.startswith("router-") else None
+        nat = output(*inside, "nft", "list", "chain", "inet", OURS, "source") if router else ""
         return {
             "links": links(*inside),
             "routes": routes(*inside),
-            "maps": maps(name) if name.startswith("router-") else {},
+            "maps": maps(name) if router else {},
             "snat": [line.strip() for line in nat.splitlines() if " snat " in line],
+            "advertiser": active(f"tinstack-ra@{router}.service") if router else "",
             "foreign": foreign(*inside),
         }
 
@@ -117,9 +119,13 @@ def dhcp(networks: list[str]) -> dict[str, dict[str, Any]]:
                 for line in file:
                     mac, _, rest = line.strip().partition(",")
                     hosts.setdefault(mac, []).append(rest)
-        state = output("systemctl", "show", "--value", "--property=ActiveState", unit).strip()
-        found[network] = {"state": state or "unknown", "hosts": hosts}
+        found[network] = {"state": active(unit) or "unknown", "hosts": hosts}
     return found
+
+
+def active(unit: str) -> str:
+    """A unit's state; nothing where systemd does not say."""
+    return output("systemctl", "show", "--value", "--property=ActiveState", unit).strip()
 
 
 def answers(space: str, device: str, address: str) -> bool:
@@ -131,10 +137,9 @@ def answers(space: str, device: str, address: str) -> bool:
 def main() -> None:
     """All of it, as one JSON object."""
     asked = json.loads(sys.argv[1])
-    agent = output("systemctl", "show", "--value", "--property=ActiveState", "tinstack-network-agent.service").strip()
     guests = output("virsh", "--readonly", "list", "--uuid").split() if asked.get("guests") else []
     found = {
-        "agent": agent,
+        "agent": active("tinstack-network-agent.service"),
         "links": links(),
         "floods": floods(),
         "foreign": foreign(),
