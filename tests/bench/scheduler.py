@@ -27,8 +27,8 @@ from tinstack.dev.content import Client
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS, DECIDE_SECONDS = 240.0, 120.0
-SETTLE_SECONDS = 15.0
-"""After the start, before idleness is measured."""
+SETTLE_SECONDS = 75.0
+"""After the start, before idleness is measured: the conductor's first sweep, after a minute, asks placement about each host once."""
 
 FLAVOR = {"name": "bench", "id": "bench", "vcpus": 1, "ram": 64, "disk": 1}
 TICKS = os.sysconf("SC_CLK_TCK")
