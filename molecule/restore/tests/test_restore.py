@@ -13,6 +13,12 @@ from guests import Lab, until
 
 testinfra_hosts = ["local://"]
 
+READ = (
+    "qemu-io -r -f qcow2 -c 'read -P 0x5a 1M 64k' -c 'read -P 0xa5 1000M 64k' -c 'read -P 0 2M 64k' "
+    "$(find /var/lib/tinstack/volume/volumes -name volume-%s.qcow2) 2>&1"
+)
+"""What was written before the backup was made, and where nothing was."""
+
 
 def test_the_server_is_known_with_its_addresses(hello: Any) -> None:
     kinds = {one["OS-EXT-IPS:type"] for network in hello.addresses.values() for one in network}
@@ -34,12 +40,19 @@ def test_images_have_their_bytes(cloud: Callable[[str], Any]) -> None:
     assert hashlib.sha512(images.download_image(image).content).hexdigest() == image.hash_value
 
 
-def test_volumes_have_their_files_and_can_be_cloned(cloud: Callable[[str], Any]) -> None:
-    volumes = cloud("tinstack").block_storage
+def test_volumes_have_their_bytes_and_can_be_cloned(
+    cloud: Callable[[str], Any], host_named: Callable[[str], Host]
+) -> None:
+    volumes, host = cloud("tinstack").block_storage, host_named("m-controller")
     kept = next(iter(volumes.volumes(name="kept")))
     clone = volumes.create_volume(size=1, name="clone", source_volid=kept.id)
-    volumes.wait_for_status(clone, "available", wait=60)
-    volumes.delete_volume(clone)
+    try:
+        volumes.wait_for_status(clone, "available", wait=60)
+        for volume in (kept, clone):
+            said = host.check_output(READ, volume.id)
+            assert said.count("read 65536/65536") == 3 and "failed" not in said, said
+    finally:
+        volumes.delete_volume(clone)
 
 
 def test_the_guest_that_was_lost_is_an_error_with_the_reason_and_verify_finds_nothing_else(

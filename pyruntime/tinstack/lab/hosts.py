@@ -20,6 +20,7 @@ CONNECTION = """{
     'groups': group_names,
     'local': ansible_connection | default('ssh') == 'local',
     'allowed': verify_allowed_ports | default([]),
+    'migration': libvirt_migration | default(false) | bool,
 }"""
 """What is asked of the inventory for each host; templates in it are resolved by Ansible."""
 

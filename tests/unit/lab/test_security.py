@@ -50,6 +50,19 @@ def test_a_port_that_nobody_meant_is_named_with_its_program() -> None:
     assert said.startswith("TCP port 8080 is open to the network by python3 (session-3.scope), which nothing")
 
 
+def test_the_port_where_libvirt_takes_guests_is_meant_only_where_it_is_asked_for() -> None:
+    def said(host: str, **how: bool) -> list[str]:
+        hosts = {name: {**one, **how} for name, one in HOSTS.items()}
+        return rules.of_sockets([socket(16514, "libvirtd.service", "libvirtd")], rules.doors(host, hosts), [])
+
+    assert said("hv1", migration=True) == []
+    for left_open in (said("hv1"), said("hv1", migration=False), said("ctl", migration=True)):
+        assert len(left_open) == 1
+        assert left_open[0].startswith(
+            "TCP port 16514 is open to the network by libvirtd (libvirtd.service), which nothing"
+        )
+
+
 def test_a_port_that_the_operator_allows_is_fine() -> None:
     exporter = socket(9100, "node_exporter.service", "node_exporter", tls=None)
     assert ports("hv1", exporter) == []

@@ -72,10 +72,11 @@ IN_GROUPS = {
     "compute": (
         Door("tcp", 5900, 65535, "qemu-system-*"),
         Door("tcp", 6083, 6083, "tinstack-compute*"),
-        Door("tcp", 16514, 16514, "libvirtd*"),
     ),
     "network_agent": (Door("udp", 4789, 4789, "", tls=False, anywhere=True),),
 }
+MIGRATION = Door("tcp", 16514, 16514, "libvirtd*")
+"""Where hosts take guests from each other, if they are to."""
 
 
 def doors(host: str, hosts: dict[str, dict[str, Any]]) -> list[Door]:
@@ -92,6 +93,8 @@ def doors(host: str, hosts: dict[str, dict[str, Any]]) -> list[Door]:
     for group, theirs in IN_GROUPS.items():
         if runs(group):
             found += theirs
+    if runs("compute") and hosts[host].get("migration"):
+        found.append(MIGRATION)
     for group, ports in APIS.items():
         if runs(group) or runs("gateway"):
             found += [Door("tcp", port, port, "haproxy.service") for port in ports]
