@@ -200,7 +200,7 @@ async def reset_state(compute: Compute, request: Request, row: Instance, state: 
             if operation.kind in ("create_image", "create_backup"):
                 unfinished.append(operation.data["image_id"])
             await OPERATIONS.end(tx, operation.id, {"superseded": "resetState"})
-            await actions.finish(tx, operation.id, failed=True)
+            await actions.finish(tx, operation, failed=True)
         await instances.write(tx, server.id, vm_state=state, task_state=None, generation=server.generation + 1)
         await actions.add(tx, _action(request, row, "resetState", now_us()))
 

@@ -62,7 +62,8 @@ _ONE = prepared(
 )
 _FINISH = prepared(
     update(actions)
-    .where(actions.c.operation_id == bindparam("operation"), actions.c.finished_at.is_(None))
+    .where(actions.c.instance_id == bindparam("server"), actions.c.operation_id == bindparam("operation"))
+    .where(actions.c.finished_at.is_(None))
     .values(finished_at=bindparam("now"), updated_at=bindparam("now"), message=bindparam("words"))
 )
 _REQUEST_OF = prepared(select(operations.c.request_id).where(operations.c.id == bindparam("operation")))
@@ -99,9 +100,10 @@ async def add(tx: Transaction, action: Action) -> None:
         return
 
 
-async def finish(tx: Transaction, operation_id: str, *, failed: bool = False) -> None:
+async def finish(tx: Transaction, operation: Operation, *, failed: bool = False) -> None:
     """The action that the operation stands for is over."""
-    await tx.run(_FINISH, operation=operation_id, now=now_us(), words="Error" if failed else None)
+    words = "Error" if failed else None
+    await tx.run(_FINISH, server=operation.subject, operation=operation.id, now=now_us(), words=words)
 
 
 async def of_server(db: Database, server_id: str) -> list[Action]:

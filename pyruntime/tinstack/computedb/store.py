@@ -212,7 +212,7 @@ async def begin(
         data = {**(data or {}), "unfinished_images": unfinished}
     for one in running:
         await OPERATIONS.end(tx, one.id, {"superseded": kind})
-        await actions.finish(tx, one.id, failed=True)
+        await actions.finish(tx, one, failed=True)
     server.generation += 1
     server.task_state = task_state or rules.task_state
     await instances.write(tx, server.id, generation=server.generation, task_state=server.task_state)
@@ -268,7 +268,7 @@ async def succeed(tx: Transaction, operation: Operation, **changes: Any) -> bool
         return False
     changes.setdefault("task_state", None)
     await instances.write(tx, operation.subject, **changes)
-    await actions.finish(tx, operation.id)
+    await actions.finish(tx, operation)
     return True
 
 
@@ -278,7 +278,7 @@ async def fail(tx: Transaction, operation: Operation, fault: Fault, **changes: A
         return False
     changes.setdefault("task_state", None)
     await instances.write(tx, operation.subject, fault=fault, **changes)
-    await actions.finish(tx, operation.id, failed=True)
+    await actions.finish(tx, operation, failed=True)
     return True
 
 
@@ -286,7 +286,7 @@ async def abandon(tx: Transaction, operation: Operation, fault: Fault) -> None:
     """The operation was refused before it did anything: the server is as it was, only the action tells of it."""
     await OPERATIONS.end(tx, operation.id, msgspec.to_builtins(fault))
     await instances.write(tx, operation.subject, task_state=None)
-    await actions.finish(tx, operation.id, failed=True)
+    await actions.finish(tx, operation, failed=True)
 
 
 async def bury(tx: Transaction, operation: Operation, server: Instance) -> bool:

@@ -95,6 +95,10 @@ class _Clock:
         self._heard = -CLOCK_SECONDS
 
 
+SESSION = "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00', group_concat_max_len=16777216"
+"""The last: a concatenation may be as long as a packet, by default it is cut after a MiB."""
+
+
 class _Connection:
     """The statements of one connection; also the transaction object that ``work`` is given.
 
@@ -205,7 +209,7 @@ class MariaDatabase:
             "client_flag": CLIENT.FOUND_ROWS,
             "ssl": trusting(config.ca),
             "stmt_cache_size": STATEMENTS,
-            "init_command": "SET SESSION tx_isolation='READ-COMMITTED', time_zone='+00:00'",
+            "init_command": SESSION,
         }
         self.dialect: Dialect = mysql.dialect(paramstyle="format")
         self._idle: list[_Connection] = []

@@ -140,6 +140,7 @@ ports = standard(
     Index("ports_host", "binding_host", "status"),
     Index("ports_owner", "device_owner", "binding_host"),
     Index("ports_device", "device_id"),
+    Index("ports_pairs", "allowed_address_pairs", mysql_length=8, mariadb_length=8),
 )
 
 port_groups = Table(

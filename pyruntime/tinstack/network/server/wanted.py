@@ -6,12 +6,14 @@ all the same.
 
 import asyncio
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from ipaddress import ip_network
+from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, select
 
-from tinstack.core.db import prepared
+from tinstack.core.db import Prepared, prepared
 from tinstack.core.guestdata import host_key, newest
 from tinstack.network import rpc
 from tinstack.network.server import filters, limits, store
@@ -65,12 +67,6 @@ FORWARDS = prepared(
     .where(_R.host == bindparam("name"))
     .order_by(_F.floating_ip_address, _W.protocol, _W.external_start)
 )
-PEERS = (
-    select(_P.network_id, _H.host, _H.tunnel_ip)
-    .join(t.hosts, _H.host == _P.binding_host)
-    .where(_H.tunnel_ip != "", _H.heartbeat_at > 0)
-    .distinct()
-)
 LEASES = (
     select(_A.network_id, _A.ip, _P.id.label("port_id"), _P.mac_address, _P.device_id, _P.project_id, _P.dns_name)
     .add_columns(_P.extra_dhcp_opts)
@@ -78,6 +74,18 @@ LEASES = (
     .where(_P.device_owner.not_like("network:%"))
     .order_by(_A.network_id, _A.key)
 )
+
+
+@lru_cache(maxsize=16)
+def _peers_of(size: int) -> Prepared:
+    """Of so many networks. Their hosts are found by a few steps through an index, however many ports there are."""
+    networks: list[Any] = [bindparam(f"one_{place}") for place in range(size)]
+    places = select(_P.network_id, _P.binding_host).where(_P.network_id.in_(networks)).distinct().subquery()
+    return prepared(
+        select(places.c.network_id, _H.host, _H.tunnel_ip)
+        .join(t.hosts, _H.host == places.c.binding_host)
+        .where(_H.tunnel_ip != "", _H.heartbeat_at > 0)
+    )
 
 
 class _Held(HostPort, kw_only=True):
@@ -141,7 +149,7 @@ class Wanted:
         there = [port for port in ports if port.device_owner not in DEVICE_PREFIX or port.device_id in up]
         overlays = {network.id for network in networks.values() if network.kind in OVERLAYS}
         peers, (groups, addresses), leases = await asyncio.gather(
-            store.all_in(self._db, PEERS, _P.network_id, overlays, _Peer),
+            store.all_by(self._db, _peers_of, overlays, _Peer),
             filters.wanted(self._db, known, {id for port in ports for id in filters.groups_of(port)}),
             self._leases(there),
         )
