@@ -25,6 +25,8 @@ SECONDS = 120.0
 
 KINDS = {".log", ".json", ".toml", ".txt"}
 SECRET_FILES = ("secrets.yml", DEV_SECRETS, "clouds.yaml")
+KINDS_OF_INVENTORIES = {".yml", ".yaml", ".ini"}
+SECRET_NAMES = re.compile(r"vault|pass|secret", re.IGNORECASE)
 OF_USERS = "instances"
 """Where a `dev` cloud keeps its guests, consoles included."""
 
@@ -96,13 +98,22 @@ def here(lab: Lab) -> Iterator[tuple[str, str]]:
     with contextlib.suppress(LabError):
         inventory = labs.with_inventory(lab).inventory
         assert inventory is not None
+        top = inventory if inventory.is_dir() else inventory.parent
         for path in sorted(inventory.rglob("*")) if inventory.is_dir() else [inventory]:
-            if path.is_file() and path.suffix in (".yml", ".yaml", ".ini", ""):
-                yield f"inventory/{path.name}", path.read_text(errors="replace")
+            name = path.relative_to(top)
+            if path.is_file() and is_of_an_inventory(name):
+                yield f"inventory/{name}", path.read_text(errors="replace")
     try:
         yield "status.json", msgspec.json.format(msgspec.json.encode(status.fetch(lab)), indent=1).decode()
     except LabError as error:
         yield "status.json", error.message
+
+
+def is_of_an_inventory(name: Path) -> bool:
+    """Whether a file of an inventory tells hosts and variables; one that may be a secret as a whole does not."""
+    if any(part.startswith(".") or SECRET_NAMES.search(part) for part in name.parts):
+        return False
+    return name.suffix in KINDS_OF_INVENTORIES or name.name == "hosts"
 
 
 def version() -> str:

@@ -7,59 +7,8 @@ import pytest
 
 from tinstack.lab import collect, fleet, labs, status
 from tinstack.lab.onhost import gather
-from tinstack.lab.onhost.redact import MARK, redact
 
 SECRET = "pl4nted-S3cret/value"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"password = {SECRET}",
-        f'password = "{SECRET}"',
-        f"'db_password': '{SECRET}'",
-        f'{{"adminPass": "{SECRET}", "name": "web"}}',
-        f"OS_PASSWORD={SECRET}",
-        f'Environment="BACKUP_SECRET={SECRET}"',
-        f"X-Auth-Token: {SECRET}",
-        f"Authorization: Bearer {SECRET}",
-        f"amqp://api:{SECRET.replace('/', '')}@10.0.0.1:5672/tinstack",
-        f"mysqldump --password={SECRET} --all",
-        f"api_key: {SECRET}",
-        f'"user_data": "{SECRET}"',
-        f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\n-----END EC PRIVATE KEY-----",
-        f"{{'token': '{SECRET}', 'x': 1}}",
-    ],
-)
-def test_what_stands_where_secrets_stand_is_removed(text):
-    said = redact(text)
-    assert SECRET not in said and SECRET.replace("/", "") not in said and MARK in said
-
-
-def test_tokens_and_hashes_are_removed_wherever_they_stand():
-    token = "gAAAAABm" + "x" * 60
-    kept = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHQ$aGFzaA"
-    said = redact(f"a token {token} and {kept.split(',')[0]} and *{'A1' * 20}")
-    assert token not in said and "argon2id" not in said and "A1A1" not in said
-
-
-def test_known_values_are_removed_whole_and_the_longest_first():
-    assert redact("x 0123456789abcdef y", ["0123456", "0123456789abcdef"]) == f"x {MARK} y"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        'password = "credential:bus"',
-        "identity_token_seconds: 3600",
-        "LoadCredential=bus:/etc/tinstack/credentials/api/bus",
-        "the token was refused",
-        "tap4a16d96c-2f mtu 1450",
-        "req-e310ae12-2a18-4f6e-afea-37d22dcde2b8",
-    ],
-)
-def test_what_is_no_secret_stays(text):
-    assert redact(text) == text
 
 
 @pytest.fixture
@@ -95,6 +44,24 @@ def test_an_archive_has_no_planted_secret(lab, tmp_path, capsys):
     assert "Secrets are removed" in capsys.readouterr().out
     with pytest.raises(collect.LabError, match="is there already"):
         collect.collect(lab, tmp_path / "out.tar.gz", 60)
+
+
+def test_of_an_inventory_go_hosts_and_variables_and_no_file_of_secrets(lab, tmp_path):
+    top = tmp_path / "inventory"
+    secret = [
+        ".vault_pass", "vault_pass", "vault.yml", "passwords.ini", "key", "group_vars/all/Vault.yml", "group_vars/.all.yml.swp",
+        "host_vars/.old/web.yml", "secrets.yaml", "id_rsa.pub",
+    ]  # fmt: skip
+    told = ["hosts", "hosts.yml", "group_vars/all.yml", "host_vars/all.yaml", "more.ini"]
+    for name in (*secret, *told):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(f"said: in {name}\n" if name in told else SECRET)
+    lab.made_with.write_text(f"{top}\n")
+    collect.collect(lab, tmp_path / "out.tar.gz", 60)
+    found = {
+        name: text for name, text in content(tmp_path / "out.tar.gz").items() if name.startswith("deployer/inventory/")
+    }
+    assert found == {f"deployer/inventory/{name}": f"said: in {name}\n" for name in told}
 
 
 def test_the_program_on_hosts_knows_what_their_credentials_are(tmp_path, monkeypatch):
