@@ -21,8 +21,13 @@ service_of_task: ContextVar[str] = ContextVar("service", default="")
 """Which of the services in this process a task belongs to."""
 
 
+def second(at: float) -> str:
+    """UTC up to the second: lines of all hosts sort by their text, whatever zones the hosts are in."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at))
+
+
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, service, logger, request_id, message, and the traceback if there is one.
+    """One JSON object a line: time (UTC), level, service, logger, request_id, message, and the traceback if there is one.
     ``service``: whose lines are that no service's task writes."""
 
     def __init__(self, service: str) -> None:
@@ -32,7 +37,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record as a line of JSON."""
         line: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S") + f".{int(record.msecs):03d}",
+            "time": f"{second(record.created)}.{int(record.created % 1 * 1000):03d}Z",
             "level": record.levelname,
             "service": service_of_task.get() or self.service,
             "logger": record.name,
@@ -85,8 +90,8 @@ class LogFile(logging.handlers.WatchedFileHandler):
         now = time.time()
         if int(now) != self._second:
             self._second = int(now)
-            self._prefix = time.strftime("%Y-%m-%dT%H:%M:%S.", time.localtime(now))
-        line.time = f"{self._prefix}{int(now % 1 * 1000):03d}"
+            self._prefix = second(now)
+        line.time = f"{self._prefix}.{int(now % 1 * 1000):03d}Z"
         if not self._gathered:
             asyncio.get_running_loop().call_later(self.GATHER_SECONDS, self._write)
         self._gathered.append(_encode(line))

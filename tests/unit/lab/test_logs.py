@@ -2,14 +2,17 @@
 
 import gzip
 import json
+import logging
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 
 import click
 import pytest
 
+from tinstack.core import log
 from tinstack.lab import fleet, labs, logs
 from tinstack.lab.onhost import lines, look
 from tinstack.lab.words import LabError
@@ -75,6 +78,70 @@ def test_following_sees_new_lines_new_files_and_replaced_ones(tmp_path):
     (tmp_path / "api.log").write_text(text(3, "replaced"))
     assert come() == ["whole"]
     assert come() == ["replaced"]
+
+
+def test_what_comes_while_old_lines_are_read_is_shown_once(tmp_path):
+    api, image = tmp_path / "api.log", tmp_path / "image.log"
+    api.write_text(text(1, "old") + '{"half": ')
+    image.write_text(text(1, "image's"))
+    tails = {name: lines.Tail(name, tmp_path / f"{name}.log", from_start=False) for name in ("api", "image")}
+    with open(api, "a") as file:
+        file.write("1, " + text(2, "made whole")[1:] + text(3, "new"))
+    image.rename(tmp_path / "image.log.1")
+    image.write_text(text(4, "in a new file"))
+    (tmp_path / "volume.log").write_text(text(5, "of a new service"))
+    wanted = lines.Wanted({})
+    past = {
+        service: [said["message"] for _, said in lines.past(service, paths, wanted, tails)]
+        for service, paths in lines.files(tmp_path, wanted).items()
+    }
+    assert past == {"api": ["old"], "image": ["image's"], "volume": []}
+    assert [json.loads(one)["message"] for one in tails["api"].lines()] == ["made whole", "new"]
+    assert not list(tails["image"].lines())
+    assert [json.loads(one)["message"] for one in tails["image"].lines()] == ["in a new file"]
+
+
+def test_a_level_that_is_not_known_counts_as_grave(tmp_path):
+    (tmp_path / "api.log").write_text(
+        text(1, "no", level="INFO") + text(2, "odd", level="FATAL") + text(3, "x", level=7)
+    )
+    assert read(tmp_path, level="ERROR") == ["odd", "x"]
+
+
+def test_lines_of_services_in_any_zone_are_told_in_utc(monkeypatch):
+    record = logging.LogRecord("x", logging.INFO, "x.py", 1, "said", None, None)
+    record.created = 0.25
+    for zone in ("Europe/Berlin", "America/St_Johns", "UTC"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        said = json.loads(log.JsonFormatter("api").format(record))["time"]
+        assert said == "1970-01-01T00:00:00.250Z" == logs.stamp(lines.epoch(said))
+    monkeypatch.undo()
+    time.tzset()
+
+
+async def test_lines_about_requests_have_the_same_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    file = log.LogFile(str(tmp_path / "api.log"))
+    began = time.time()
+    file.gather(
+        log.AccessLine(
+            service="api",
+            request_id="-",
+            message="",
+            own_request_id="-",
+            method="GET",
+            path="/",
+            status=200,
+            duration_ms=1,
+        )
+    )
+    file.close()
+    said = json.loads((tmp_path / "api.log").read_text())["time"]
+    monkeypatch.undo()
+    time.tzset()
+    assert said.endswith("Z") and began - 0.01 <= lines.epoch(said) <= time.time()
 
 
 def test_lines_that_come_together_are_put_in_order():

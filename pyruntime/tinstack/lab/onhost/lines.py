@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 POLL_SECONDS = 0.25
@@ -32,7 +32,7 @@ class Wanted:
         self.ids = set(asked.get("ids") or ())
         self.words: list[str] = asked.get("words") or []
         self.services = set(asked.get("services") or ())
-        self.level = LEVELS.index(asked["level"]) if asked.get("level") else 0
+        self.grave = set(LEVELS[LEVELS.index(asked["level"]) :]) if asked.get("level") else set()
 
     def line(self, text: str, service: str) -> dict[str, Any] | None:
         """The line as an object with `at`, seconds since the epoch; None where it is not wanted or is none of ours."""
@@ -45,7 +45,8 @@ class Wanted:
             return None
         if not isinstance(said, dict) or not self.since <= at <= self.until:
             return None
-        if self.level and LEVELS.index(said.get("level", "INFO")) < self.level:
+        # A level that is none of these may be a grave one.
+        if self.grave and (level := said.get("level", "INFO")) not in self.grave and level in LEVELS:
             return None
         if self.services and said.get("service", service) not in self.services and service not in self.services:
             return None
@@ -62,19 +63,31 @@ def files(folder: Path, wanted: Wanted) -> dict[str, list[Path]]:
     return {service: [path for _, path in sorted(paths)] for service, paths in found.items()}
 
 
-def past(service: str, paths: list[Path], wanted: Wanted) -> Iterator[tuple[float, dict[str, Any]]]:
-    """The lines of one service's files."""
+def past(
+    service: str, paths: list[Path], wanted: Wanted, tails: "dict[str, Tail] | None" = None
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """The lines of one service's files. ``tails``: where others follow them; then what they will read is left to them."""
+    tail = (tails or {}).get(service)
     for path in paths:
         opener: Any = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rt", errors="replace") as file:
+        with opener(path, "rb") as file:
+            end = float("inf")
             if path.suffix != ".gz":
+                if tail and os.fstat(file.fileno()).st_ino == tail.inode:
+                    end = tail.begin
+                elif tails is not None and path.suffix == ".log":
+                    continue  # it came since: a tail reads it from its start
                 skip(file, wanted.since)
-            for text in file:
-                if said := wanted.line(text, service):
+            at = file.tell()
+            for raw in file:
+                if at >= end:
+                    break
+                at += len(raw)
+                if said := wanted.line(raw.decode(errors="replace"), service):
                     yield said["at"], said
 
 
-def skip(file: TextIO, since: float) -> None:
+def skip(file: BinaryIO, since: float) -> None:
     """Go to where lines of that time begin, by halves: logs are long, and what is asked for is at their end."""
     low, high = 0, os.fstat(file.fileno()).st_size
     while since and high - low > 1 << 16:
@@ -99,24 +112,31 @@ def skip(file: TextIO, since: float) -> None:
         file.readline()
 
 
+def last_line(file: int) -> int:
+    """Where the line begins that is not whole yet."""
+    size = os.fstat(file).st_size
+    start = max(0, size - (1 << 16))
+    return start + os.pread(file, size - start, start).rfind(b"\n") + 1
+
+
 class Tail:
     """A file that grows, and may be replaced by a new one."""
 
     def __init__(self, service: str, path: Path, *, from_start: bool) -> None:
         self.service, self.path = service, path
         self.file: TextIO | None = None
-        self.inode, self.rest = 0, ""
+        self.inode, self.rest, self.begin = 0, "", 0
         self.open(from_start=from_start)
 
     def open(self, *, from_start: bool) -> None:
-        """Begin to read, at the end unless the file is new."""
+        """Begin to read, behind the last whole line unless the file is new."""
         try:
             self.file = open(self.path, errors="replace")  # noqa: SIM115  kept open while it is followed
         except OSError:
             return
         self.inode = os.fstat(self.file.fileno()).st_ino
-        if not from_start:
-            self.file.seek(0, os.SEEK_END)
+        self.begin = 0 if from_start else last_line(self.file.fileno())
+        self.file.seek(self.begin)
 
     def lines(self) -> Iterator[str]:
         """Whole lines that have come since the last time."""
@@ -158,13 +178,14 @@ def main() -> None:
     """Write them."""
     asked = json.loads(sys.argv[1])
     folder, wanted = Path(asked.get("folder", "/var/log/tinstack")), Wanted(asked)
-    tails = {path.stem: Tail(path.stem, path, from_start=False) for path in folder.glob("*.log")}
-    each = [past(service, paths, wanted) for service, paths in files(folder, wanted).items()]
+    follows = bool(asked.get("follow"))
+    tails = {path.stem: Tail(path.stem, path, from_start=False) for path in folder.glob("*.log")} if follows else None
+    each = [past(service, paths, wanted, tails) for service, paths in files(folder, wanted).items()]
     try:
         for _, said in heapq.merge(*each, key=lambda one: one[0]):
             print(json.dumps(said))
         sys.stdout.flush()
-        if asked.get("follow"):
+        if tails is not None:
             follow(folder, wanted, tails)
     except BrokenPipeError:
         os._exit(0)
