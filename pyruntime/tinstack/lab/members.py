@@ -139,6 +139,17 @@ def switch(admin: Client, service: dict[str, Any], status: str, *, check: bool) 
         admin.send("PUT", "compute", f"/os-services/{service['id']}", {"status": status, **reason}, version=API)
 
 
+def switch_back(admin: Client, services: list[dict[str, Any]], name: str) -> str:
+    """A host that stays takes servers as it did before. Where that can't be said to the API, a line that says how to."""
+    try:
+        for service in services:
+            if service["status"] == "enabled":
+                switch(admin, {**service, "status": "disabled"}, "enabled", check=False)
+    except LabError:
+        return f"\n{name} takes no new servers: `./lab drain {name} --undo` changes that."
+    return ""
+
+
 def servers_on(admin: Client, name: str) -> list[dict[str, Any]]:
     query: dict[str, str | int] = {"all_tenants": 1, "host": name, "limit": 500}
     return list(admin.pages("compute", "/servers/detail", "servers", query))
@@ -178,7 +189,11 @@ def remove(lab: Lab, name: str, *, force: bool, options: Options) -> None:
         raise LabError(f"{len(there)} servers are on {name} ({names}): run `./lab drain {name}` first, or use --force.")
     for service in services:
         switch(admin, service, "disabled", check=options.check)
-    done = changing.change(lab, [(REMOVE, {"remove_host": name, "remove_force": force})], options)
+    try:
+        done = changing.change(lab, [(REMOVE, {"remove_host": name, "remove_force": force})], options)
+    except LabError as error:
+        left = "" if options.check else switch_back(admin, services, name)
+        raise LabError(error.message + left) from None
     changing.tell(done, options)
     if options.check:
         return

@@ -124,6 +124,45 @@ def test_a_host_is_removed_with_its_rows(lab, ran, capsys):
     assert "hv1 is out of the lab" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("status", ["enabled", "disabled"])
+def test_a_host_whose_removal_is_refused_is_as_it_was(lab, ran, cloud, monkeypatch, status):
+    cloud.has("/compute/os-services", {"services": [SERVICE | {"status": status}]})
+    said = []
+    monkeypatch.setattr(members, "switch", lambda _admin, service, to, *, check: said.append((service["status"], to)))
+
+    def refused(*_):
+        raise LabError("hv1 is in api as well")
+
+    monkeypatch.setattr(changing, "change", refused)
+    with pytest.raises(LabError, match=r"^hv1 is in api as well$"):
+        members.remove(lab, "hv1", force=False, options=Options())
+    back = [("disabled", "enabled")] if status == "enabled" else []
+    assert said == [(status, "disabled"), *back]
+
+
+def test_a_host_that_can_not_be_switched_back_is_named_with_the_way_to_do_it(lab, ran, monkeypatch):
+    sent = []
+
+    send = Client.send
+
+    def refusing(self, method, service, path, body=None, **more):
+        if method == "GET":
+            return send(self, method, service, path, body, **more)
+        sent.append(body["status"])
+        if body["status"] == "enabled":
+            raise ApiError(503, "Not now.")
+        return None
+
+    def refused(*_):
+        raise LabError("It is refused.")
+
+    monkeypatch.setattr(Client, "send", refusing)
+    monkeypatch.setattr(changing, "change", refused)
+    with pytest.raises(LabError, match=r"It is refused\.\nhv1 takes no new servers: `./lab drain hv1 --undo`"):
+        members.remove(lab, "hv1", force=False, options=Options())
+    assert sent == ["disabled", "enabled"]
+
+
 def test_an_agent_that_reported_lately_is_deleted_when_that_is_old(lab, ran, monkeypatch, capsys):
     refusals = [ApiError(409, "The agent on hv1 is alive; stop it before it is removed.")] * 2
     send = Client.send
