@@ -50,6 +50,8 @@ def backup(lab: Lab, file: Path | None, data: tuple[str, ...], passphrase_file: 
 
 def restore(lab: Lab, file: Path, passphrase_file: Path | None, *, overwrite: bool, options: Options) -> None:
     """Bring it back. Raises LabError where that would lose something that is there. The play removes ready.json once it begins."""
+    if not file.is_file():
+        raise LabError(f"There is no file {file} to restore from.")
     variables = {"backup_file": str(file.resolve()), "backup_overwrite": overwrite, **passphrase(passphrase_file)}
     if not options.check:
         lab.state.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,7 +67,8 @@ def restore(lab: Lab, file: Path, passphrase_file: Path | None, *, overwrite: bo
     member = Client(clouds.read(lab.clouds, clouds.MEMBER))
     ready.write(lab.ready, usable(member, inventory))
     click.echo(
-        "The rows are back. `./lab verify` names what is lost with the hosts: guests, and bytes that the backup has not."
+        "The rows are back. Servers whose guests were lost with their hosts become ERROR once these report; "
+        "`./lab verify` names bytes that the backup has not."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from tinstack.lab import labs
+from tinstack.lab.verbs import Verbs
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -41,32 +42,6 @@ def which_lab(verb: Verb) -> Verb:
         "-i", "--inventory", metavar="NAME", help="The lab of this inventory. Default: the one made last."
     )
     return inventory(STATE(verb))
-
-
-ORDER = (
-    "up", "dev", "status", "verify", "trace", "network", "logs", "collect", "env",
-    "ssh", "add-compute", "drain", "remove", "reconfigure", "upgrade", "rotate-secrets", "renew-certificates",
-    "backup", "restore", "test", "destroy",
-)  # fmt: skip
-"""In which one meets the verbs."""
-
-
-class Verbs(click.Group):
-    """Shows the verbs in the order in which one meets them. What a lab's state does not let one do is said in a sentence."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except PermissionError as error:
-            from tinstack.lab.words import LabError
-
-            what = error.filename or "A file"
-            raise LabError(
-                f"{what} can't be used: {error.strerror}. A lab is its maker's alone: be who ran `./lab up`."
-            ) from None
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(self.commands, key=lambda verb: ORDER.index(verb) if verb in ORDER else len(ORDER))
 
 
 @click.group(
@@ -114,7 +89,7 @@ def destroy(inventory: str, state: Path | None, cache: bool) -> None:
     """
     from tinstack.lab.up import destroy
 
-    destroy(labs.to_make(inventory, state), cache=cache)
+    destroy(labs.to_destroy(inventory, state), cache=cache)
 
 
 def _numbers(text: str) -> dict[str, int]:

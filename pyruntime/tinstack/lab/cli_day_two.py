@@ -1,6 +1,8 @@
 """The verbs of day two: what is done to a lab that is there. Their options and help; what they do is in the module each names."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -8,12 +10,18 @@ from tinstack.lab import labs
 from tinstack.lab.cli import JSON, lab, which_lab
 
 CHECK = click.option("--check", is_flag=True, help="Say what would change, and change nothing.")
-PASSPHRASE = click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    metavar="FILE",
-    help="The first line of FILE encrypts the backup.",
-)
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+def passphrase(does: str) -> Callable[[Verb], Verb]:
+    """`--passphrase-file`, and what its first line does to the backup."""
+    return click.option(
+        "--passphrase-file",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        metavar="FILE",
+        help=f"The first line of FILE {does} the backup.",
+    )
 
 
 @lab.command()
@@ -29,7 +37,7 @@ PASSPHRASE = click.option(
 @click.option(
     "--data", type=click.Choice(["images", "volumes"]), multiple=True, help="Also their bytes. Can be given twice."
 )
-@PASSPHRASE
+@passphrase("encrypts")
 def backup(
     inventory: str | None,
     state: Path | None,
@@ -58,14 +66,14 @@ def backup(
 )
 @CHECK
 @click.option("--overwrite", is_flag=True, help="Replace rows and secrets that are there.")
-@PASSPHRASE
+@passphrase("decrypts")
 def restore(
     file: Path, inventory: str, state: Path | None, check: bool, overwrite: bool, passphrase_file: Path | None
 ) -> None:
     """Bring a lab back from the backup FILE, onto fresh hosts or its own.
 
     Deploys what is missing, stops the services, puts rows and secrets back, starts all. Guests that were lost with their hosts
-    stay lost: `verify` names them.
+    stay lost: their servers become ERROR. `verify` names bytes that the backup has not.
     """
     from tinstack.lab import backups
     from tinstack.lab.plays import Options

@@ -87,23 +87,50 @@ def to_make(inventory: str, state: Path | None) -> Lab:
 
     Raises LabError where the state is that of a `dev` cloud.
     """
-    for candidate in (ROOT / "inventories" / inventory, Path(inventory)):
-        if candidate.exists():
-            path = candidate.resolve()
-            lab = Lab((state or states() / path.stem).resolve(), path)
-            if lab.is_dev:
-                raise LabError(
-                    f"{lab.state} is the state of a `dev` cloud, which has no hosts: name another by --state."
-                )
-            return lab
+    path = place_of(inventory)
+    if path is None:
+        raise unknown(inventory)
+    lab = Lab((state or states() / path.stem).resolve(), path)
+    if lab.is_dev:
+        raise LabError(f"{lab.state} is the state of a `dev` cloud, which has no hosts: name another by --state.")
+    return lab
+
+
+def to_destroy(inventory: str, state: Path | None) -> Lab:
+    """The same. Raises LabError where a state is named that is none, or that of a lab on other hosts."""
+    lab = to_make(inventory, state)
+    if state is None:
+        return lab
+    if not lab.made_with.exists() and not (lab.state / "secrets.yml").exists():
+        raise LabError(f"There is no lab in {lab.state}, so nothing was taken away.")
+    made_with = lab.made_with.read_text().strip() if lab.made_with.exists() else str(lab.inventory)
+    if made_with != str(lab.inventory):
+        raise LabError(f"The lab in {lab.state} was made with {made_with}, not with {lab.inventory}: name it by -i.")
+    return lab
+
+
+def place_of(inventory: str) -> Path | None:
+    """Where the inventory of that name or path is."""
+    places = (ROOT / "inventories" / inventory, Path(inventory))
+    return next((place.resolve() for place in places if place.exists()), None)
+
+
+def unknown(inventory: str) -> click.UsageError:
     known = sorted(entry.name for entry in (ROOT / "inventories").glob("*") if not entry.name.startswith("."))
-    raise click.UsageError(f"There is no inventory '{inventory}'. Known are: {', '.join(known) or 'none'}.")
+    return click.UsageError(f"There is no inventory '{inventory}'. Known are: {', '.join(known) or 'none'}.")
 
 
 def to_look_at(inventory: str | None, state: Path | None) -> Lab:
-    """The lab that was asked for, or else the one made last. An error where none was made."""
-    if state is None and inventory is not None:
-        state = states() / Path(inventory).stem
+    """The lab that was asked for, or else the one made last. An error where none was made.
+
+    An inventory that is gone still names the state of its lab, as `dev` names its own.
+    """
+    path = None if inventory is None else place_of(inventory)
+    if inventory is not None:
+        named = states() / Path(inventory).stem
+        if path is None and (state is not None or not named.is_dir()):
+            raise unknown(inventory)
+        state = state or named
     if state is None:
         pointer = states() / "current"
         if not pointer.exists():
@@ -111,8 +138,7 @@ def to_look_at(inventory: str | None, state: Path | None) -> Lab:
         state = Path(pointer.read_text().strip())
     if not state.is_dir():
         raise LabError(f"There is no lab in {state}: make one with `./lab up` or `./lab dev`.")
-    places = () if inventory is None else (ROOT / "inventories" / inventory, Path(inventory))
-    return Lab(state.resolve(), next((place.resolve() for place in places if place.exists()), None))
+    return Lab(state.resolve(), path)
 
 
 def with_inventory(lab: Lab) -> Lab:

@@ -104,9 +104,20 @@ def show(lab: Lab, wanted: Filter, *, follow: bool, as_json: bool) -> None:
         else:
             out.print(readable(said), style=STYLES.get(said.get("level", "")), markup=False, soft_wrap=True)
     if not shown and not follow:
-        print("lab: No log line answers to that: look further back with --since, or for less.", file=sys.stderr)
+        print(f"lab: {nothing(lab, wanted)}", file=sys.stderr)
     if failed:
         raise LabError(" ".join(failed.values()))
+
+
+def nothing(lab: Lab, wanted: Filter) -> str:
+    """Why there may be no line, and what to do about it."""
+    less = bool(wanted.level or wanted.services or wanted.hosts)
+    ways = ["look further back with --since"] * (wanted.since > 0) + ["leave out --level, --service or --host"] * less
+    said = "No log line answers to that" + (
+        f": {', or '.join(ways)}." if ways else ", and all that is kept was looked at."
+    )
+    unsaid = " A `dev` cloud writes no lines about requests, only what its services have to say." if lab.is_dev else ""
+    return said + unsaid
 
 
 def local(lab: Lab, wanted: Filter, *, follow: bool) -> dict[str, Iterator[Line]]:

@@ -26,6 +26,7 @@ PRECHECKS = Stage("prechecks", "Whether the hosts are fit")
 MAKE_HOSTS = Stage("sandbox", "Hosts on this machine")
 DEPLOY = Stage("site", "The cloud on its hosts")
 DESTROY = Stage("destroy", "Taking the lab away")
+CONTINUES = "The same command continues from here."
 
 
 def check(lab: Lab) -> None:
@@ -77,21 +78,22 @@ def run(lab: Lab, stage: Stage, **variables: object) -> tuple[float, int]:
 def play(lab: Lab, stage: Stage, options: plays.Options, variables: dict[str, object]) -> tuple[plays.Outcome, float]:
     """One stage: how it went, and its seconds. Raises LabError with the tasks that failed."""
     log = lab.logs / f"{stage.playbook}.log"
+    changes = stage is not PRECHECKS and not options.check
     with PlayProgress(stage.title) as progress:
         outcome = plays.run(
             lab, stage.playbook, log, progress, {"tinstack_state_dir": str(lab.state), **variables}, options
         )
     took = progress.elapsed()
     if outcome.interrupted:
-        raise LabError("Interrupted. The same command continues from here.")
+        raise LabError(f"Interrupted. {CONTINUES if changes else 'Nothing was changed.'}")
     if not outcome.succeeded:
-        raise LabError(explained(outcome, str(log)))
+        raise LabError(explained(outcome, str(log), continues=changes and outcome.changed > 0))
     click.echo(f"  done in {seconds(took)}, changed={outcome.changed}")
     return outcome, took
 
 
-def explained(outcome: plays.Outcome, log: str) -> str:
-    """Which task failed where and why, and where the rest is."""
+def explained(outcome: plays.Outcome, log: str, *, continues: bool) -> str:
+    """Which task failed where and why, where the rest is, and whether there is something to go on from."""
     lines = []
     for failure in outcome.failures:
         reason = failure.reason.replace("\n", "\n  ")
@@ -100,7 +102,7 @@ def explained(outcome: plays.Outcome, log: str) -> str:
         lines.append(
             "Ansible ended before its first task was done:\n  " + plays.tail(last_lines(log), 15).replace("\n", "\n  ")
         )
-    return "\n".join([*lines, f"The whole log is in {log}. The same command continues from here."])
+    return "\n".join([*lines, f"The whole log is in {log}.{f' {CONTINUES}' if continues else ''}"])
 
 
 def last_lines(log: str) -> str:

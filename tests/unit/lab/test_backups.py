@@ -74,7 +74,16 @@ def test_a_restored_lab_is_ready_and_the_one_that_is_meant(lab, ran, tmp_path, c
     assert ready.read(lab.ready).hosts == ["ctl"]
     assert "Host ctl" in lab.ssh_config.read_text()
     assert labs.to_look_at(None, None).state == lab.state
-    assert "The backup of 2026-11-21T20:00:00Z" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "The backup of 2026-11-21T20:00:00Z" in said
+    assert "become ERROR once these report; `./lab verify` names bytes that the backup has not." in said
+
+
+def test_a_backup_that_is_not_there_leaves_nothing_behind(lab, ran, tmp_path):
+    fresh = Lab(tmp_path / ".lab" / "fresh", lab.inventory)
+    with pytest.raises(LabError, match=r"There is no file .*/nonexist to restore from"):
+        backups.restore(fresh, tmp_path / "nonexist", None, overwrite=False, options=Options())
+    assert ran == [] and not fresh.state.exists()
 
 
 def test_a_restore_that_is_refused_or_tried_leaves_the_lab_as_it_was(lab, ran, tmp_path, monkeypatch):

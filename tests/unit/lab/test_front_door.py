@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tinstack.lab import labs, prechecks, shell
+from tinstack.lab import labs, prechecks, shell, up
 from tinstack.lab.cli import lab
 from tinstack.lab.labs import Lab
 
@@ -76,6 +76,24 @@ def test_help_teaches_the_first_steps_and_every_verb(root):
     assert 'eval "$(./lab env)"' in said
     for verb in lab.commands:
         assert re.search(rf"^  {verb} ", said, re.MULTILINE)
+    commands = said[said.index("Commands:") :]
+    assert "..." not in commands and "how full everything is" in " ".join(commands.split())
+
+
+def test_help_of_backup_and_restore_says_what_the_passphrase_does(root):
+    assert "FILE encrypts the backup" in " ".join(run("backup", "--help").output.split())
+    said = " ".join(run("restore", "--help").output.split())
+    assert "FILE decrypts the backup" in said
+    assert "their servers become ERROR. `verify` names bytes that the backup has not" in said
+
+
+@pytest.mark.parametrize("state", ["gone", "empty"])
+def test_destroy_of_a_state_that_is_none_takes_nothing_away(root, tmp_path, monkeypatch, state):
+    (root / "inventories" / "sandbox").mkdir(parents=True)
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setattr(up, "destroy", lambda *_, **__: pytest.fail("the sandbox would be gone"))
+    result = run("destroy", "--state", str(tmp_path / state))
+    assert result.exit_code == 1 and "There is no lab in" in result.stderr
 
 
 def test_up_says_what_is_missing_before_it_changes_anything(root, monkeypatch):

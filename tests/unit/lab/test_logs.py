@@ -144,6 +144,23 @@ async def test_lines_about_requests_have_the_same_time(tmp_path, monkeypatch):
     assert said.endswith("Z") and began - 0.01 <= lines.epoch(said) <= time.time()
 
 
+@pytest.mark.parametrize(
+    ("is_dev", "since", "level", "said"),
+    [
+        (False, 5.0, None, "No log line answers to that: look further back with --since."),
+        (False, 0.0, None, "No log line answers to that, and all that is kept was looked at."),
+        (False, 5.0, "ERROR", "…: look further back with --since, or leave out --level, --service or --host."),
+        (False, 0.0, "ERROR", "No log line answers to that: leave out --level, --service or --host."),
+        (True, 0.0, None, "… A `dev` cloud writes no lines about requests, only what its services have to say."),
+    ],
+)
+def test_why_there_may_be_no_line(tmp_path, is_dev, since, level, said):
+    if is_dev:
+        (tmp_path / labs.DEV_SECRETS).touch()
+    told = logs.nothing(labs.Lab(tmp_path), logs.Filter(since, level))
+    assert told.endswith(said[1:]) if said.startswith("…") else told == said
+
+
 def test_lines_that_come_together_are_put_in_order():
     sources = {"a": iter([{"at": 2}, {"at": 3}]), "b": iter([{"at": 1}])}
     assert [said["at"] for said in logs.as_they_come(sources)] == [1, 2, 3]

@@ -65,16 +65,18 @@ def test_the_reason_of_a_failed_task(result, said):
 
 def test_a_failed_stage_says_host_task_reason_and_where_the_log_is():
     outcome = Outcome(failures=[Failure("controller", "Start identity", "It did not start.\nline of its journal")])
-    assert up.explained(outcome, "/lab/site.log") == (
+    said = (
         'Task "Start identity" failed on controller:\n  It did not start.\n  line of its journal\n'
-        "The whole log is in /lab/site.log. The same command continues from here."
+        "The whole log is in /lab/site.log."
     )
+    assert up.explained(outcome, "/lab/site.log", continues=False) == said
+    assert up.explained(outcome, "/lab/site.log", continues=True) == f"{said} The same command continues from here."
 
 
 def test_a_playbook_that_never_began_shows_the_end_of_what_ansible_said(tmp_path):
     log = tmp_path / "site.log"
     log.write_text("ERROR! the role 'nope' was not found\n")
-    assert "the role 'nope' was not found" in up.explained(Outcome(), str(log))
+    assert "the role 'nope' was not found" in up.explained(Outcome(), str(log), continues=False)
 
 
 def test_progress_without_a_terminal_is_a_line_per_play_and_per_slow_task(capsys):

@@ -67,8 +67,35 @@ def test_a_lab_knows_its_inventory_wherever_its_state_is(root, tmp_path):
 def test_without_a_lab_one_is_told_how_to_make_one(root):
     with pytest.raises(LabError, match=r"There is no lab yet: make one with `./lab up` or `./lab dev`"):
         labs.to_look_at(None, None)
+    (root / "inventories" / "rack").mkdir()
     with pytest.raises(LabError, match="There is no lab in"):
-        labs.to_look_at("gone", None)
+        labs.to_look_at("rack", None)
+
+
+def test_an_inventory_that_is_not_there_is_wrong_usage_for_verbs_that_look_too(root, tmp_path):
+    made = labs.states() / "dev"
+    made.mkdir(parents=True)
+    for state in (None, tmp_path, made):
+        with pytest.raises(click.UsageError, match=r"no inventory 'typo'\. Known are: sandbox"):
+            labs.to_look_at("typo", state)
+    assert labs.to_look_at("dev", None).state == made, "a `dev` cloud is named as its state is"
+
+
+def test_only_the_state_of_a_lab_on_those_hosts_is_taken_away(root, tmp_path):
+    (root / "inventories" / "rack").mkdir()
+    assert labs.to_destroy("sandbox", None) == labs.to_make("sandbox", None)
+    for state in (tmp_path / "gone", tmp_path):
+        with pytest.raises(LabError, match=r"There is no lab in .*, so nothing was taken away"):
+            labs.to_destroy("sandbox", state)
+    made = labs.to_make("sandbox", tmp_path / "state")
+    made.state.mkdir()
+    (made.state / "secrets.yml").touch()
+    assert labs.to_destroy("sandbox", made.state) == made
+    labs.choose(made)
+    assert labs.to_destroy("sandbox", made.state) == made
+    labs.choose(labs.to_make("rack", made.state))
+    with pytest.raises(LabError, match=r"was made with .*/rack, not with .*/sandbox"):
+        labs.to_destroy("sandbox", made.state)
 
 
 def test_a_forgotten_lab_is_nobodys_default(root, tmp_path):

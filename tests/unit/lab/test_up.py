@@ -115,6 +115,33 @@ def test_an_interrupted_run_says_how_to_go_on(runner):
         up.up(labs.to_make("sandbox", None))
 
 
+CONTINUES = "The same command continues from here"
+FAILED = [Failure("controller", "Look", "No.")]
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "changed", "continues"),
+    [
+        (up.DEPLOY, plays.WHOLE, 3, True),
+        (up.DEPLOY, plays.WHOLE, 0, False),
+        (up.DEPLOY, plays.Options(check=True), 3, False),
+        (up.PRECHECKS, plays.WHOLE, 0, False),
+    ],
+)
+def test_only_what_has_begun_continues(runner, stage, options, changed, continues):
+    lab = labs.to_make("rack", None)
+    lab.logs.mkdir(parents=True)
+    runner.outcome = Outcome(failures=FAILED, changed=changed)
+    with pytest.raises(LabError) as failed:
+        up.play(lab, stage, options, {})
+    assert (CONTINUES in failed.value.message) is continues
+    runner.outcome = Outcome(interrupted=True)
+    with pytest.raises(LabError) as ended:
+        up.play(lab, stage, options, {})
+    looked = stage is up.PRECHECKS or options.check
+    assert ended.value.message == f"Interrupted. {'Nothing was changed' if looked else CONTINUES}."
+
+
 def test_destroy_takes_the_state_away_too(runner, tmp_path):
     lab = labs.to_make("sandbox", None)
     up.up(lab)
