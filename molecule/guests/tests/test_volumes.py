@@ -3,6 +3,7 @@
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 import testinfra
 from testinfra.host import Host
 
-from guests import in_guest, until
+from guests import in_guest, play, until
 
 testinfra_hosts = ["local://"]
 
@@ -38,6 +39,7 @@ KILLED = {
     "port and daemon are taken away": ["systemctl stop {socket} {unit}"],
     "the volume service is killed": ["systemctl kill --signal=KILL tinstack-volume"],
     "the broker is killed with the daemon": ["systemctl kill --signal=KILL rabbitmq-server {unit}"],
+    "the database is killed with the daemon": ["systemctl kill --signal=KILL mariadb {unit}"],
     "the controller's services are killed with the daemon": [
         "systemctl kill --signal=KILL tinstack-api tinstack-conductor tinstack-volume {unit}"
     ],
@@ -137,17 +139,14 @@ def usable(my: Cloud) -> bool:
         return False
 
 
-def test_no_acknowledged_write_is_lost_and_none_fails_whatever_is_killed(my: Cloud, volume: Any) -> None:
+@contextmanager
+def written_without_a_loss(my: Cloud, volume: Any) -> Iterator[None]:
+    """``hello`` writes meanwhile; no write has failed then, and what was acknowledged is there."""
     my.guest(
         f"printf '%s' '{WRITER}' >/run/writer; rm -f /run/ended; setsid sh /run/writer {volume.device} >/dev/null 2>&1 &"
     )
     until(lambda: acked(my) > 5, "the guest writes", 60)
-    unit = UNIT.format(volume=volume.id)
-    for what, commands in KILLED.items():
-        before = until(lambda: acked(my) + 1, "the guest answers", 60) - 1
-        for command in commands:
-            my.volume_host.check_output(command.format(unit=unit, socket=unit.replace(".service", ".socket")))
-        until(lambda before=before: acked(my) > before + 5, f"the guest goes on writing when {what}", 90, 0.5)
+    yield
     my.guest("touch /run/stop; while [ ! -e /run/ended ]; do sleep 0.2; done")
     until(lambda: usable(my), "the cloud answers again")
     assert my.guest("cat /run/failed 2>/dev/null; dmesg | grep 'I/O error' || true") == ""
@@ -155,6 +154,50 @@ def test_no_acknowledged_write_is_lost_and_none_fails_whatever_is_killed(my: Clo
     found = my.guest(f"dd if={volume.device} bs=64k count={BLOCKS} iflag=direct 2>/dev/null | uniq -c").splitlines()
     there = {place: tuple(map(int, line.split())) for place, line in enumerate(found)}
     assert there == {number % BLOCKS: (4096, number) for number in newest}
+
+
+def goes_on(my: Cloud, before: int, when: str, seconds: float = 90) -> None:
+    until(lambda: acked(my) > before + 5, f"the guest goes on writing when {when}", seconds, 0.5)
+
+
+def pauses(my: Cloud, host: Host) -> int:
+    """How often the agent of its host has said that ``hello`` waited for a volume."""
+    found = host.check_output(f"grep -c 'guest {my.hello.id} was paused for' /var/log/tinstack/compute.log || true")
+    return int(found)
+
+
+def test_no_acknowledged_write_is_lost_and_none_fails_whatever_is_killed(
+    my: Cloud, volume: Any, its_host: Host
+) -> None:
+    unit, paused = UNIT.format(volume=volume.id), pauses(my, its_host)
+    with written_without_a_loss(my, volume):
+        for what, commands in KILLED.items():
+            before = until(lambda: acked(my) + 1, "the guest answers", 60) - 1
+            for command in commands:
+                my.volume_host.check_output(command.format(unit=unit, socket=unit.replace(".service", ".socket")))
+            goes_on(my, before, what)
+    until(lambda: pauses(my, its_host) > paused, "the agent says that the guest was paused", 60)
+
+
+def test_a_guest_writes_on_when_its_volumes_host_and_the_controller_had_their_power_cut(
+    my: Cloud, volume: Any, its_host: Host, inventory: str
+) -> None:
+    paused, name = pauses(my, its_host), my.volume_host.check_output("hostname")
+    with written_without_a_loss(my, volume):
+        before = acked(my)
+        play(inventory, "restart_sandbox", restart_hosts=name, sandbox_host_orderly="false")
+        goes_on(my, before, "the host is there again", 240)
+    until(lambda: pauses(my, its_host) > paused, "the agent says that the guest was paused", 60)
+
+
+def test_a_guest_writes_on_while_certificates_are_renewed(my: Cloud, volume: Any, inventory: str, state: Path) -> None:
+    unit = f"systemctl show --value --property=ExecMainStartTimestampMonotonic {UNIT.format(volume=volume.id)}"
+    began = my.volume_host.check_output(unit)
+    with written_without_a_loss(my, volume):
+        before = acked(my)
+        play(inventory, "renew-certificates", tinstack_state_dir=state, certificates_renew_all="true")
+        assert my.volume_host.check_output(unit) != began, "the export has the new certificate"
+        goes_on(my, before, "certificates are new")
 
 
 def test_an_export_is_for_its_host_alone(
@@ -181,6 +224,12 @@ def test_an_export_is_for_its_host_alone(
     own.check_output("mkdir -p /run/no-certificate && cp /etc/tinstack/tls/ca.pem /run/no-certificate/ca-cert.pem")
     assert reads(own, "/etc/tinstack/tls/qemu")
     assert not reads(other, "/etc/tinstack/tls/qemu"), "another host's certificate"
+    shown = own.check_output("tar -chC /etc/tinstack/tls/qemu . | base64 -w0")
+    other.check_output(f"mkdir -m 700 /run/lent && echo {shown} | base64 -d | tar -xC /run/lent")
+    try:
+        assert reads(other, "/run/lent"), "nothing but its certificate keeps the other host from reading"
+    finally:
+        other.check_output("rm -r /run/lent")
     assert not reads(own, "/run/no-certificate"), "no certificate"
     assert not reads(own, None), "no TLS"
 

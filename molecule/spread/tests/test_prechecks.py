@@ -61,7 +61,7 @@ SAID_IN_THE_INVENTORY = {
         "hosts": {
             "s-volume": {"ansible_user": "novice"},
             "s-network": {"network_agent_physical_networks": {"physnet1": "eth9"}, "ansible_become": False},
-            "s-compute1": {"compute_virt_type": "kvm", "prechecks_disk_mib": 999999999},
+            "s-compute1": {"compute_virt_type": "kvm"},
             "s-compute2": {"tinstack_address": "10.85.0.14"},
             "s-nowhere": {"ansible_host": "10.85.0.99", "ansible_ssh_extra_args": "-o ConnectTimeout=4"},
         },
