@@ -14,7 +14,7 @@ SHORTEST = 6
 """Known values that are shorter would be found in innocent words."""
 
 _NAMES = (
-    r"(?<!com)(?<!by)pass(?!ed|es|ing|ive|thr|port|age)(?:word|wd|phrase)?|pwd|psk|secret|token|credentials?|cookie"
+    r"(?<!com)(?<!by)pass(?!ed|es|ing|ive|thr|port|age)(?:word|wd|phrase)?|(?<![a-z])pw(?![a-z])|pwd|psk|hmac|secret|token|credentials?|cookie"
     r"|(?:api|access|private|pre[_-]?shared|auth|encryption|signing|master|shared|session)[_-]?key|fernet|authorization"
     r"|user[_-]?data|signature"
 )
@@ -33,7 +33,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"\$ANSIBLE_VAULT;[^\n]*(?:\n[ \t]*[0-9a-f]+[ \t]*(?=\n|$))*"), MARK),
     # scheme://user:password@host, the password with any signs in it; scheme://token@host
-    (re.compile(r"""(://[^\s:/@"']*:)(?!\d{1,5}[/?#])(?:(?!://)[^\s"'<>])+(?=@)"""), rf"\1{MARK}"),
+    (re.compile(r"""(://[^\s:/@"']*:)(?!\d{1,5}[/?#"'])(?:(?!://)[^\s"<>])+(?=@)"""), rf"\1{MARK}"),
     (re.compile(r"(://)[\w-]{20,}(?=@)"), rf"\1{MARK}"),
     (re.compile(r"(\b(?:Bearer|Basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1{MARK}"),
     # --password VALUE; -pVALUE and -p VALUE; -u NAME:VALUE
@@ -54,7 +54,30 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # HAProxy and netrc
     (re.compile(r"(\bstats\s+auth\s+[^\s:]+:)\S+"), rf"\1{MARK}"),
     (re.compile(r"(\b(?:insecure-password|(?:user|login)\s+\S+\s+password)\s+)\S+"), rf"\1{MARK}"),
+    # A line of two words, as in Redis' configuration; what people write
+    (
+        re.compile(
+            r"(^[ \t]*(?:set[ \t]+)?[\w-]*(?:pass(?:word|wd|phrase)?|secret|token)[ \t]+)\S+(?=[ \t]*$)",
+            re.IGNORECASE | re.MULTILINE,
+        ),
+        rf"\1{MARK}",
+    ),
+    (
+        re.compile(
+            r"(\b(?:password|passphrase)\s+(?:is|for\s+\S+\s*(?::|is))\s+)"
+            r"(?!(?:not?|too|wrong|refused|missing|required|set|empty|over)\b)\S+",
+            re.IGNORECASE,
+        ),
+        rf"\1{MARK}",
+    ),
+    (
+        re.compile(
+            rf"""(\b(?:change_password|add_user|authenticate_user){_TO_VALUE}\\*["']?[\w.-]+{_TO_VALUE}){_VALUE}"""
+        ),
+        rf"\1{MARK}",
+    ),
     # SQL and XML
+    (re.compile(r"""(\bIDENTIFIED\s+(?:WITH|VIA)\b[^\n;'"]{0,80}["'])[^"'\\]+""", re.IGNORECASE), rf"\1{MARK}"),
     (re.compile(rf"(\bIDENTIFIED\s+BY\s+(?:PASSWORD\s+)?|\bPASSWORD\s*\(\s*){_VALUE}", re.IGNORECASE), rf"\1{MARK}"),
     (re.compile(rf"(<[\w:.-]*(?:{_NAMES})[\w.-]*(?:\s[^<>]*)?>)\s*[^<\s][^<]*(?=</)", re.IGNORECASE), rf"\1{MARK}"),
     # Fernet tokens and keys, keys of Ceph, JSON web tokens
@@ -67,7 +90,7 @@ PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"'?\*[0-9A-F]{40}'?"), MARK),
 )
 ASSIGNED = re.compile(
-    rf"""(?P<word>{_NAMES})(?P<tail>[\w.-]*)(?P<close>\\*["'])?\]?[ \t]*(?P<sign>:=|=>|=(?!=)|:)[ \t]*""",
+    rf"""(?P<word>{_NAMES})(?P<tail>[\w.-]*)(?:(?P<close>\\*["'])\s*)?\]?[ \t]*(?P<sign>:=|=>|->|=(?!=)|:)[ \t]*""",
     re.IGNORECASE,
 )
 """NAME = VALUE, NAME: VALUE, NAME=VALUE of configuration, JSON, YAML, environments and headers, up to the value."""
@@ -95,24 +118,32 @@ HARMLESS_NAMES = re.compile(
 OF_PATHS = re.compile(r"(?:file|path|dir|pwd)$", re.IGNORECASE)
 
 
+BRACKETS = re.compile(r"""\\+(["']).*?\\+\1|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|[\[{\]}]""")
+"""And strings, in which they are none."""
+
+
 def _closing(text: str, begin: int, quote_: str, limit: int) -> int | None:
     """Where the string ends that begins there. ``quote_``: with the backslashes before it, as in JSON inside JSON."""
     depth = len(quote_) - 1
-    for found in re.compile(rf"(\\*){quote_[-1]}").finditer(text, begin, limit):
+    doubled = "''|" if quote_ == "'" else ""  # as YAML writes one inside
+    for found in re.compile(rf"{doubled}(\\*){quote_[-1]}").finditer(text, begin, limit):
+        if found[1] is None:
+            continue
         slashes = len(found[1])
         if slashes <= depth if depth else slashes % 2 == 0:
             return found.start()
     return None
 
 
-def _balanced(text: str, begin: int) -> int:
-    """Behind the bracket that closes the one there; the end of the line where none does."""
+def _balanced(text: str, begin: int) -> int | None:
+    """Behind the bracket that closes the one there."""
     depth = 0
-    for found in re.compile(r"[\[{]|[\]}]").finditer(text, begin, begin + 20_000):
-        depth += 1 if found[0] in "[{" else -1
-        if not depth:
-            return found.end()
-    return _line_end(text, begin)
+    for found in BRACKETS.finditer(text, begin, begin + 20_000):
+        if found[0] in "[{]}":
+            depth += 1 if found[0] in "[{" else -1
+            if not depth:
+                return found.end()
+    return None
 
 
 def _line_end(text: str, begin: int) -> int:
@@ -120,12 +151,16 @@ def _line_end(text: str, begin: int) -> int:
     return len(text) if end < 0 else end
 
 
-def _block(text: str, end: int, column: int, *, items: bool) -> int:
-    """The end of the lines below that are indented further than the name. ``items``: also of a list that is not."""
+def _block(text: str, end: int, column: int, sign: str, *, items: bool) -> int:
+    """The end of the lines below that are indented further than the name. ``items``: also of a list that is not. ``sign``: with
+    which the name's line begins; that of a diff stands before the lines below too.
+    """
     at = end
     while at < len(text):
         following = _line_end(text, at + 1)
         line = text[at + 1 : following]
+        if sign in ("+", "-") and (line == sign or line.startswith((f"{sign} ", f"{sign}\t"))):
+            line = f" {line[1:]}"
         deep = len(line) - len(line.lstrip())
         if line.strip():
             if deep <= column and not (items and deep == column and line.lstrip().startswith("- ")):
@@ -143,8 +178,9 @@ def _value(text: str, found: "re.Match[str]", name: int) -> tuple[int, int]:
     if opened := re.compile(r"\\*[\"']").match(text, begin):
         closed = _closing(text, opened.end(), opened[0], len(text) if leads else end)
         return opened.end(), end if closed is None else closed
-    if text[begin : begin + 1] in ("[", "{") and not text.startswith("{{", begin):
-        return begin, _balanced(text, begin)
+    brackets = text[begin : begin + 1] in ("[", "{") and not text.startswith("{{", begin)
+    if brackets and (behind := _balanced(text, begin)):
+        return begin, behind
     if found["close"] and (literal := LITERAL.match(text, begin, end)):
         return begin, literal.end()
     before = re.compile(r"\\*[\"']$").search(text, max(line, name - 8), name)
@@ -153,7 +189,7 @@ def _value(text: str, found: "re.Match[str]", name: int) -> tuple[int, int]:
     if leads:
         # An item's name stands behind its dash; a quote belongs to the name.
         column = name - line - len(before[0] if before else "")
-        return begin, _block(text, end, column, items=not text[begin:end].strip())
+        return begin, _block(text, end, column, text[line], items=not text[begin:end].strip())
     if found["sign"] == "=" and not found[0].endswith((" ", "\t")):
         stop = re.compile(r"[\s\"&]|\\+[nr\"]").search(text, begin, end)
         return begin, stop.start() if stop else end
