@@ -12,6 +12,7 @@ BATCH = 50
 POLL_SECONDS = 0.1
 BURST_SECONDS = 300.0
 BOOT_POLL_SECONDS = 0.002
+PATIENT = 0.8
 GENTLE_SECONDS = 0.02
 """How often a client asks that does not measure."""
 
@@ -22,13 +23,15 @@ def _body(rig: Rig, name: str, count: int = 1) -> dict[str, Any]:
 
 
 async def boot_ms(rig: Rig, boots: int, poll: float = BOOT_POLL_SECONDS) -> tuple[float, float]:
-    """Medians from the request: to its answer, and until the server is seen ACTIVE, which is asked every ``poll`` seconds.
-    One after the other, each deleted when it is there."""
+    """Medians from the request: to its answer, and until the server is seen ACTIVE, which is asked every ``poll`` seconds once most of
+    the time has passed that the quickest one took: who asks all the time measures his own load. One after the other, each deleted
+    when it is there."""
     compute, answered, active = rig.connect("compute"), [], []
     for number in range(boots):
         began = time.perf_counter()
         id = (await compute.json("POST", "/servers", _body(rig, f"one-{number}")))["server"]["id"]
         answered.append(time.perf_counter() - began)
+        await asyncio.sleep(min(active, default=0.0) * PATIENT - answered[-1])
         await _until_active(compute, id, poll)
         active.append(time.perf_counter() - began)
         await compute.request("DELETE", f"/servers/{id}")

@@ -9,6 +9,7 @@ Rows that come from here are shared: nobody changes them.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -93,7 +94,8 @@ class _Kept:
 
 
 class Known:
-    """Reads through what is kept: ``Database`` and ``Transaction`` without what writes. It takes prepared statements on ``RARE``."""
+    """Reads through what is kept: ``Database`` and ``Transaction`` without what writes. Only answers to prepared statements on ``RARE``
+    are kept; with any other it asks."""
 
     def __init__(self, kept: _Kept, reader: "Database | KnownTransaction") -> None:
         self._kept, self._reader = kept, reader
@@ -101,11 +103,11 @@ class Known:
     async def _rows(self, kind: Any, statement: Statement, parameters: dict[str, Any]) -> Sequence[Any]:
         if isinstance(self._reader, KnownTransaction) and self._reader.wrote:
             return await _ask(self._reader, kind, statement, parameters)  # its own rows are nobody else's yet
+        if not (isinstance(statement, Prepared) and _is_rare(statement)):
+            return await _ask(self._reader, kind, statement, parameters)
         key = (kind, statement, *sorted(parameters.items()))
         found = self._kept.answers.get(key)
         if found is None:
-            assert isinstance(statement, Prepared), "what is put together for one question is not kept"
-            assert _tables(statement) <= RARE_NAMES, "what changes often is not kept"
             found = await _ask(self._reader, kind, statement, parameters)
             self._kept.add(key, found)
         return found
@@ -131,8 +133,9 @@ async def _ask(reader: Any, kind: Any, statement: Statement, parameters: dict[st
     return found
 
 
-def _tables(statement: Prepared) -> set[str]:
-    return {part.name for part in visitors.iterate(statement.statement) if isinstance(part, Table)}
+@lru_cache(maxsize=4096)
+def _is_rare(statement: Prepared) -> bool:
+    return all(part.name in RARE_NAMES for part in visitors.iterate(statement.statement) if isinstance(part, Table))
 
 
 class _Memory:

@@ -7,6 +7,7 @@ from tinstack.core.errors import NotFound
 from tinstack.core.http import Request
 from tinstack.network.server import listing, sharing, store, views
 from tinstack.network.server.errors import AvailabilityZoneNotFound
+from tinstack.network.server.known import RARE
 from tinstack.network.server.listing import Listing
 from tinstack.network.server.parts import Parts
 from tinstack.network.server.rows import Network, Owned
@@ -73,7 +74,8 @@ async def listed(
     ``singular``: the resource's name in policy rules (default: ``plural`` without its last letter); ``kind``: in RBAC policies,
     where it is another; ``within``: attributes that the path fixes.
     """
-    page = await listing.page(request, parts.db, of, within)
+    db = await parts.db.known() if of.resource.table in RARE else parts.db
+    page = await listing.page(request, db, of, within)
     fields = request.query.all("fields")
     singular = singular or plural[:-1]
     rows = await _readable(request, parts, singular, kind or singular, page.rows)

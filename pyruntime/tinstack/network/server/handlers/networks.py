@@ -72,7 +72,11 @@ async def _with_segments(parts: Parts, found: list[Body], several: set[str]) -> 
 
 async def index(request: Request, parts: Parts) -> Body:
     """Own, shared and external networks; all for admins."""
-    return await listed(request, parts, "networks", lists.NETWORKS, rendered)
+    return await listed(request, parts, "networks", lists.NETWORKS, _listed)
+
+
+async def _listed(request: Request, parts: Parts, rows: Sequence[Network]) -> list[Body]:
+    return await rendered(request, parts, rows, parts.db.latest)
 
 
 async def show(request: Request, parts: Parts) -> Body:
