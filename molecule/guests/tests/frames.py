@@ -1,6 +1,6 @@
 """Runs on a host, as root: frames as if a guest had sent them, and which frames a guest would get.
 
-    frames.py send TAP MAC IP TO_MAC TO_IP     one frame of each kind comes in at the guest's interface
+    frames.py send TAP MAC IP TO_MAC TO_IP [KIND...]     one frame of each kind (of these) comes in at the guest's interface
     frames.py hear TAP SECONDS                 prints the kinds that leave by that interface
 
 What a guest sends comes out of its tap; so frames are put into one end of a veth pair, and what comes out of the other is
@@ -100,7 +100,7 @@ def run(command: str, *, check: bool = True) -> None:
     subprocess.run(command.split(), check=check, capture_output=not check)
 
 
-def send(tap: str, *ends: str) -> None:
+def send(tap: str, mac: str, ip: str, to_mac: str, to_ip: str, *kinds: str) -> None:
     run("ip link delete t-inject", check=False)
     run("ip link add t-inject type veth peer name t-redirect")
     try:
@@ -114,8 +114,9 @@ def send(tap: str, *ends: str) -> None:
             run(command)
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
             link.bind(("t-inject", 0))
-            for frame in frames(*ends).values():
-                link.send(frame)
+            made = frames(mac, ip, to_mac, to_ip)
+            for kind in kinds or made:
+                link.send(made[kind])
                 time.sleep(0.05)
     finally:
         run("ip link delete t-inject", check=False)

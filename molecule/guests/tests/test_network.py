@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import shlex
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -117,6 +118,69 @@ def test_a_revoked_rule_cuts_its_connections_and_no_others(scene: Scene) -> None
     assert scene.one.answers()
 
 
+@contextlib.contextmanager
+def nothing_let_out(tenant: Tenant) -> Iterator[None]:
+    """None of its groups lets anything out for a while."""
+    net = tenant.cloud.network
+    gone = [one for one in net.security_group_rules(project_id=tenant.project.id) if one.direction == "egress"]
+    for one in gone:
+        net.delete_security_group_rule(one)
+    try:
+        yield
+    finally:
+        for one in gone:
+            net.create_security_group_rule(
+                security_group_id=one.security_group_id, direction="egress", ether_type=one.ether_type
+            )
+
+
+def test_without_a_rule_for_it_nothing_leaves_a_guest_and_flows_that_it_began_are_cut(scene: Scene) -> None:
+    """What comes in is answered as ever: its rules are others."""
+    with moved(scene, scene.two):
+        scene.two.says("(nc -ll -p 9003 -e cat >/dev/null 2>&1 &) ; sleep 0.2")
+    scene.one.says(f"(while sleep 0.2; do echo again; done | nc {SECOND} 9003 >/run/flow 2>&1 &)")
+
+    def flows() -> bool:
+        """Whether the flow brings something within two seconds."""
+        before, after = scene.one.says("wc -c </run/flow; sleep 2; wc -c </run/flow").split()
+        return before != after
+
+    until(flows, "the flow is there", 60)
+    with nothing_let_out(scene.left):
+        until(lambda: not scene.one.reaches(SECOND), "no ping goes out", 60)
+        until(lambda: not flows(), "the flow is cut", 60)
+        assert not scene.one.ssh(f"echo | timeout 5 nc -w 3 {SECOND} 22").stdout
+        assert scene.one.answers()
+    until(lambda: scene.one.reaches(SECOND), "pings go out again", 60)
+    assert scene.one.ssh(f"echo | timeout 5 nc -w 3 {SECOND} 22").stdout.startswith("SSH-")
+
+
+def test_a_rule_for_udp_lets_in_that_port_of_udp_alone(scene: Scene) -> None:
+    """Nobody listens there, so a guest that gets a packet says that by ICMP, which belongs to the flow."""
+    assert not told_off(scene.one, 9001)
+    with rule(scene.left, protocol="udp", port_range_min=9001, port_range_max=9001):
+        until(lambda: told_off(scene.one, 9001), "the port is open", 60)
+        assert not told_off(scene.one, 9002)
+        assert dropped(scene.one, 9001), "TCP"
+    until(lambda: not told_off(scene.one, 9001), "the port is closed", 60)
+
+
+def told_off(guest: Guest, port: int) -> bool:
+    """Whether a packet by UDP reaches a guest that has nobody at the port; a second one, as guests say few of that."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.connect((guest.floating, port))
+        for _ in range(2):
+            link.settimeout(2)
+            try:
+                link.send(b"said")
+                link.recv(64)
+            except ConnectionRefusedError:
+                return True
+            except TimeoutError:
+                pass
+    return False
+
+
 def connects(guest: Guest, port: int) -> bool:
     try:
         socket.create_connection((guest.floating, port), timeout=2).close()
@@ -152,19 +216,40 @@ def test_tenants_with_the_same_addresses_do_not_see_each_other(scene: Scene) -> 
 
 
 def test_a_guest_can_only_be_itself(scene: Scene, on: Callable[[Guest], Host]) -> None:
-    source, target = on(scene.one), on(scene.two)
+    """The receiver's groups let in whoever sends it what the frames are, so it is the sender's host that drops them."""
+    source, target, group = on(scene.one), on(scene.two), scene.left.ssh_group.id
     for host in (source, target):
         host.check_output(f"echo {base64.b64encode(FRAMES).decode()} | base64 -d >/run/frames.py")
-    target.check_output(f"python3 /run/frames.py hear {scene.two.tap} 6 >/run/heard 2>&1 & sleep 1")
     ends = f"{scene.one.port.mac_address} {scene.one.ip} {scene.two.port.mac_address} {scene.two.ip}"
-    source.check_output(f"python3 /run/frames.py send {scene.one.tap} {ends}")
-    heard = until(
-        lambda: target.run("sleep 1; pgrep -f frames.py").rc != 0 and target.check_output("cat /run/heard"),
-        "it hears",
-        60,
-    )
-    assert heard.splitlines() == ["own address", "own arp"]
-    assert scene.one.reaches(SECOND)
+
+    def heard(*kinds: str) -> list[str]:
+        target.check_output(f"python3 /run/frames.py hear {scene.two.tap} 6 >/run/heard 2>&1 & sleep 1")
+        source.check_output(f"python3 /run/frames.py send {scene.one.tap} {ends} {shlex.join(kinds)}")
+        ended = "sleep 1; pgrep -f frames.py"
+        said = until(lambda: target.run(ended).rc != 0 and target.check_output("cat /run/heard"), "it hears", 60)
+        return str(said).splitlines()
+
+    with rule(scene.left, protocol="udp", port_range_min=5000, port_range_max=5000):
+        opened = f"nft list chain inet tinstack ingress-{group}"
+        until(lambda: "5000" in target.check_output(opened), "the receiver's host has the rule", 60)
+        assert heard() == ["own address", "own arp"]
+        with unguarded(scene.left, scene.one, source):
+            assert heard("foreign address", "foreign mac") == ["foreign address", "foreign mac"]
+    until(lambda: scene.one.reaches(SECOND), "its own packets are let through", 60)
+
+
+@contextlib.contextmanager
+def unguarded(tenant: Tenant, guest: Guest, host: Host) -> Iterator[None]:
+    """Its port has no security for a while, as its host knows."""
+    net, guards = tenant.cloud.network, "nft list map bridge tinstack to"
+    groups = net.get_port(guest.port).security_group_ids
+    net.update_port(guest.port, security_groups=[], port_security_enabled=False)
+    try:
+        until(lambda: guest.tap not in host.check_output(guards), "it is not guarded", 60)
+        yield
+    finally:
+        net.update_port(guest.port, security_groups=groups, port_security_enabled=True)
+        until(lambda: guest.tap in host.check_output(guards), "it is guarded again", 60)
 
 
 def test_the_mtu_is_what_the_network_carries(scene: Scene) -> None:
@@ -198,6 +283,28 @@ def test_ports_are_known_by_their_names_in_their_network_alone(scene: Scene) -> 
     assert (
         scene.other.ssh("nslookup two.$(sed -n 's/search //p' /etc/resolv.conf) | tail -n +3 | grep 10.66").stdout == ""
     )
+
+
+def test_a_guest_is_told_the_options_that_its_port_has_for_dhcp(scene: Scene) -> None:
+    """It asks once more beside its own client, with a script that only writes down what it is told."""
+    script = "#!/bin/sh\n[ $1 = bound ] && env >/run/told\ntrue\n"
+    scene.one.says(f"printf '{script}' >/run/told.sh; chmod +x /run/told.sh")
+    asked = (
+        "rm -f /run/told; udhcpc -i eth0 -q -n -t 10 -T 1 -s /run/told.sh -O 15 -O 42 >/dev/null 2>&1; cat /run/told"
+    )
+    wanted = {"domain-name": "told.example.org", "ntp-server": "192.0.2.123"}
+    options = [{"opt_name": name, "opt_value": value} for name, value in wanted.items()]
+
+    def told() -> set[str]:
+        said = scene.one.says(asked).splitlines()
+        return {f"ip={scene.one.ip}", "domain=told.example.org", "ntpsrv=192.0.2.123"}.intersection(said)
+
+    assert told() == {f"ip={scene.one.ip}"}
+    net = scene.left.cloud.network
+    net.update_port(scene.one.port, extra_dhcp_opts=options)
+    until(lambda: len(told()) == 3, "its options are told", 60)
+    net.update_port(scene.one.port, extra_dhcp_opts=[{"opt_name": name, "opt_value": None} for name in wanted])
+    until(lambda: len(told()) == 1, "they are told no more", 60)
 
 
 def test_a_port_that_is_plugged_into_a_running_guest_works_in_a_network_without_router(scene: Scene) -> None:
