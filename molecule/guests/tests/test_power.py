@@ -79,11 +79,36 @@ def test_a_guest_that_is_paused_behind_our_back_is_seen(compute: Any, running: A
     becomes(compute, running, "ACTIVE", 1)
 
 
+@pytest.fixture
+def volume(cloud: Callable[[str], Any], compute: Any, running: Any) -> Iterator[Any]:
+    """One that ``hello`` has."""
+    storage = cloud("tinstack").block_storage
+    made = storage.create_volume(size=1, name="through a reboot")
+    try:
+        storage.wait_for_status(made, "available", wait=120)
+        compute.create_volume_attachment(running.id, volume_id=made.id)
+        yield storage.wait_for_status(made, "in-use", wait=120)
+        assert storage.get_volume(made).status == "in-use"
+        compute.delete_volume_attachment(running.id, made.id)
+        storage.wait_for_status(made, "available", wait=120)
+    finally:
+        storage.delete_volume(made, ignore_missing=True)
+
+
+def disk(server: Any, state: Path, volume: Any) -> str:
+    """Where the guest has it, by the serial number, of which virtio has 20 characters."""
+    look = f"grep -l {volume.id[:20]} /sys/block/*/serial 2>/dev/null || true"
+    found = until(lambda: in_guest(server, state, look), "the guest sees its volume", 60)
+    return f"/dev/{found.split('/')[3]}"
+
+
 @pytest.mark.parametrize("orderly", [True, False], ids=["shut down", "power cut"])
 def test_guests_come_back_as_they_were_when_their_host_was_down(
-    compute: Any, running: Any, its_host: Host, inventory: str, state: Path, orderly: bool
+    compute: Any, running: Any, volume: Any, its_host: Host, inventory: str, state: Path, orderly: bool
 ) -> None:
     in_guest(running, state, f"echo {orderly} > /kept && sync")
+    on_the_volume = f"echo kept {orderly} | dd of={disk(running, state, volume)} bs=512 conv=notrunc,fsync"
+    in_guest(running, state, on_the_volume)
     name = running.hypervisor_hostname
     off = boot_beside(compute, running, name)
     try:
@@ -93,6 +118,8 @@ def test_guests_come_back_as_they_were_when_their_host_was_down(
         until(lambda: answers(running, state), "hello answers again", 180)
         becomes(compute, running, "ACTIVE", 1, 60)
         assert in_guest(running, state, "cat /kept") == str(orderly)
+        found = in_guest(running, state, f"head -n 1 {disk(running, state, volume)}")
+        assert found == f"kept {orderly}"
         time.sleep(15)  # longer than hosts wait between two reports
         still = compute.get_server(off.id)
         assert (still.status, still.power_state) == ("SHUTOFF", 4)
