@@ -4,7 +4,6 @@ hosts that have to look when any of this changes."""
 from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, func, null, or_, select, union_all
@@ -34,7 +33,7 @@ _PAIRS = (
 
 @lru_cache(maxsize=16)
 def _members_of(size: int) -> Prepared:
-    ids: list[Any] = [bindparam(f"one_{place}") for place in range(size)]
+    ids = store.asked(size)
     return prepared(union_all(_MEMBERS.where(_G.group_id.in_(ids)), _PAIRS.where(_G.group_id.in_(ids))))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
-from sqlalchemy import Select, bindparam, literal_column, null, select, union_all
+from sqlalchemy import Select, literal_column, null, select, union_all
 
 from tinstack.core.db import Prepared, prepared
 from tinstack.network.server import qos, store, trunks, views_sharing
@@ -56,7 +56,7 @@ def _kind(name: str, port: Any, *columns: Any) -> "Select[Any]":
 
 @lru_cache(maxsize=16)
 def _belongings(size: int) -> Prepared:
-    ids: list[Any] = [bindparam(f"one_{place}") for place in range(size)]
+    ids = store.asked(size)
     on = _kind("network", _P.id, _N.qos_policy_id, _N.physical_network)
     return prepared(
         union_all(

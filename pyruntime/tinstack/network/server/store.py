@@ -190,9 +190,14 @@ def padded(keys: Iterable[str]) -> list[str]:
     return found + [found[-1]] * (size - len(found))
 
 
+def asked(size: int) -> list[Any]:
+    """The parameters ``one_0`` and so on for IN, which ``all_by`` and ``run_in`` fill."""
+    return [bindparam(f"one_{place}") for place in range(size)]
+
+
 @lru_cache(maxsize=256)
 def _in(statement: "Select[Any] | Update", column: ColumnElement[Any], size: int) -> Prepared:
-    return prepared(statement.where(column.in_([bindparam(f"one_{place}") for place in range(size)])))
+    return prepared(statement.where(column.in_(asked(size))))
 
 
 MANY = 512

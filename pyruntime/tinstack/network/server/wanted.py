@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Collection, Iterable
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -79,8 +78,7 @@ LEASES = (
 @lru_cache(maxsize=16)
 def _peers_of(size: int) -> Prepared:
     """Of so many networks. Their hosts are found by a few steps through an index, however many ports there are."""
-    networks: list[Any] = [bindparam(f"one_{place}") for place in range(size)]
-    places = select(_P.network_id, _P.binding_host).where(_P.network_id.in_(networks)).distinct().subquery()
+    places = select(_P.network_id, _P.binding_host).where(_P.network_id.in_(store.asked(size))).distinct().subquery()
     return prepared(
         select(places.c.network_id, _H.host, _H.tunnel_ip)
         .join(t.hosts, _H.host == places.c.binding_host)
