@@ -58,7 +58,7 @@ class Change:
 
     async def network(self, network_id: str) -> None:
         """Every host that has ports of the network must look."""
-        self.host(*(place.host for place in await self._places(network_id, "")))
+        self.host(*(place.host for place in await self._places(network_id)))
 
     async def port(self, port: Port, old_host: str = "") -> None:
         """A port was made, changed or moved (from ``old_host``).
@@ -68,20 +68,19 @@ class Change:
         """
         here = port.binding_host
         self.host(here, old_host)
-        places = await self._places(port.network_id, here)
-        came = here != old_host and _alone(places, here)
-        left = old_host and old_host != here and all(place.host != old_host for place in places)
+        places = {place.host: place for place in await self._places(port.network_id)}
+        came = here and here != old_host and places[here].ports == 1
+        left = old_host and old_host != here and old_host not in places
         everyone = came or left
-        self.host(*(place.host for place in places if everyone or _serves(place)))
+        self.host(*(place.host for place in places.values() if everyone or place.serving))
 
     async def came_or_goes(self, port: Port) -> None:
         """A port that was just made, or that is about to be removed, with its security groups: both questions of ``port`` and
         ``members`` in one."""
-        here = port.binding_host
-        given = {"network": port.network_id, "here": here, "port": port.id}
-        around = await self.tx.all(store.PLACES_AROUND_PORT, store.Place, **given)
-        alone = _alone(around, here)
-        self.host(here, *(place.host for place in around if alone or _serves(place) or not place.device_owner))
+        around = await self.tx.all(store.PLACES_AROUND_PORT, store.Place, network=port.network_id, port=port.id)
+        alone = any(place.host == port.binding_host and place.ports == 1 for place in around)
+        self.host(port.binding_host)
+        self.host(*(place.host for place in around if alone or place.serving or not place.ports))
 
     async def groups(self, ids: Collection[str]) -> None:
         """Rules of these security groups are others."""
@@ -103,8 +102,8 @@ class Change:
         """The QoS policy says something else."""
         self.host(*await filters.hosts_by_qos(self.tx, policy_id))
 
-    async def _places(self, network_id: str, here: str) -> list[store.Place]:
-        return await self.tx.all(store.PLACES_OF_NETWORK, store.Place, network=network_id, here=here)
+    async def _places(self, network_id: str) -> list[store.Place]:
+        return await self.tx.all(store.PLACES_OF_NETWORK, store.Place, network=network_id)
 
     def placed(self, port_id: str) -> None:
         """The port is up only once its host has made the state that this change leads to."""
@@ -169,13 +168,3 @@ class Changes:
             self._events.send(done.events)
             return result
         raise StaleDataError
-
-
-def _serves(place: store.Place) -> bool:
-    """Whether there are DHCP or router ports."""
-    return place.device_owner.startswith("network:")
-
-
-def _alone(places: Iterable[store.Place], here: str) -> bool:
-    """Whether the host that was asked for has one port of the network."""
-    return bool(here) and any(place.ports == 1 for place in places)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     Update,
     bindparam,
+    case,
     func,
     literal_column,
     select,
@@ -149,25 +150,27 @@ FLOATING_OF_ROUTER = prepared(select(t.floatingips).where(_F.router_id == bindpa
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A host that has ports of a network with that ``device_owner``; where there is none, a host without any. Without a host:
-    ``ports`` says how many there are on the one that was asked for, two for more."""
+    """A host that has ports of a network. ``serving``: whether some of them are DHCP or router ports."""
 
     host: str
-    device_owner: str
-    ports: int = 0
+    serving: int
+    ports: int
 
 
-_NETWORK = _P.network_id.in_([bindparam("network")])
-"""Not ``==``: then MariaDB would read an entry for each port of the network, instead of one for each answer."""
-_PLACES = select(_P.network_id, _P.binding_host.label("host"), _P.device_owner).where(_NETWORK).distinct().subquery()
-_SOME = select(literal_column("1")).where(_NETWORK, _P.binding_host == bindparam("here")).limit(2).subquery()
-_ALONE = select(literal_column("''"), literal_column("''"), select(func.count()).select_from(_SOME).scalar_subquery())
-_AT = select(_PLACES.c.host, _PLACES.c.device_owner, literal_column("0").label("ports")).where(_PLACES.c.host != "")
-PLACES_OF_NETWORK = prepared(union_all(_AT, _ALONE))
+_PLACES = (
+    select(
+        _P.binding_host.label("host"),
+        func.max(case((_P.device_owner.like("network:%"), 1), else_=0)).label("serving"),
+        func.count().label("ports"),
+    )
+    .where(_P.network_id == bindparam("network"), _P.binding_host != "")
+    .group_by(_P.binding_host)
+)
+PLACES_OF_NETWORK = prepared(_PLACES)
 
 _OWN, _OTHER, _THEIR = t.port_groups.alias("own"), t.ports.alias("other"), t.port_groups.alias("their")
 _TOLD = (
-    select(_OTHER.c.binding_host, literal_column("''"), literal_column("0"))
+    select(_OTHER.c.binding_host, literal_column("0"), literal_column("0"))
     .join(_THEIR, _THEIR.c.port_id == _OTHER.c.id)
     .where(
         _OTHER.c.binding_host != "",
@@ -179,8 +182,8 @@ _TOLD = (
     )
     .distinct()
 )
-PLACES_AROUND_PORT = prepared(union_all(_AT, _ALONE, _TOLD))
-"""``PLACES_OF_NETWORK`` of a port's; and, without an owner, hosts with rules that speak of a security group of the port."""
+PLACES_AROUND_PORT = prepared(union_all(_PLACES, _TOLD))
+"""``PLACES_OF_NETWORK`` of a port's; and, with ``ports`` 0, hosts with rules that speak of a security group of the port."""
 
 
 def padded(keys: Iterable[str]) -> list[str]:
